@@ -1,0 +1,64 @@
+"""The table of the hub's settings: name, default, unit, help. How they are read: hub/settings_source.py.
+
+Settings are read once at start and passed down frozen; nothing else looks at the environment. A section that belongs to
+one package stands there (storage/settings.py, hub/limits.py). docs/reference/settings.md has a row for each,
+which a test asserts.
+"""
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from hub import settings_source
+
+PREFIX = "TELEMETRY_HUB_"
+_FROZEN = ConfigDict(frozen=True, extra="forbid")
+
+
+class HttpSettings(BaseModel):
+    """The HTTP port: the web page, /ws, the HTTP interface."""
+
+    model_config = _FROZEN
+    host: str = Field(default="127.0.0.1", description="address to listen on, for HTTP and for plain STOMP")
+    port: int = Field(default=8080, ge=0, le=65535, description="port; 0 takes a free one and prints it")
+
+
+class StompSettings(BaseModel):
+    """STOMP on plain TCP."""
+
+    model_config = _FROZEN
+    port: int = Field(default=61613, ge=0, le=65535, description="port; 0 switches plain TCP off")
+
+
+class UserSettings(BaseModel):
+    """Somebody who may CONNECT with a login and passcode."""
+
+    model_config = _FROZEN
+    name: str = Field(min_length=1, description="the STOMP login")
+    password: SecretStr = Field(description="the STOMP passcode; never shown again")
+
+
+class HubSettings(settings_source.Settings):
+    """Everything `telemetry-hub serve` can be told."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=settings_source.NESTING, frozen=True, extra="forbid"
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("telemetry-hub", appauthor=False),
+        description="where the embedded database and the spool live",
+    )
+    http: HttpSettings = HttpSettings()
+    stomp: StompSettings = StompSettings()
+    users: tuple[UserSettings, ...] = Field(
+        default=(), description="who may connect; empty: everybody who reaches the port"
+    )
+
+
+def load_settings(
+    config_file: Path | None = None, overrides: settings_source.Tree | None = None
+) -> settings_source.Loaded[HubSettings]:
+    """Read the hub's settings; raises SettingsError."""
+    return settings_source.load(HubSettings, config_file, overrides)
