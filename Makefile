@@ -1,0 +1,90 @@
+# One word for each job. `make demo` and `make test` do all their set-up on a machine with Python >= 3.11, make and a
+# network: a virtual environment in .venv with the pinned dependencies, and the web page's build. When nothing changed
+# that costs nothing: the stamp file and the page's index.html tell.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+    "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+INSTALLED := .venv/.installed
+PAGE := hub/dashboard/dist/index.html
+PAGE_SOURCES := $(shell find hub/dashboard -type f ! -path '*/node_modules/*' ! -path '*/dist/*' ! -path '*/__pycache__/*')
+APT_AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
+
+.PHONY: help install dashboard demo test unit check style types imports bench constraints clean
+
+help:
+	@echo 'make demo [DEMO_ARGS="--for 20 --no-browser"]   the whole system with a simulated fleet, stop with Ctrl-C'
+	@echo 'make test [TEST_ARGS="-k bridge"]               all tests'
+	@echo 'make unit                                       the quick tests'
+	@echo 'make check                                      lint, types, import rules'
+	@echo 'make bench [BENCH_ARGS=...]                     the benchmarks and their report'
+	@echo 'make dashboard                                  build the web page'
+	@echo 'make constraints                                resolve the dependencies anew and pin them'
+	@echo 'make clean                                      remove what was built and installed here'
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then echo 'Python 3.11 or newer is needed and was not found' >&2; exit 1; fi
+# Debian splits ensurepip from Python into a package of its own.
+	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || if [ -n "$(APT_AS_ROOT)" ]; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3-venv; \
+	else echo 'Python lacks the module ensurepip; on Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; fi
+	@echo 'Setting up .venv with the pinned dependencies (once; a minute or so)'
+	@"$(PYTHON)" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+dashboard: $(PAGE)
+
+$(PAGE): $(PAGE_SOURCES) | $(INSTALLED)
+	@$(BIN)/python -m hub.dashboard.build
+	@touch $@
+
+demo: $(INSTALLED) $(PAGE)
+	@$(BIN)/telemetry-hub demo $(DEMO_ARGS)
+
+# Mosquitto and Chromium come from Debian; Node.js is in .venv as a wheel. Where they cannot be installed the tests that
+# need them skip and say so, or fail when CI=true.
+test: $(INSTALLED) $(PAGE)
+	@missing=; \
+	PATH="$$PATH:/usr/sbin"; \
+	command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
+	if [ -n "$$missing" ] && [ -n "$(APT_AS_ROOT)" ]; then \
+	    echo "Installing$$missing"; \
+	    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; } \
+	        >/dev/null || echo "could not install$$missing" >&2; \
+	fi
+	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+unit: $(INSTALLED)
+	@$(BIN)/python -m pytest tests/unit $(TEST_ARGS)
+
+check: style types imports
+
+style: $(INSTALLED)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	@$(BIN)/mypy
+
+imports: $(INSTALLED)
+	@$(BIN)/lint-imports
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+# In an environment of its own, so that only what pyproject.toml asks for is pinned.
+constraints:
+	@"$(PYTHON)" -m venv .venv-constraints
+	@.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@{ echo '# Exact versions of all dependencies, the tools included. Made by `make constraints`; do not edit.'; \
+	   .venv-constraints/bin/python -m pip freeze --exclude-editable; } > constraints.txt
+	@rm -rf .venv-constraints
+
+clean:
+	@rm -rf .venv .venv-constraints .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist \
+	    hub/dashboard/dist hub/dashboard/node_modules
