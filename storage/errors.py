@@ -1,0 +1,63 @@
+"""Errors of the storage package.
+
+    StorageError
+    ├── EmbeddedPostgresError    the embedded server cannot be installed, started or stopped
+    ├── DatabaseSettingsError    the database URL cannot be used
+    ├── SchemaVersionError       the database holds a schema that this program does not know
+    └── StoreClosedError         a reading was offered after close()
+
+An unreachable database is no error of this package: the store retries and says so in `health()`.
+"""
+
+from pathlib import Path
+
+
+class StorageError(Exception):
+    """Base of all errors that the storage package raises."""
+
+
+class EmbeddedPostgresError(StorageError):
+    """The embedded Postgres in `data_dir` failed; `advice` says what to do."""
+
+    def __init__(self, data_dir: Path, problem: str, advice: str = "") -> None:
+        super().__init__(data_dir, problem, advice)
+        self.data_dir = data_dir
+        self.problem = problem
+        self.advice = advice
+
+    def __str__(self) -> str:
+        advice = f" {self.advice}" if self.advice else ""
+        return f"embedded Postgres in {self.data_dir}: {self.problem}.{advice}"
+
+
+class DatabaseSettingsError(StorageError):
+    """`storage.database_url` cannot be used; the URL itself is not repeated because it may hold a password."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f'storage.database_url: {self.problem}; use "embedded" or postgresql://user:password@host:5432/database'
+
+
+class SchemaVersionError(StorageError):
+    """The database was migrated by a newer program."""
+
+    def __init__(self, found: str, known: str) -> None:
+        super().__init__(found, known)
+        self.found = found
+        self.known = known
+
+    def __str__(self) -> str:
+        return (
+            f"the database's schema revision {self.found!r} is unknown to this program (its newest is {self.known!r}):"
+            " install the version that migrated the database, or a newer one"
+        )
+
+
+class StoreClosedError(StorageError):
+    """The store was closed before the readings were offered."""
+
+    def __str__(self) -> str:
+        return "the store is closed: readings offered after close() are not stored"

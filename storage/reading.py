@@ -1,0 +1,20 @@
+"""A reading: one value of one metric of one device at one device time. Nothing here knows how it came or where it goes.
+
+Identity is (device, metric, time_us): a second reading with the same three is a repeat and is dropped, whatever its
+value (design, "The promise" 3).
+"""
+
+from typing import NamedTuple
+
+
+class Reading(NamedTuple):
+    """What a decoder makes of a payload; a plain tuple, because the hot path builds one for each value."""
+
+    device: str
+    metric: str
+    time_us: int
+    """Device time in microseconds since 1970-01-01 UTC."""
+    value: float | str | bool
+    """A number (stored as float8: integers beyond 2^53 lose their last digits), a text, or a truth value (0 or 1)."""
+    unit: str = ""
+    """UCUM code where the payload names one, else empty."""

@@ -1,0 +1,31 @@
+"""Settings of the storage package: read once by the hub, validated, passed down frozen."""
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class StorageSettings(BaseModel):
+    """Where readings rest and how they are gathered on the way."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = Field(
+        default="embedded", repr=False, description='postgresql://user:password@host:5432/database, or "embedded"'
+    )
+    flush_rows: int = Field(default=5_000, ge=1, le=100_000, description="a batch is written at this many readings")
+    flush_age_s: float = Field(default=0.05, ge=0.0, le=10.0, description="or when its oldest reading is this old, s")
+    writers: int = Field(default=2, ge=1, le=16, description="connections that write, so flushes in flight")
+    pending_rows: int = Field(
+        default=200_000, ge=1_000, description="readings held in memory before publishers are held back"
+    )
+    pending_bytes: int = Field(
+        default=64 << 20, ge=1 << 20, description="the same bound for texts and quarantined payloads, in bytes"
+    )
+    series_cached: int = Field(default=500_000, ge=1_000, description="series whose id is remembered in memory")
+    partition_width: timedelta = Field(
+        default=timedelta(days=1), ge=timedelta(hours=1), le=timedelta(days=366), description="time one leaf holds"
+    )
+    connect_timeout_s: float = Field(default=5.0, gt=0, description="to open a connection, s")
+    statement_timeout_s: float = Field(default=15.0, gt=0, description="deadline of each database call, s")
+    query_connections: int = Field(default=5, ge=1, le=50, description="connections for queries and maintenance")
