@@ -1,0 +1,364 @@
+"""Octets into frames and frames into octets (STOMP 1.2, "Augmented BNF"; 1.0 and 1.1 by their dialect).
+
+`FrameDecoder.feed` takes any piece of the stream and gives the frames that are complete. The same octets give the same
+frames however they are cut, each octet is looked at a bounded number of times, and no more than the limits is kept.
+After a `FrameError` the decoder is dead: `error` holds it and further input is discarded.
+
+Header blocks that come again (a device sends the same headers for each reading) are decoded once: `HeaderCache` keeps the
+result by their octets, bounded in count and in octets per entry.
+"""
+
+import re
+from typing import NamedTuple
+
+from hub.stomp.dialects import OPENING, Dialect
+from hub.stomp.errors import TOO_BIG, FrameError
+from hub.stomp.frames import CLIENT_COMMANDS, CONNECT, MAX_COMMAND, SEND, STOMP, Frame, Head, UserHeaders, quoted
+
+MAX_CACHED_BLOCKS = 8_192
+MAX_CACHED_BLOCK_BYTES = 512
+# Between frames a peer may send line ends (heart-beats); NUL is tolerated too.
+_GAP = re.compile(rb"[\n\0]*(?:\r\n[\n\0]*)*")
+# The end of a header block: an empty line, or (in the 1.0 text's own DISCONNECT sample) a NUL where a header would begin.
+_BLOCK_END = re.compile(rb"\n(?:\r?\n|\0)")
+_NEEDS_CARE = re.compile(rb"[\r\0]")
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_FIND_WINDOW = 2_048
+
+
+class CodecLimits(NamedTuple):
+    """Bounds on one frame from a client."""
+
+    body_bytes: int = 1_048_576
+    headers: int = 100
+    header_line_bytes: int = 8_192
+    header_block_bytes: int = 65_536
+
+
+class HeaderCache:
+    """Decoded header blocks by dialect and octets; emptied when full."""
+
+    __slots__ = ("blocks",)
+
+    def __init__(self) -> None:
+        self.blocks: dict[str, dict[bytes, Head]] = {}
+
+    def of(self, dialect: Dialect) -> dict[bytes, Head]:
+        """Give the cache of one dialect."""
+        return self.blocks.setdefault(dialect.version, {})
+
+
+class FrameDecoder:
+    """The reading side of one connection."""
+
+    __slots__ = ("_body_start", "_buffer", "_cache", "_caches", "_head", "_limits", "_scan", "dialect", "error")
+
+    def __init__(self, limits: CodecLimits, caches: HeaderCache) -> None:
+        self.dialect = OPENING
+        self.error: FrameError | None = None
+        self._limits = limits
+        self._caches = caches
+        self._cache = caches.of(OPENING)
+        self._buffer: bytes | bytearray = b""
+        self._scan = 0  # no block end, and no NUL of an uncounted body, begins before this offset
+        self._head: Head | None = None  # of the frame whose body is not complete
+        self._body_start = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether a frame has begun and is not complete."""
+        return len(self._buffer) > 0
+
+    def use(self, dialect: Dialect) -> None:
+        """Read what follows by the negotiated version."""
+        self.dialect = dialect
+        self._cache = self._caches.of(dialect)
+
+    def hold(self, data: bytes) -> None:
+        """Keep octets for the next `feed`, unread: the version is not known yet."""
+        self._buffer = bytes(self._buffer) + data
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take octets, give the complete frames.
+
+        Before the version is known at most one frame is given, as it decides how the rest is read: call again with no
+        octets after `use`. Check `error` afterwards.
+        """
+        frames: list[Frame] = []
+        if self.error is not None:
+            return frames
+        buffer: bytes | bytearray
+        if not self._buffer:
+            buffer = data
+        else:
+            if isinstance(self._buffer, bytes):
+                self._buffer = bytearray(self._buffer)
+            self._buffer += data
+            buffer = self._buffer
+        try:
+            consumed = self._read(buffer, frames)
+        except FrameError as error:
+            self.error = error
+            self._buffer = b""
+            return frames
+        if isinstance(buffer, bytes):
+            self._buffer = buffer[consumed:]
+        else:
+            del buffer[:consumed]
+        return frames
+
+    def _read(self, buffer: bytes | bytearray, frames: list[Frame]) -> int:  # noqa: C901, PLR0912
+        # One function on purpose: it is the hottest loop of the hub, a call per part doubles its cost.
+        """Read frames from the start of the buffer; give how many octets are done with."""
+        position = 0
+        size = len(buffer)
+        limit = self._limits.body_bytes
+        cache = self._cache
+        opening = self.dialect is OPENING
+        while True:
+            head = self._head
+            if head is None:
+                if position < size and buffer[position] <= 13:
+                    position = self._skip_gap(buffer, position)
+                if position >= size:
+                    self._scan = 0
+                    return position
+                end = buffer.find(b"\n\n", max(position, self._scan), position + _FIND_WINDOW)
+                head = cache.get(bytes(buffer[position:end])) if end > 0 else None
+                if head is not None:
+                    body_start = end + 2
+                else:
+                    found = self._block_end(buffer, position)
+                    if found is None:
+                        return position
+                    block_end, body_start, no_body = found
+                    head = self._decode(bytes(buffer[position:block_end]))
+                    if no_body:
+                        frames.append(Frame(head, b""))
+                        position = body_start
+                        self._scan = 0
+                        if opening:
+                            return position
+                        continue
+                self._scan = 0
+            else:
+                position, body_start = 0, self._body_start
+            length = head.content_length
+            if length is None:
+                body_end = buffer.find(0, max(body_start, self._scan), body_start + limit + 1)
+                if body_end < 0:
+                    if size - body_start > limit:
+                        raise self._body_too_big(head)
+                    self._scan = size - position
+                    return self._suspend(head, position, body_start)
+            else:
+                body_end = body_start + length
+                if body_end >= size:
+                    return self._suspend(head, position, body_start)
+                if buffer[body_end] != 0:
+                    raise FrameError(
+                        "Bad content-length",
+                        f"the octet after the {length} octets of the {head.command} body is not NUL: "
+                        "content-length does not match the body",
+                        receipt=head.headers.get("receipt"),
+                    )
+            body = bytes(buffer[body_start:body_end])
+            self._head = None
+            self._scan = 0
+            position = body_end + 1
+            if body and head.command != SEND:
+                if body.strip(b"\r\n"):
+                    raise FrameError(
+                        "Unexpected body", f"{head.command} cannot have a body", receipt=head.headers.get("receipt")
+                    )
+                body = b""
+            frames.append(Frame(head, body))
+            if opening:
+                return position
+
+    def _suspend(self, head: Head, position: int, body_start: int) -> int:
+        """Keep the head while the body is on its way; the frame's octets stay in the buffer from offset 0."""
+        self._head = head
+        self._body_start = body_start - position
+        return position
+
+    def _skip_gap(self, buffer: bytes | bytearray, position: int) -> int:
+        match = _GAP.match(buffer, position)
+        end = position if match is None else match.end()
+        if end < len(buffer) and buffer[end] == 13 and end + 1 < len(buffer):
+            raise FrameError("Bad frame", "a carriage return that is not part of a line end stands between frames")
+        if end == len(buffer) - 1 and buffer[end] == 13:
+            return end  # the LF of this CR is still on its way
+        return end
+
+    def _block_end(self, buffer: bytes | bytearray, position: int) -> tuple[int, int, bool] | None:
+        """Find the end of the header block: its offset, that of what follows, and whether NUL ended it.
+
+        None while it is incomplete; the limits are checked on what is there.
+        """
+        limit = self._limits.header_block_bytes
+        match = _BLOCK_END.search(buffer, max(position, self._scan), position + limit + 3)
+        if match is None:
+            self._check_partial(buffer, position)
+            self._scan = max(0, len(buffer) - position - 2)
+            return None
+        return match.start(), match.end(), buffer[match.end() - 1] == 0
+
+    def _check_partial(self, buffer: bytes | bytearray, position: int) -> None:
+        """Refuse by size while a header block arrives, so that nothing oversized is ever kept."""
+        size = len(buffer) - position
+        first_line = buffer.find(b"\n", position, position + MAX_COMMAND + 2)
+        if first_line < 0 and size > MAX_COMMAND + 1:
+            raise _unknown_command(bytes(buffer[position : position + MAX_COMMAND]))
+        if size > self._limits.header_block_bytes:
+            raise FrameError(
+                "Headers too large", f"more than {self._limits.header_block_bytes} octets of headers", TOO_BIG
+            )
+        last_line = buffer.rfind(b"\n", max(position, len(buffer) - self._limits.header_line_bytes - 2))
+        if last_line < 0 and size > self._limits.header_line_bytes + 1:
+            raise self._line_too_long()
+
+    def _decode(self, block: bytes) -> Head:
+        """Turn a header block into a Head, and remember it if it may come again."""
+        head = decode_block(block, self.dialect, self._limits)
+        length = head.content_length
+        if length is not None and length > self._limits.body_bytes:
+            raise self._body_too_big(head)
+        if self.dialect is not OPENING and len(block) <= MAX_CACHED_BLOCK_BYTES and not _NEEDS_CARE.search(block):
+            if len(self._cache) >= MAX_CACHED_BLOCKS:
+                self._cache.clear()
+            self._cache[block] = head
+        return head
+
+    def _body_too_big(self, head: Head) -> FrameError:
+        return FrameError(
+            "Body too large",
+            f"the body of a {head.command} is larger than the limit of {self._limits.body_bytes} octets",
+            TOO_BIG,
+            receipt=head.headers.get("receipt"),
+        )
+
+    def _line_too_long(self) -> FrameError:
+        return FrameError(
+            "Headers too large", f"a header line is longer than {self._limits.header_line_bytes} octets", TOO_BIG
+        )
+
+
+def decode_block(block: bytes, dialect: Dialect, limits: CodecLimits) -> Head:
+    """Decode command and headers, without the empty line that ends them.
+
+    Raises:
+        FrameError: not UTF-8, an unknown command, a line without colon, an undefined escape, a lone CR, or over a limit.
+    """
+    lines = block.split(b"\n")
+    if len(lines) - 1 > limits.headers:
+        raise FrameError("Too many headers", f"more than {limits.headers} header lines", TOO_BIG)
+    raw_command = lines[0].removesuffix(b"\r")
+    try:
+        command = raw_command.decode("ascii")
+    except UnicodeDecodeError:
+        raise _unknown_command(raw_command) from None
+    if command not in CLIENT_COMMANDS:
+        raise _unknown_command(raw_command)
+    plain = command in {CONNECT, STOMP} or not dialect.escapes
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        if len(line) > limits.header_line_bytes:
+            raise FrameError(
+                "Headers too large", f"a header line is longer than {limits.header_line_bytes} octets", TOO_BIG
+            )
+        try:
+            text = line.removesuffix(b"\r").decode()
+        except UnicodeDecodeError:
+            raise FrameError("Bad header", f"a header of {command} is not UTF-8") from None
+        name, colon, value = text.partition(":")
+        if not colon:
+            raise FrameError("Bad header", f"a header line of {command} has no colon: {quoted(text)}")
+        if not name:
+            raise FrameError("Bad header", f"a header line of {command} has no name before its colon")
+        if "\r" in text and dialect.lone_cr_is_error:
+            raise FrameError("Bad header", f"a header of {command} contains a carriage return: write it as \\r")
+        if "\0" in text:
+            raise FrameError("Bad header", f"a header of {command} contains NUL")
+        if "\\" in text and not plain:
+            name, value = unescape(name, dialect), unescape(value, dialect)
+        if dialect.trims_values:
+            value = value.lstrip(" ")
+        if name == "content-length" and headers.get(name, value) != value:
+            raise FrameError("Bad content-length", f"two different content-length headers on {command}")
+        headers.setdefault(name, value)
+    return Head(command, headers, _content_length(headers.get("content-length"), command))
+
+
+def _content_length(text: str | None, command: str) -> int | None:
+    if text is None:
+        return None
+    if _DIGITS.fullmatch(text.strip(" ")) is None:
+        raise FrameError("Bad content-length", f"content-length of {command} is not a number: {quoted(text)}")
+    return int(text)
+
+
+def _unknown_command(raw: bytes) -> FrameError:
+    shown = quoted(raw[:MAX_COMMAND].decode("utf-8", "replace"))
+    return FrameError("Unknown command", f"{shown} is not a command that a client may send")
+
+
+def unescape(text: str, dialect: Dialect) -> str:
+    """Undo the dialect's escapes in one pass from left to right.
+
+    Raises:
+        FrameError: a backslash before anything that the dialect does not define (a fatal error, says the text).
+    """
+    if "\\" not in text:
+        return text
+    parts = text.split("\\")
+    plain = [parts[0]]
+    position = 1
+    while position < len(parts):
+        part = parts[position]
+        if part:
+            code, rest = part[0], part[1:]
+        elif position + 1 < len(parts):
+            # An empty part is the second backslash of a pair; what follows it belongs to the text.
+            code, rest = "\\", parts[position + 1]
+            position += 1
+        else:
+            code, rest = "", ""
+        if code not in dialect.escapes:
+            raise FrameError("Bad escape", f"{quoted(chr(92) + code)} is not defined in STOMP {dialect.version}")
+        plain += (dialect.escapes[code], rest)
+        position += 1
+    return "".join(plain)
+
+
+def escape(text: str, dialect: Dialect) -> str:
+    """Write header text by the dialect's rules; what it cannot say becomes a space."""
+    if dialect.escapes:
+        for code, char in sorted(dialect.escapes.items(), key=lambda item: item[1] != "\\"):
+            if char in text:
+                text = text.replace(char, "\\" + code)
+    for char in dialect.unsayable:
+        if char in text:
+            text = text.replace(char, " ")
+    return text
+
+
+def encode_user_headers(headers: UserHeaders, dialect: Dialect) -> bytes:
+    """Give the header lines of a MESSAGE that came with the SEND, kept for the next time."""
+    encoded = headers.encoded.get(dialect.version)
+    if encoded is None:
+        lines = []
+        for name, value in headers.items:
+            shown = escape(name, dialect)
+            # 1.0 has no way to write a colon within a name.
+            shown = shown if dialect.escapes else shown.replace(":", " ")
+            lines.append(f"{shown}:{escape(value, dialect)}\n")
+        encoded = headers.encoded[dialect.version] = "".join(lines).encode()
+    return encoded
+
+
+def encode_frame(command: str, headers: list[tuple[str, str]], body: bytes, dialect: Dialect) -> bytes:
+    """Encode a server frame; values are escaped but for CONNECTED, which is never escaped."""
+    rules = OPENING if command == "CONNECTED" else dialect
+    lines = [command, *(f"{name}:{escape(value, rules)}" for name, value in headers), "", ""]
+    return b"".join(("\n".join(lines).encode(), body, b"\0"))

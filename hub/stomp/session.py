@@ -1,0 +1,283 @@
+"""The server's side of one STOMP connection as a state machine, without I/O.
+
+`receive` takes octets and the time, and gives events in order; the caller acts on each and writes what it answers.
+
+    state           CONNECT / STOMP            another frame          input after it
+    WAITING         Connect event, PENDING     Failure                waits
+    PENDING         (input waits for `accept` or `fail`: frames may be pipelined behind CONNECT)
+    OPEN            Failure                    its event
+    DISCONNECTING   ignored                    ignored                ignored
+    FAILED          discarded                  discarded              discarded
+
+Events are: `Connect`, a `Frame` (SEND, SUBSCRIBE, UNSUBSCRIBE, ACK, NACK outside transactions; DISCONNECT), `Commit`,
+`Receipt` (BEGIN, ABORT: nothing else is to be done) and, last, `Failure`. SENDs within a transaction are checked on
+arrival by the capability `check_send`, so that a bad one is refused before COMMIT.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+
+from hub.stomp.codec import CodecLimits, FrameDecoder, HeaderCache, encode_frame
+from hub.stomp.dialects import OPENING, VERSIONS, Dialect, negotiate
+from hub.stomp.errors import POLICY_VIOLATION, TOO_BIG, FrameError, SessionError, StompError, missing_header
+from hub.stomp.frames import (
+    ABORT,
+    ACK,
+    BEGIN,
+    COMMIT,
+    CONNECT,
+    CONNECTED,
+    DISCONNECT,
+    ERROR,
+    NACK,
+    SEND,
+    STOMP,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    Frame,
+    quoted,
+)
+from hub.stomp.heartbeat import Heartbeat, parse_heart_beat
+from hub.stomp.transactions import TransactionLimits, Transactions
+
+SERVER = "telemetry-hub/0.1"
+
+
+class State(Enum):
+    """Where a connection is in its life."""
+
+    WAITING = "waiting"
+    PENDING = "pending"
+    OPEN = "open"
+    DISCONNECTING = "disconnecting"
+    FAILED = "failed"
+
+
+class Connect(NamedTuple):
+    """The client asks to open; answer with `Session.accept` or `Session.fail`."""
+
+    login: str | None
+    passcode: str | None
+    headers: dict[str, str]
+
+
+class Commit(NamedTuple):
+    """A transaction is to be applied: its frames in order, then the COMMIT's own receipt."""
+
+    frames: list[Frame]
+    receipt: str | None
+
+
+class Receipt(NamedTuple):
+    """Answer a receipt; there is nothing else to do."""
+
+    receipt: str
+
+
+class Failure(NamedTuple):
+    """The connection is over: write the ERROR, then close with the error's code."""
+
+    error: StompError
+
+
+Event = Connect | Frame | Commit | Receipt | Failure
+
+_TRANSACTIONAL = frozenset({SEND, ACK, NACK})
+
+
+class SessionLimits(NamedTuple):
+    """Bounds for one session."""
+
+    codec: CodecLimits = CodecLimits()
+    transactions: TransactionLimits = TransactionLimits()
+    opening_bytes: int = 8_192
+    heart_beat_ms: tuple[int, int] = (10_000, 10_000)
+
+
+class Session:
+    """One connection's protocol state."""
+
+    __slots__ = (
+        "_check_send",
+        "_decoder",
+        "_limits",
+        "_opening_bytes",
+        "_transactions",
+        "dialect",
+        "heartbeat",
+        "state",
+    )
+
+    def __init__(self, limits: SessionLimits, caches: HeaderCache, check_send: Callable[[Frame], None]) -> None:
+        self.state = State.WAITING
+        self.dialect: Dialect = OPENING
+        self.heartbeat: Heartbeat | None = None
+        self._limits = limits
+        self._check_send = check_send
+        self._decoder = FrameDecoder(limits.codec, caches)
+        self._opening_bytes = 0
+        self._transactions: Transactions | None = None
+
+    @property
+    def frame_started(self) -> bool:
+        """Whether the peer has begun a frame that is not complete."""
+        return self._decoder.started
+
+    def receive(self, data: bytes, now: float) -> list[Event]:
+        """Take octets and give what they mean. After a Connect event call again, with no octets, once it is answered."""
+        events: list[Event] = []
+        state = self.state
+        if state is State.OPEN:
+            if self.heartbeat is not None:
+                self.heartbeat.last_received = now
+            frames = self._decoder.feed(data)
+            try:
+                for frame in frames:
+                    if (event := self._open_event(frame)) is not None:
+                        events.append(event)
+            except StompError as error:
+                events.append(self._failure(error))
+                return events
+            if self._decoder.error is not None and self.state is State.OPEN:
+                events.append(self._failure(self._decoder.error))
+        elif state is State.WAITING or state is State.PENDING:
+            self._opening_bytes += len(data)
+            if self._opening_bytes > self._limits.opening_bytes:
+                over = f"more than {self._limits.opening_bytes} octets came before the connection was open"
+                events.append(self._failure(FrameError("Too much before CONNECT", over, TOO_BIG)))
+                return events
+            frames = self._decoder.feed(data) if state is State.WAITING else self._hold(data)
+            if frames:
+                try:
+                    events.append(self._connect_event(frames[0]))
+                except StompError as error:
+                    events.append(self._failure(error))
+            elif self._decoder.error is not None:
+                events.append(self._failure(self._decoder.error))
+        return events
+
+    def accept(self, session_id: str, now: float) -> bytes:
+        """Open the connection; gives the CONNECTED frame."""
+        assert self.heartbeat is not None
+        self.state = State.OPEN
+        self._decoder.use(self.dialect)
+        self.heartbeat.last_received = self.heartbeat.last_sent = now
+        sends, wants = self._limits.heart_beat_ms if self.dialect.heart_beats else (0, 0)
+        headers = [
+            ("version", self.dialect.version),
+            ("heart-beat", f"{sends},{wants}"),
+            ("session", session_id),
+            ("server", SERVER),
+        ]
+        return encode_frame(CONNECTED, headers, b"", self.dialect)
+
+    def fail(self, error: StompError) -> bytes:
+        """End the connection; gives the ERROR frame that must be written before it closes."""
+        self._failure(error)
+        body = error.detail.encode()
+        headers = [("message", error.summary)]
+        if error.receipt is not None:
+            headers.append(("receipt-id", error.receipt))
+        headers += [("version", VERSIONS), ("content-type", "text/plain"), ("content-length", str(len(body)))]
+        return encode_frame(ERROR, headers, body, self.dialect)
+
+    def close(self) -> None:
+        """Forget what is open: the connection is gone."""
+        if self.state is not State.FAILED:
+            self.state = State.DISCONNECTING
+        if self._transactions is not None:
+            self._transactions.clear()
+
+    def _hold(self, data: bytes) -> list[Frame]:
+        """Keep what is pipelined behind CONNECT; `opening_bytes` bounds it."""
+        self._decoder.hold(data)
+        return []
+
+    def _failure(self, error: StompError) -> Failure:
+        self.close()
+        self.state = State.FAILED
+        return Failure(error)
+
+    def _connect_event(self, frame: Frame) -> Connect:
+        headers = frame.headers
+        if frame.command not in {CONNECT, STOMP}:
+            raise SessionError("Not connected", f"the first frame must be CONNECT or STOMP, not {frame.command}")
+        dialect = negotiate(headers.get("accept-version"))
+        if dialect is None:
+            raise SessionError("Version mismatch", f"Supported versions are {VERSIONS}")
+        client = parse_heart_beat(headers.get("heart-beat"))
+        server = self._limits.heart_beat_ms
+        self.dialect = dialect
+        self.heartbeat = Heartbeat(client if dialect.heart_beats else (0, 0), server, 0.0)
+        self.state = State.PENDING
+        return Connect(headers.get("login"), headers.get("passcode"), dict(headers))
+
+    def _open_event(self, frame: Frame) -> Event | None:
+        """Check a frame of an open connection and turn it into its event; None if it waits for COMMIT."""
+        head = frame.head
+        command = head.command
+        headers = head.headers
+        if command == SEND:
+            if not headers.get("destination"):
+                raise missing_header(SEND, "destination", headers.get("receipt"))
+            if "message-id" in headers:
+                text = "message-id is given by the hub and cannot be set on a SEND"
+                raise SessionError("Bad header", text, receipt=headers.get("receipt"))
+            transaction = headers.get("transaction")
+            if transaction is None:
+                return frame if self.state is State.OPEN else None
+            self._check_send(frame)
+            self._opened().add(transaction, frame)
+            return None
+        if self.state is not State.OPEN:
+            return None
+        return self._rare_event(frame, command, headers.get("receipt"))
+
+    def _rare_event(self, frame: Frame, command: str, receipt: str | None) -> Event | None:
+        headers = frame.head.headers
+        if command in {CONNECT, STOMP}:
+            raise SessionError("Already connected", f"{command} on a connection that is open")
+        if command in {BEGIN, COMMIT, ABORT}:
+            name = headers.get("transaction")
+            if name is None:
+                raise missing_header(command, "transaction", receipt)
+            if command == COMMIT:
+                return Commit(self._opened().commit(name, receipt), receipt)
+            if command == BEGIN:
+                self._opened().begin(name, receipt)
+            else:
+                self._opened().abort(name, receipt)
+            return None if receipt is None else Receipt(receipt)
+        if command in {ACK, NACK}:
+            if self.dialect.ack_key not in headers:
+                raise missing_header(command, self.dialect.ack_key, receipt)
+            if "transaction" in headers:
+                self._opened().add(headers["transaction"], frame)
+                return None
+        elif command == SUBSCRIBE:
+            self._check_subscribe(frame, receipt)
+        elif command == UNSUBSCRIBE:
+            if "id" not in headers and (self.dialect.subscription_id_required or "destination" not in headers):
+                raise missing_header(UNSUBSCRIBE, "id", receipt)
+        elif command == DISCONNECT:
+            self.close()
+        return frame
+
+    def _check_subscribe(self, frame: Frame, receipt: str | None) -> None:
+        headers = frame.head.headers
+        if not headers.get("destination"):
+            raise missing_header(SUBSCRIBE, "destination", receipt)
+        if "id" not in headers and self.dialect.subscription_id_required:
+            raise missing_header(SUBSCRIBE, "id", receipt)
+        if "selector" in headers:
+            text = "selectors are not evaluated; subscribe to a narrower topic filter"
+            raise SessionError("Not supported", text, POLICY_VIOLATION, receipt=receipt)
+        if headers.get("ack", "auto") not in {"auto", "client", "client-individual"}:
+            text = f"ack must be auto, client or client-individual, not {quoted(headers['ack'])}"
+            raise SessionError("Bad header", text, receipt=receipt)
+
+    def _opened(self) -> Transactions:
+        if self._transactions is None:
+            self._transactions = Transactions(self._limits.transactions)
+        return self._transactions

@@ -1,0 +1,111 @@
+"""The open transactions of one connection (STOMP 1.2, BEGIN, COMMIT, ABORT).
+
+A transaction gathers SEND, ACK and NACK frames until COMMIT hands them over in the order in which they came. Ids are the
+client's text, unique among the open ones and free again afterwards. Nothing is done before COMMIT; a lost connection
+forgets everything. Bounded in transactions, in frames and in octets.
+"""
+
+from typing import NamedTuple
+
+from hub.stomp.errors import TOO_BIG, SessionError
+from hub.stomp.frames import Frame, quoted
+
+FRAME_OVERHEAD = 200  # octets counted for a frame beside its body, so that empty frames are not free
+
+
+class TransactionLimits(NamedTuple):
+    """Bounds for one connection."""
+
+    open: int = 4
+    frames: int = 1_000
+    bytes: int = 16_777_216
+
+
+class Transaction:
+    """What one transaction has gathered."""
+
+    __slots__ = ("frames", "size")
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.size = 0
+
+
+class Transactions:
+    """All open transactions of a connection."""
+
+    __slots__ = ("_limits", "_open")
+
+    def __init__(self, limits: TransactionLimits) -> None:
+        self._limits = limits
+        self._open: dict[str, Transaction] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def begin(self, name: str, receipt: str | None) -> None:
+        """Open one.
+
+        Raises:
+            SessionError: it is open already, or too many are.
+        """
+        if name in self._open:
+            raise SessionError("Bad transaction", f"transaction {quoted(name)} is already open", receipt=receipt)
+        if len(self._open) >= self._limits.open:
+            raise SessionError(
+                "Too many transactions", f"at most {self._limits.open} may be open at once", receipt=receipt
+            )
+        self._open[name] = Transaction()
+
+    def add(self, name: str, frame: Frame) -> None:
+        """Put a frame into an open one.
+
+        Raises:
+            SessionError: it is not open, or would grow over a limit.
+        """
+        transaction = self._open.get(name)
+        if transaction is None:
+            raise self._unknown(frame.head.command, name, frame.head.headers.get("receipt"))
+        transaction.frames.append(frame)
+        transaction.size += len(frame.body) + FRAME_OVERHEAD
+        if len(transaction.frames) > self._limits.frames or transaction.size > self._limits.bytes:
+            raise SessionError(
+                "Transaction too large",
+                f"transaction {quoted(name)} holds more than {self._limits.frames} frames or {self._limits.bytes} octets",
+                TOO_BIG,
+                receipt=frame.head.headers.get("receipt"),
+            )
+
+    def commit(self, name: str, receipt: str | None) -> list[Frame]:
+        """Close one and give its frames.
+
+        Raises:
+            SessionError: it is not open.
+        """
+        return self._close("COMMIT", name, receipt).frames
+
+    def abort(self, name: str, receipt: str | None) -> None:
+        """Close one and forget its frames.
+
+        Raises:
+            SessionError: it is not open.
+        """
+        self._close("ABORT", name, receipt)
+
+    def clear(self) -> None:
+        """Forget all, as a lost connection does."""
+        self._open.clear()
+
+    def _close(self, command: str, name: str, receipt: str | None) -> Transaction:
+        transaction = self._open.pop(name, None)
+        if transaction is None:
+            raise self._unknown(command, name, receipt)
+        return transaction
+
+    @staticmethod
+    def _unknown(command: str, name: str, receipt: str | None) -> SessionError:
+        return SessionError(
+            "Unknown transaction",
+            f"{command}: no transaction {quoted(name)} is open on this connection",
+            receipt=receipt,
+        )
