@@ -1,0 +1,32 @@
+"""What the pipeline counts: plain integers, read by the metrics collector at scrape and reset by nobody.
+
+A counter object on the hot path costs 0.3 µs a call with prometheus-client's locks; `+= 1` costs 0.02.
+"""
+
+from dataclasses import dataclass, field
+
+from hub.telemetry.notes import Notes
+
+
+@dataclass(slots=True)
+class PipelineCounters:
+    """Totals since the start of the process."""
+
+    messages: int = 0  # on telemetry routes
+    messages_without_readings: int = 0  # understood, nothing to keep
+    readings: int = 0  # handed to the store
+    readings_without_time: int = 0  # stamped with the receive time
+    retained_untimed: int = 0  # old state without a device time: not stored
+    integers_rounded: int = 0
+    published: int = 0  # readings that somebody watched
+    refused: dict[str, int] = field(default_factory=dict)  # quarantined payloads by reason; reasons are a fixed set
+    skipped: dict[str, int] = field(default_factory=dict)  # values that are no readings by design, by kind
+
+    def refuse(self, reason: str) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+
+    def add(self, notes: Notes) -> None:
+        self.readings_without_time += notes.untimed
+        self.integers_rounded += notes.rounded
+        for kind, count in notes.skipped.items():
+            self.skipped[kind] = self.skipped.get(kind, 0) + count

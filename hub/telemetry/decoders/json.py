@@ -1,0 +1,194 @@
+"""Plain JSON, the shapes that fleets send without a specification (device-formats section 2).
+
+    {"temperature": 21.5, "env": {"ok": true}}           metrics temperature, env.ok
+    {"ts": 1451649600512, "values": {"a": 1}}            ThingsBoard: metric a
+    {"metric": "t", "value": 21.5, "unit": "°C"}         one metric by name
+    [{...}, {...}]                                       several of the above, each with its own time
+    21.5                                                 one value
+
+Not here: the JSON text itself (strict_json), what a clock means (clock). Rules: numbers and booleans in quotes stay text;
+null, empty text and words for "no value" are no readings; arrays are read only where the route says so; a bad key costs
+that key alone, a bad time the record.
+"""
+
+from typing import Final
+
+from hub.telemetry import clock, units
+from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders.strict_json import BEYOND_INT64, JsonValue
+from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import Notes
+from hub.telemetry.origin import Origin
+from hub.telemetry.validation import MAX_ITEMS, text_fault, unit_fault
+from storage.reading import Reading
+
+# In the order of trust, where a record has several. `t` is a time only beside `value`: alone it means temperature.
+TIME_KEYS: Final = ("ts", "time", "timestamp", "Time", "datetime", "date", "last_seen")
+TIME_KEYS_BESIDE_VALUE: Final = (*TIME_KEYS, "t")
+NO_VALUE_TEXTS: Final = frozenset({"", "nan", "NaN", "inf", "None", "null", "unavailable", "unknown"})
+NAMED_VALUE_KEYS: Final = frozenset({"metric", "name", "value", "unit", *TIME_KEYS_BESIDE_VALUE})
+_SPECIAL_KEYS: Final = frozenset({*TIME_KEYS, "value", "values"} - {"ts"})
+_EXACT_INT: Final = 2**53
+_new = tuple.__new__  # half of what Reading(...) costs; three of them a message
+
+
+def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+    """Decode one payload; see the head of this file and `Decoder`."""
+    text = body.removeprefix(strict_json.BOM)
+    if not text or text.isspace():  # a retained topic is deleted with an empty payload
+        notes.skip("empty")
+        return []
+    document = strict_json.parse(text)
+    if document.__class__ is dict and text.count(b":") == len(document):
+        readings = _flat(document, origin.device)
+        if readings:
+            return readings
+    return _Message(origin, received_us, notes).readings_of(strict_json.checked(document, text))
+
+
+def _flat(record: dict[str, JsonValue], device: str) -> list[Reading] | None:
+    """Take the shortcut for what most devices send: `ts` in ms and numbers by name, no key twice (the caller counted).
+
+    Return None, and change nothing, for everything else.
+    """
+    time_ms = record.get("ts")
+    if time_ms.__class__ is not int or not 10**11 <= time_ms < 10**14:
+        return None
+    if not _SPECIAL_KEYS.isdisjoint(record) or len(record) > MAX_ITEMS:
+        return None
+    time_us = time_ms * 1_000
+    readings: list[Reading] = []
+    add = readings.append
+    for metric, value in record.items():
+        if value.__class__ is float:
+            if not -BEYOND_INT64 < value < BEYOND_INT64:
+                return None
+        elif value.__class__ is int:
+            if not -_EXACT_INT <= value <= _EXACT_INT:
+                return None
+            if metric == "ts":
+                continue
+            value = float(value)  # noqa: PLW2901
+        elif value.__class__ is not bool:
+            return None
+        add(_new(Reading, (device, metric, time_us, value, "")))
+    return readings
+
+
+class _Message:
+    """One payload on the general way: any shape, remarks on what is left out."""
+
+    def __init__(self, origin: Origin, received_us: int, notes: Notes) -> None:
+        self._origin = origin
+        self._received_us = received_us
+        self._notes = notes
+        self._readings: list[Reading] = []
+        self._device = origin.device
+        self._time_us = received_us
+
+    def readings_of(self, document: JsonValue) -> list[Reading]:
+        if isinstance(document, dict):
+            self._record(document)
+        elif isinstance(document, list):
+            self._records(document)
+        else:
+            self._device, metric = self._origin.scalar_series()
+            self._leaf(metric, document)
+            self._notes.without_time(len(self._readings))
+        return self._readings
+
+    def _records(self, records: list[JsonValue]) -> None:
+        """Decode each record; one that is bad does not cost the others, one alone is an error of the payload."""
+        for position, record in enumerate(records):
+            if not isinstance(record, dict):
+                self._notes.fault("not_a_record", f"[{position}] is no object")
+                continue
+            try:
+                self._record(record)
+            except PayloadError as error:
+                self._notes.fault(error.reason, f"[{position}] {error.detail}")
+
+    def _record(self, record: dict[str, JsonValue]) -> None:
+        time_keys = TIME_KEYS_BESIDE_VALUE if "value" in record else TIME_KEYS
+        present = [key for key in time_keys if key in record and not isinstance(record[key], dict | list)]
+        device_time_us = _first_time(record, present)
+        self._time_us = self._received_us if device_time_us is None else device_time_us
+        before = len(self._readings)
+        values = record.get("values")
+        value = record.get("value")
+        if "value" in record and NAMED_VALUE_KEYS.issuperset(record) and not isinstance(value, dict | list):
+            self._named_value(record, value)
+        elif isinstance(values, dict) and len(record) == 1 + len(present) and present:
+            self._branch("", values)
+        else:
+            self._branch("", {key: value for key, value in record.items() if key not in present})
+        if device_time_us is None and len(self._readings) > before:
+            self._notes.without_time(len(self._readings) - before)
+
+    def _named_value(self, record: dict[str, JsonValue], value: str | float | None) -> None:
+        name = record.get("metric", record.get("name"))
+        metric = "value" if name is None else name
+        unit = record.get("unit")
+        if not isinstance(metric, str):
+            raise PayloadError("bad_metric", "the metric's name is no text")
+        if unit is not None and not isinstance(unit, str):
+            raise PayloadError("bad_unit", "the unit is no text")
+        symbol = units.symbol(unit, metric) if unit else ""
+        if fault := unit_fault(symbol):
+            raise PayloadError("bad_unit", f"the unit {fault}")
+        self._leaf(metric, value, symbol)
+
+    def _branch(self, prefix: str, branch: dict[str, JsonValue] | list[JsonValue]) -> None:
+        """Walk one level; strict_json has bounded depth and items."""
+        children = branch.items() if isinstance(branch, dict) else ((str(i), v) for i, v in enumerate(branch))
+        for key, value in children:
+            metric = f"{prefix}{key}"
+            if isinstance(value, dict):
+                self._branch(f"{metric}.", value)
+            elif isinstance(value, list):
+                if self._origin.arrays:
+                    self._branch(f"{metric}.", value)
+                else:
+                    self._notes.skip("array")
+            else:
+                self._leaf(metric, value)
+
+    def _leaf(self, metric: str, value: str | float | None, unit: str = "") -> None:
+        if value is None or (isinstance(value, str) and value in NO_VALUE_TEXTS):
+            self._notes.skip("no_value")
+            return
+        if isinstance(value, str):
+            if fault := text_fault(value):
+                self._notes.fault("bad_text", f"{metric!r} {fault}")
+                return
+        elif isinstance(value, int) and not isinstance(value, bool):
+            if not -_EXACT_INT <= value <= _EXACT_INT:
+                self._notes.lost_digits()
+            value = float(value)
+        self._readings.append(Reading(self._device, metric, self._time_us, value, unit))
+
+
+def _first_time(record: dict[str, JsonValue], keys: list[str]) -> int | None:
+    """Return the first time in µs that can be understood; None where the device has no wall clock or says null."""
+    refused: PayloadError | None = None
+    for key in keys:
+        try:
+            time_us = _time_of(record[key])
+        except PayloadError as error:
+            refused = refused or PayloadError(error.reason, f"{key!r}: {error.detail}")
+            continue
+        if time_us is not None:
+            return time_us
+    if refused is not None:
+        raise refused
+    return None
+
+
+def _time_of(value: JsonValue) -> int | None:
+    if isinstance(value, bool):
+        raise PayloadError("bad_time", f"{value} is no time")
+    if isinstance(value, str):
+        return clock.from_text(value)
+    if isinstance(value, int | float):
+        return clock.from_number(value)
+    return None

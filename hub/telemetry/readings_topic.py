@@ -1,0 +1,41 @@
+"""`/topic/readings/<device>/<metric>`: where a decoded reading is published, and its JSON body.
+
+    {"device":"press-7","metric":"temperature","t":"2026-11-20T16:00:00.123Z","v":21.5,"unit":"Cel","late":true}
+
+`unit` and `late` stand only where they say something; `t` has milliseconds, or microseconds where there are any. In the
+destination `/`, `+`, `#` and `%` of a name are percent-encoded, so that a name is always exactly one level.
+"""
+
+from typing import Final
+
+import orjson
+
+from hub.telemetry.clock import iso_utc
+
+PREFIX: Final = "/topic/readings/"
+_ENCODED: Final = str.maketrans({"%": "%25", "/": "%2F", "+": "%2B", "#": "%23"})
+
+
+class Series:
+    """What is the same for all readings of one series: its destination and the first part of the body."""
+
+    __slots__ = ("_head", "destination")
+
+    def __init__(self, device: str, metric: str) -> None:
+        self.destination = f"{PREFIX}{level(device)}/{level(metric)}"
+        # Without the closing brace: the body goes on from here.
+        self._head = orjson.dumps({"device": device, "metric": metric})[:-1] + b',"t":"'
+
+    def body(self, time_us: int, value: float | str, unit: str, *, late: bool) -> bytes:
+        """Return the reading as one JSON object."""
+        body = b'%b%b","v":%b' % (self._head, iso_utc(time_us).encode(), orjson.dumps(value))
+        if unit:
+            body += b',"unit":' + orjson.dumps(unit)
+        if late:
+            body += b',"late":true'
+        return body + b"}"
+
+
+def level(name: str) -> str:
+    """Percent-encode `name` so that it is one topic level."""
+    return name.translate(_ENCODED)

@@ -1,0 +1,33 @@
+"""How units are spelt in storage: the SenML symbols (RFC 8428, 8798), device-formats section 13.
+
+Numbers are never converted, only the spelling is. An unknown unit is kept as sent.
+"""
+
+from typing import Final
+
+_SYMBOLS: Final = {
+    **dict.fromkeys(("°C", "ºC", "C", "celsius", "Celsius", "degC", "℃"), "Cel"),
+    **dict.fromkeys(("°F", "ºF", "F", "fahrenheit", "Fahrenheit"), "degF"),
+    "lux": "lx",
+    "mbar": "hPa",
+    "VAr": "var",
+    "L": "l",
+    "°": "deg",
+    "º": "deg",
+    "m³": "m3",
+    "µg/m³": "ug/m3",
+    "rpm": "1/min",
+}
+# Two code points are in use for micro (U+00B5, U+03BC) and for ohm (U+03A9, U+2126).
+_CODE_POINTS: Final = {0x03BC: 0x00B5, 0x2126: 0x03A9}
+
+
+def symbol(unit: str, metric: str) -> str:
+    """Return the stored spelling of `unit`; a bare `%` means different things for humidity and batteries."""
+    plain = unit.strip().translate(_CODE_POINTS)
+    if plain == "%":
+        name = metric.lower()
+        if "humidity" in name:
+            return "%RH"
+        return "%EL" if "battery" in name else "/100"
+    return _SYMBOLS.get(plain, plain)

@@ -1,0 +1,74 @@
+"""What every decoder's output must satisfy before it may be stored: times, names, texts, sizes.
+
+Not here: what a format means. Decoders use the limits, the pipeline enforces names and the time window, so that a new
+decoder cannot forget them.
+
+Lengths are in characters. Control characters are refused because PostgreSQL cannot store NUL and because a name with a
+line break forges log lines; nothing else about a name is normalised (`/a` and `a` are two devices).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+MAX_NAME_CHARS: Final = 256  # the longest measured in captures are Sparkplug paths of about 120
+MAX_UNIT_CHARS: Final = 32
+MAX_TEXT_CHARS: Final = 65_536
+MAX_ITEMS: Final = 10_000  # values in one payload: 1 KiB must not become a million readings
+MAX_DEPTH: Final = 16  # nested objects and arrays
+
+US_PER_S: Final = 1_000_000
+# 1973-03-03: a smaller clock counts from boot or was never set (device-formats 0.3); no fleet is older than this.
+OLDEST_US: Final = 100_000_000 * US_PER_S
+DEFAULT_FUTURE_US: Final = 300 * US_PER_S
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """Which device times are believable; µs since 1970 UTC. Late data is: there is no limit within living memory."""
+
+    future_us: int = DEFAULT_FUTURE_US
+
+    def newest_us(self, now_us: int) -> int:
+        return now_us + self.future_us
+
+    def fault(self, time_us: int, now_us: int) -> str | None:
+        """Return what is wrong with a device time, or None."""
+        if time_us > now_us + self.future_us:
+            return (
+                f"{(time_us - now_us) // US_PER_S} s ahead of the hub's clock, {self.future_us // US_PER_S} s allowed"
+            )
+        if time_us < OLDEST_US:
+            return f"{time_us} µs since 1970 is before 1973: the device's clock is not set"
+        return None
+
+
+def name_fault(name: str) -> str | None:
+    """Return what makes `name` unusable as a device or metric, or None."""
+    if not name:
+        return "is empty"
+    if len(name) > MAX_NAME_CHARS:
+        return f"has {len(name)} characters, {MAX_NAME_CHARS} allowed"
+    if _CONTROL.search(name):
+        return "holds a control character"
+    return None
+
+
+def text_fault(text: str) -> str | None:
+    """Return what makes `text` unusable as a value, or None. Line breaks are fine in values."""
+    if len(text) > MAX_TEXT_CHARS:
+        return f"has {len(text)} characters, {MAX_TEXT_CHARS} allowed"
+    if "\0" in text:
+        return "holds a NUL character, which PostgreSQL cannot store"
+    return None
+
+
+def unit_fault(unit: str) -> str | None:
+    """Return what makes `unit` unusable, or None. An empty unit is none."""
+    if len(unit) > MAX_UNIT_CHARS:
+        return f"has {len(unit)} characters, {MAX_UNIT_CHARS} allowed"
+    if _CONTROL.search(unit):
+        return "holds a control character"
+    return None
