@@ -62,7 +62,9 @@ class EmbeddedMqttBroker:
         config_path.write_text(self._config(), encoding="utf-8")
         command = child_process.bound_to_parent([_binary(), "--config", str(config_path)])
         with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         self.port = self._wait_ready(self._process)
         return self.url
 
