@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from hub import settings_source
+from hub.telemetry.routes import DEFAULT_ROUTES, RouteSettings
+from storage.settings import StorageSettings
 
 PREFIX = "TELEMETRY_HUB_"
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +32,15 @@ class StompSettings(BaseModel):
 
     model_config = _FROZEN
     port: int = Field(default=61613, ge=0, le=65535, description="port; 0 switches plain TCP off")
+
+
+class TelemetrySettings(BaseModel):
+    """Which topics carry readings."""
+
+    model_config = _FROZEN
+    routes: tuple[RouteSettings, ...] = Field(
+        default=DEFAULT_ROUTES, description="topics with telemetry; the most specific filter that matches wins"
+    )
 
 
 class UserSettings(BaseModel):
@@ -52,6 +63,8 @@ class HubSettings(settings_source.Settings):
     )
     http: HttpSettings = HttpSettings()
     stomp: StompSettings = StompSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    storage: StorageSettings = StorageSettings()
     users: tuple[UserSettings, ...] = Field(
         default=(), description="who may connect; empty: everybody who reaches the port"
     )

@@ -24,6 +24,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 from hub.errors import SettingProblem, SettingsError
 
 S = TypeVar("S", bound="Settings")
+S_co = TypeVar("S_co", bound="Settings", covariant=True)
 Tree = Mapping[str, object]
 
 NESTING = "__"
@@ -78,16 +79,16 @@ class _Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Generic[S]):
+class Loaded(Generic[S_co]):
     """The settings and where each came from."""
 
-    settings: S
+    settings: S_co
     layers: tuple[_Layer, ...]
     variables: Mapping[str, str]
 
     def origin(self, key: Sequence[int | str]) -> str:
         """Return the origin of a key: a file, a variable, the command line or the default."""
-        return _origin(self.layers, key, self.variables)
+        return next((layer.origin(key, self.variables) for layer in self.layers if layer.holds(key)), "default")
 
 
 def load(model: type[S], config_file: Path | None = None, overrides: Tree | None = None) -> Loaded[S]:
@@ -112,7 +113,7 @@ def load(model: type[S], config_file: Path | None = None, overrides: Tree | None
         problems += [
             SettingProblem(
                 ".".join(str(part) for part in item["loc"]),
-                _origin(layers, item["loc"], variables),
+                _nearest_origin(layers, item["loc"], variables),
                 "no such setting" if item["type"] == "extra_forbidden" else item["msg"],
             )
             for item in error.errors(include_input=False, include_url=False, include_context=False)
@@ -122,8 +123,8 @@ def load(model: type[S], config_file: Path | None = None, overrides: Tree | None
     return Loaded(settings, layers, variables)
 
 
-def _origin(layers: tuple[_Layer, ...], key: Sequence[int | str], variables: Mapping[str, str]) -> str:
-    # A missing or a whole-section problem is told where its nearest parent stands.
+def _nearest_origin(layers: tuple[_Layer, ...], key: Sequence[int | str], variables: Mapping[str, str]) -> str:
+    """Return where a problem stands; for a missing key that is where its section is."""
     for length in range(len(key), 0, -1):
         for layer in layers:
             if layer.holds(key[:length]):

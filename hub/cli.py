@@ -1,0 +1,107 @@
+"""The program `telemetry-hub`: its commands and options. What they do is elsewhere.
+
+Imports inside the commands keep `--help` quick. An error with a class of its own is told in one line on stderr, with its
+exit status: 2 for a wrong setting, as for a wrong option, 1 for anything else.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub.errors import HubError
+from storage.errors import StorageError
+
+app = typer.Typer(
+    help="A hub between device fleets and the people who watch them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+config_app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.", metavar="FILE")]
+DataDir = Annotated[Path | None, typer.Option(help="Where the embedded database and the spool live.", metavar="DIR")]
+
+
+@app.command()
+def serve(
+    *,
+    config: ConfigFile = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="HTTP and WebSocket port; 0 takes a free one.")] = None,
+    stomp_port: Annotated[int | None, typer.Option(help="Port of STOMP on plain TCP; 0 switches it off.")] = None,
+    database_url: Annotated[str | None, typer.Option(help="embedded, or postgresql://user:password@host/db.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the hub until SIGTERM or Ctrl-C; print `ready` and the addresses when it serves."""
+    from hub.serve import run
+    from hub.settings import load_settings
+
+    overrides = {
+        "data_dir": data_dir,
+        "http": _given(host=host, port=port),
+        "stomp": _given(port=stomp_port),
+        "storage": _given(database_url=database_url),
+    }
+    run(load_settings(config, _given(**overrides)).settings)
+
+
+@app.command()
+def demo(
+    *,
+    run_for: Annotated[float | None, typer.Option("--for", help="Stop after so many seconds.", min=0)] = None,
+    devices: Annotated[int, typer.Option(help="Simulated devices.", min=1)] = 50,
+    rate: Annotated[float, typer.Option(help="Messages a second of the whole fleet.", min=0.1)] = 100,
+    data_dir: DataDir = None,
+    port: Annotated[int | None, typer.Option(help="HTTP port; 8080 where it is free, else another.")] = None,
+    mqtt_port: Annotated[int, typer.Option(help="MQTT port; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the web page.")] = True,
+) -> None:
+    """Run the whole system with a simulated fleet; the last line says what was published, stored and lost, as JSON."""
+    from hub.demo import Demo, DemoOptions
+
+    options = DemoOptions(
+        run_for_s=run_for,
+        devices=devices,
+        rate=rate,
+        data_dir=data_dir,
+        port=port,
+        mqtt_port=mqtt_port,
+        browser=browser,
+    )
+    sys.exit(Demo(options).run())
+
+
+@config_app.command("show")
+def config_show(*, config: ConfigFile = None) -> None:
+    """Print the effective settings as TOML, each with its origin; secrets are hidden."""
+    from hub.settings import load_settings
+    from hub.settings_view import render
+
+    print(render(load_settings(config)), end="")
+
+
+@config_app.command("check")
+def config_check(*, config: ConfigFile = None) -> None:
+    """Check the settings and stop; exit status 2 when one is wrong."""
+    from hub.settings import load_settings
+
+    load_settings(config)
+    print("ok")
+
+
+def _given(**options: object) -> dict[str, object]:
+    """Leave out the options that were not given, so that variables and the file are asked."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def main() -> None:
+    """Run the program."""
+    try:
+        app()
+    except (HubError, StorageError) as error:
+        print(f"telemetry-hub: {error}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_status", 1))

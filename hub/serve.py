@@ -1,0 +1,32 @@
+"""`telemetry-hub serve`: one hub in one event loop, until SIGTERM or SIGINT."""
+
+import asyncio
+import signal
+
+from hub.app import HubApp
+from hub.settings import HubSettings
+
+try:
+    from uvloop import new_event_loop
+except ImportError:  # Windows and PyPy have none; asyncio's own loop serves
+    from asyncio import new_event_loop
+
+
+def run(settings: HubSettings) -> None:
+    """Serve and return after a graceful stop."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: HubSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = HubApp(settings)
+    await app.start()
+    try:
+        print("ready", *app.addresses, flush=True)  # noqa: T201 - the contract with whoever started us
+        await stop.wait()
+    finally:
+        await app.drain()
