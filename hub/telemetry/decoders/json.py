@@ -40,23 +40,25 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
         return []
     document = strict_json.parse(text)
     if document.__class__ is dict and text.count(b":") == len(document):
-        readings = _flat(document, origin.device)
+        readings = _flat(document, origin.device, received_us, notes)
         if readings:
             return readings
     return _Message(origin, received_us, notes).readings_of(strict_json.checked(document, text))
 
 
-def _flat(record: dict[str, JsonValue], device: str) -> list[Reading] | None:
-    """Take the shortcut for what most devices send: `ts` in ms and numbers by name, no key twice (the caller counted).
-
-    Return None, and change nothing, for everything else.
+def _flat(record: dict[str, JsonValue], device: str, received_us: int, notes: Notes) -> list[Reading] | None:
+    """Take the shortcut for what most devices send: numbers by name, `ts` a number or absent, no key twice (the caller
+    counted). Return None, and change nothing, for everything else.
     """
-    time_ms = record.get("ts")
-    if time_ms.__class__ is not int or not 10**11 <= time_ms < 10**14:
+    timed = "ts" in record
+    time_us: int | None = received_us
+    if timed:
+        ts = record["ts"]
+        if ts.__class__ is not int:
+            return None
+        time_us = ts * 1_000 if 10**11 <= ts < 10**14 else clock.from_number(ts)
+    if time_us is None or len(record) > MAX_ITEMS or not _SPECIAL_KEYS.isdisjoint(record):
         return None
-    if not _SPECIAL_KEYS.isdisjoint(record) or len(record) > MAX_ITEMS:
-        return None
-    time_us = time_ms * 1_000
     readings: list[Reading] = []
     add = readings.append
     for metric, value in record.items():
@@ -64,14 +66,16 @@ def _flat(record: dict[str, JsonValue], device: str) -> list[Reading] | None:
             if not -BEYOND_INT64 < value < BEYOND_INT64:
                 return None
         elif value.__class__ is int:
-            if not -_EXACT_INT <= value <= _EXACT_INT:
-                return None
             if metric == "ts":
                 continue
-            value = float(value)  # noqa: PLW2901
+            if not -_EXACT_INT <= value <= _EXACT_INT:
+                return None
+            value = float(value)  # noqa: PLW2901 - int and float are one kind of reading
         elif value.__class__ is not bool:
             return None
         add(_new(Reading, (device, metric, time_us, value, "")))
+    if readings and not timed:
+        notes.without_time(len(readings))
     return readings
 
 

@@ -1,0 +1,146 @@
+"""What `/metrics` shows: a table of rows, each reading a plain number from the part that counts it, at scrape.
+
+Not here: counting. The parts hold integers and know nothing of Prometheus. Rules: names begin with `hub_`, base units,
+`_total` on counters; a label never is a device, topic or user, only a word of a fixed set.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, Protocol, TypeAlias
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from hub.telemetry.counters import PipelineCounters
+
+Numbers: TypeAlias = float | Mapping[str, float]  # a mapping: value by the row's label
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric: `read` is called at each scrape, on the event loop, and must return at once."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    help: str
+    read: Callable[[], Numbers]
+    label: str = ""
+
+
+class StoreCounters(Protocol):
+    """What the store counts."""
+
+    @property
+    def rows_stored(self) -> int: ...
+    @property
+    def rows_duplicate(self) -> int: ...
+    @property
+    def rows_pending(self) -> int: ...
+    @property
+    def batches(self) -> int: ...
+    @property
+    def batches_staged(self) -> int: ...
+    @property
+    def quarantined(self) -> int: ...
+
+
+def pipeline_rows(counters: PipelineCounters) -> Sequence[Row]:
+    """The rows of the telemetry pipeline."""
+    return (
+        Row("hub_payloads_received_total", "counter", "Messages on telemetry routes.", lambda: counters.messages),
+        Row("hub_readings_received_total", "counter", "Readings decoded and accepted.", lambda: counters.readings),
+        Row(
+            "hub_readings_rejected_total",
+            "counter",
+            "Payloads quarantined, by reason.",
+            lambda: counters.refused,
+            "reason",
+        ),
+        Row(
+            "hub_readings_skipped_total",
+            "counter",
+            "Values that are no readings by design, by kind.",
+            lambda: counters.skipped,
+            "kind",
+        ),
+        Row(
+            "hub_readings_untimed_total",
+            "counter",
+            "Readings stamped with the receive time, as the device sent none.",
+            lambda: counters.readings_without_time,
+        ),
+        Row(
+            "hub_readings_retained_total",
+            "counter",
+            "Readings of retained messages without a device time: not stored.",
+            lambda: counters.retained_untimed,
+        ),
+        Row(
+            "hub_integers_rounded_total",
+            "counter",
+            "Integers beyond 2^53, stored as the nearest float.",
+            lambda: counters.integers_rounded,
+        ),
+        Row(
+            "hub_readings_published_total",
+            "counter",
+            "Readings encoded because somebody watched their series.",
+            lambda: counters.published,
+        ),
+    )
+
+
+def store_rows(store: StoreCounters) -> Sequence[Row]:
+    """The rows of the store."""
+    return (
+        Row("hub_readings_stored_total", "counter", "Rows committed.", lambda: store.rows_stored),
+        Row("hub_readings_duplicate_total", "counter", "Repeats dropped by key.", lambda: store.rows_duplicate),
+        Row("hub_readings_pending", "gauge", "Rows accepted and not yet durable.", lambda: store.rows_pending),
+        Row("hub_batches_total", "counter", "Batches committed.", lambda: store.batches),
+        Row(
+            "hub_batches_staged_total",
+            "counter",
+            "Batches that met a repeat and went through the staging table.",
+            lambda: store.batches_staged,
+        ),
+        Row("hub_quarantined_total", "counter", "Payloads stored in quarantine.", lambda: store.quarantined),
+    )
+
+
+class HubCollector(Collector):
+    """Turns rows into metric families at scrape."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = tuple(rows)
+
+    def collect(self) -> Iterable[Metric]:
+        for row in self._rows:
+            family_type = CounterMetricFamily if row.kind == "counter" else GaugeMetricFamily
+            numbers = row.read()
+            if isinstance(numbers, Mapping):
+                family = family_type(row.name, row.help, labels=[row.label])
+                for value, number in sorted(numbers.items()):
+                    family.add_metric([value], number)
+            else:
+                family = family_type(row.name, row.help, value=numbers)
+            yield family
+
+
+def build_registry(rows: Iterable[Row]) -> CollectorRegistry:
+    """Return a registry of its own with the rows, the process's and Python's figures and `hub_build_info`."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    build = Row("hub_build_info", "gauge", "1, with the version as label.", lambda: {_version(): 1}, "version")
+    registry.register(HubCollector((*rows, build)))
+    return registry
+
+
+def _version() -> str:
+    try:
+        return version("telemetry-hub")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "unknown"
