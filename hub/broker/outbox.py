@@ -1,0 +1,217 @@
+"""What waits to be written to one connection, bounded in octets.
+
+Frames gather in `pending` during a tick of the loop; `flush` hands them to the sink in one write. While the sink is busy
+(the peer does not read) they move to the backlog, which knows each frame's subscription and is bounded: over the bound,
+subscriptions with `conflate` keep the newest message of each topic, then the oldest messages of `conflate` and
+`drop-oldest` go, and if what must not be dropped alone is too much, the connection is given up as a slow consumer.
+Messages that were skipped are told by `dropped:N` on the next MESSAGE of their subscription.
+
+The bound is checked per tick, so a backlog may pass it by what one tick adds; frames are shared between connections, so
+what an outbox really costs is often far less than what it counts.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Protocol
+
+from hub.broker.options import OnSlow
+from hub.broker.publication import Item
+
+CHUNK_BYTES = 262_144  # handed to the sink at once at most, so that a busy sink holds little that cannot be dropped
+
+
+class Sink(Protocol):
+    """The writing side of a transport. After a write that left it busy it calls `Outbox.flush` when it is not."""
+
+    busy: bool
+
+    def write(self, data: bytes) -> None:
+        """Write to the socket what it takes now, keep the rest (and be busy)."""
+
+    def overflow(self) -> None:
+        """Give the connection up: its peer is too slow."""
+
+
+class Droppable(Protocol):
+    """What the outbox needs to know of a subscription."""
+
+    on_slow: OnSlow
+    dropped: int  # messages skipped since the last one written
+
+    def drop(self, count: int, reason: str) -> None:
+        """Count messages that will not be written."""
+
+
+class Joined:
+    """The last frames that were joined in a flush: the next connection often has the very same."""
+
+    __slots__ = ("data", "items")
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.data = b""
+
+
+class Outbox:
+    """The frames for one connection."""
+
+    __slots__ = (
+        "_backlog",
+        "_conflate_at",
+        "_limit",
+        "_sink",
+        "_subscriptions",
+        "backlog_bytes",
+        "owing",
+        "pending",
+        "shedding",
+    )
+
+    def __init__(self, sink: Sink, limit: int, subscriptions: Mapping[str | None, Droppable]) -> None:
+        self.pending: list[Item] = []
+        self.backlog_bytes = 0
+        self.shedding = False  # messages were dropped since the backlog was last empty
+        self.owing = False  # some subscription has a `dropped` count to tell
+        self._backlog: deque[Item] | None = None  # made when first needed: idle connections stay small
+        self._sink = sink
+        self._limit = limit
+        self._conflate_at = limit // 4
+        self._subscriptions = subscriptions
+
+    @property
+    def congested(self) -> bool:
+        """Whether the peer is behind."""
+        return self._sink.busy or bool(self._backlog)
+
+    def flush(self, joined: Joined) -> None:
+        """Write what the sink takes; keep the rest within the bound."""
+        pending = self.pending
+        if not self._sink.busy and not self._backlog and not self.owing:
+            if pending == joined.items:
+                data = joined.data
+            else:
+                data = joined.data = b"".join([item[0] for item in pending])
+                joined.items = pending.copy()
+            if len(data) <= CHUNK_BYTES:
+                pending.clear()
+                if data:
+                    self._sink.write(data)
+                return
+        if self._backlog is None:
+            self._backlog = deque()
+        self._backlog.extend(pending)
+        self.backlog_bytes += sum([len(item[0]) for item in pending])
+        pending.clear()
+        self._drain()
+        if self.backlog_bytes > self._conflate_at:
+            self._shed()
+
+    def discard(self, subscription_id: str | None) -> list[Item]:
+        """Take back all messages of one subscription that were not written (UNSUBSCRIBE)."""
+        taken: list[Item] = []
+        if self._backlog:
+            taken = [item for item in self._backlog if _belongs(item, subscription_id)]
+            if taken:
+                self._replace([item for item in self._backlog if not _belongs(item, subscription_id)])
+        return taken
+
+    def waiting(self) -> list[Item]:
+        """Give the messages that were not handed to the sink."""
+        return [item for item in (*(self._backlog or ()), *self.pending) if item.cohort is not None]
+
+    def _drain(self) -> None:
+        backlog = self._backlog
+        sink = self._sink
+        if backlog is None:
+            return
+        while backlog and not sink.busy:
+            parts: list[bytes] = []
+            size = 0
+            while backlog and size < CHUNK_BYTES:
+                item = backlog.popleft()
+                self.backlog_bytes -= len(item[0])
+                wire = self._told(item) if self.owing and item.cohort is not None else item[0]
+                size += len(wire)
+                parts.append(wire)
+            sink.write(b"".join(parts))
+        if not backlog:
+            self.shedding = False
+            self._conflate_at = self._limit // 4
+            self.owing = any(subscription.dropped for subscription in self._subscriptions.values())
+
+    def _told(self, item: Item) -> bytes:
+        """Encode again with `dropped`, if its subscription has skipped messages."""
+        cohort, publication = item.cohort, item.publication
+        if cohort is None or publication is None:
+            return item.wire
+        subscription = self._subscriptions.get(cohort.subscription_id)
+        if subscription is None or not subscription.dropped:
+            return item.wire
+        extra = [*item.extra, ("dropped", str(subscription.dropped))]
+        subscription.dropped = 0
+        return cohort.encode_with(publication, extra, item.message_id).wire
+
+    def _shed(self) -> None:
+        """Bring the backlog back within its bound."""
+        self._conflate()
+        if self.backlog_bytes > self._limit:
+            self._drop_oldest()
+        if self.backlog_bytes > self._limit:
+            self._sink.overflow()
+        # Passes double their distance, so that a large conflated set does not cost a pass per message.
+        self._conflate_at = max(self._limit // 4, min(2 * self.backlog_bytes, self._limit))
+
+    def _conflate(self) -> None:
+        kept: list[Item] = []
+        seen: set[tuple[str | None, str]] = set()
+        skipped: dict[Droppable, int] = {}
+        for item in reversed(self._backlog or ()):
+            subscription = self._policy(item, {OnSlow.CONFLATE})
+            if subscription is not None and item.publication is not None and item.cohort is not None:
+                key = (item.cohort.subscription_id, item.publication.address.destination)
+                if key in seen:
+                    skipped[subscription] = skipped.get(subscription, 0) + 1
+                    continue
+                seen.add(key)
+            kept.append(item)
+        if skipped:
+            kept.reverse()
+            self._replace(kept)
+            self._count(skipped, "conflated")
+
+    def _drop_oldest(self) -> None:
+        # Some way below the bound, so that the next message does not need the next pass.
+        goal = self._limit * 3 // 4
+        size = self.backlog_bytes
+        kept: list[Item] = []
+        skipped: dict[Droppable, int] = {}
+        for item in self._backlog or ():
+            if size > goal:
+                subscription = self._policy(item, {OnSlow.CONFLATE, OnSlow.DROP_OLDEST})
+                if subscription is not None:
+                    size -= len(item.wire)
+                    skipped[subscription] = skipped.get(subscription, 0) + 1
+                    continue
+            kept.append(item)
+        self._replace(kept)
+        self._count(skipped, "drop-oldest")
+
+    def _policy(self, item: Item, policies: set[OnSlow]) -> Droppable | None:
+        """Give the item's subscription if it may be dropped by one of these policies."""
+        if item.cohort is None:
+            return None
+        subscription = self._subscriptions.get(item.cohort.subscription_id)
+        return subscription if subscription is not None and subscription.on_slow in policies else None
+
+    def _count(self, skipped: dict[Droppable, int], reason: str) -> None:
+        for subscription, count in skipped.items():
+            subscription.drop(count, reason)
+            self.owing = self.shedding = True
+
+    def _replace(self, items: list[Item]) -> None:
+        self._backlog = deque(items)
+        self.backlog_bytes = sum([len(item.wire) for item in items])
+
+
+def _belongs(item: Item, subscription_id: str | None) -> bool:
+    return item.cohort is not None and item.cohort.subscription_id == subscription_id

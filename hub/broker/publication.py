@@ -1,0 +1,130 @@
+"""A message on its way to subscribers, and its octets.
+
+The MESSAGE frame, its WebSocket header included, is the same octets for all subscribers that share a subscription id, a
+dialect and a framing: such subscribers form a `Cohort`, and a cohort encodes a publication once. Every stompjs client
+calls its first subscription `sub-0`, so one cohort often is everybody.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from hub.stomp.codec import encode_user_headers, escape
+from hub.stomp.dialects import Dialect
+from hub.stomp.frames import NO_HEADERS, UserHeaders
+
+# Gives the octets that go before a frame of this length on the wire; `text` says whether the frame is UTF-8.
+Framing = Callable[[int, bool], bytes]
+
+
+class Address:
+    """A destination as it is written into MESSAGE frames, kept per dialect."""
+
+    __slots__ = ("blocks", "destination")
+
+    def __init__(self, destination: str) -> None:
+        self.destination = destination
+        self.blocks: dict[str, bytes] = {}
+
+    def block(self, dialect: Dialect) -> bytes:
+        """Give the destination's header line."""
+        block = self.blocks.get(dialect.version)
+        if block is None:
+            block = f"destination:{escape(self.destination, dialect)}\n".encode()
+            self.blocks[dialect.version] = block
+        return block
+
+
+class Publication:
+    """One message: where to, its number (the hub-wide message-id), body, the sender's headers."""
+
+    __slots__ = ("_text", "address", "body", "headers", "number", "value")
+
+    def __init__(
+        self, address: Address, number: int, body: bytes, headers: UserHeaders = NO_HEADERS, value: float | None = None
+    ) -> None:
+        self.address = address
+        self.number = number
+        self.body = body
+        self.headers = headers
+        self.value = value  # of a reading, for dead-band; None for anything else
+        self._text: bool | None = None
+
+    @property
+    def text(self) -> bool:
+        """Whether the body is valid UTF-8, and so may travel in a WebSocket text message (RFC 6455, section 5.6)."""
+        if self._text is None:
+            self._text = self.body.isascii() or _is_utf8(self.body)
+        return self._text
+
+    def tail(self, dialect: Dialect) -> bytes:
+        """Give all of the MESSAGE frame that is the same for every auto subscriber of a dialect."""
+        return b"".join(
+            (
+                b"message-id:%d\n" % self.number,
+                self.address.block(dialect),
+                b"content-length:%d\n" % len(self.body),
+                encode_user_headers(self.headers, dialect) if self.headers.items else b"",
+                b"\n",
+                self.body,
+                b"\0",
+            )
+        )
+
+    @property
+    def size(self) -> int:
+        """Give the octets that it counts for in a bounded place."""
+        return len(self.body) + _OVERHEAD
+
+
+_OVERHEAD = 256  # headers and bookkeeping
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class Cohort:
+    """Subscribers whose frames are the same octets."""
+
+    __slots__ = ("dialect", "framing", "head", "subscription_id")
+
+    def __init__(self, subscription_id: str | None, dialect: Dialect, framing: Framing) -> None:
+        self.subscription_id = subscription_id
+        self.dialect = dialect
+        self.framing = framing
+        # 1.0 without an id: MESSAGE has no subscription header.
+        named = "" if subscription_id is None else f"subscription:{escape(subscription_id, dialect)}\n"
+        self.head = f"MESSAGE\n{named}".encode()
+
+    def encode(self, publication: Publication) -> "Item":
+        """Encode for all members: auto acknowledgement, nothing to add."""
+        tail = publication.tail(self.dialect)
+        head = self.head
+        wire = b"".join((self.framing(len(head) + len(tail), publication.text), head, tail))
+        return Item(wire, self, publication)
+
+    def encode_with(self, publication: Publication, extra: list[tuple[str, str]], message_id: str | None) -> "Item":
+        """Encode for one member, with headers of its own before the shared ones.
+
+        The first occurrence of a header wins, but many clients do not know: message-id is replaced, not repeated.
+        """
+        tail = publication.tail(self.dialect)
+        if message_id is not None:
+            tail = f"message-id:{message_id}\n".encode() + tail[tail.index(b"\n") + 1 :]
+        head = self.head + "".join(f"{name}:{value}\n" for name, value in extra).encode()
+        wire = b"".join((self.framing(len(head) + len(tail), publication.text), head, tail))
+        return Item(wire, self, publication, tuple(extra), message_id)
+
+
+class Item(NamedTuple):
+    """An encoded frame in an outbox. Only MESSAGEs have a cohort; other frames are never dropped."""
+
+    wire: bytes
+    cohort: Cohort | None = None
+    publication: Publication | None = None
+    extra: tuple[tuple[str, str], ...] = ()
+    message_id: str | None = None

@@ -1,0 +1,110 @@
+"""Work queues: each message goes to one consumer.
+
+Consumers take turns; one without room (no prefetch left, or not reading) is passed over. A message that comes back (NACK,
+disconnect, UNSUBSCRIBE) goes to the front with `redelivered:true`; after MAX_ATTEMPTS deliveries it moves to
+`/queue/$dead/<name>`. A full queue refuses the publisher; a full dead-letter queue drops its oldest, counted. A queue
+without messages and consumers ceases to exist.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from hub.broker.acks import Delivery
+from hub.broker.counters import Counters
+from hub.broker.publication import Publication
+from hub.broker.subscription import Subscription
+from hub.stomp.errors import TRY_AGAIN_LATER, SessionError
+from hub.stomp.frames import quoted
+
+PREFIX = "/queue/"
+DEAD_PREFIX = "/queue/$dead/"
+MAX_ATTEMPTS = 20
+
+
+class QueueLimits(NamedTuple):
+    """Bounds on queues."""
+
+    queues: int = 10_000
+    messages: int = 100_000
+    bytes: int = 67_108_864
+
+
+class Queue:
+    """One work queue."""
+
+    __slots__ = ("_consumers", "_counters", "_dead", "_limits", "_ready", "bytes", "destination")
+
+    def __init__(
+        self, destination: str, limits: QueueLimits, counters: Counters, dead: Callable[[str, Publication], None]
+    ) -> None:
+        self.destination = destination
+        self.bytes = 0
+        self._limits = limits
+        self._counters = counters
+        self._dead = dead
+        self._ready: deque[Delivery] = deque()  # `attempt`: how often it was delivered before
+        self._consumers: deque[Subscription] = deque()
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it may cease to exist."""
+        return not self._ready and not self._consumers
+
+    def put(self, publication: Publication) -> None:
+        """Add a message at the end and deliver what can be delivered.
+
+        Raises:
+            SessionError: the queue is full.
+        """
+        if len(self._ready) >= self._limits.messages or self.bytes + publication.size > self._limits.bytes:
+            if not self.destination.startswith(DEAD_PREFIX):
+                text = f"{quoted(self.destination)} holds {len(self._ready)} messages; consume them or try again later"
+                raise SessionError("Queue full", text, TRY_AGAIN_LATER)
+            self._dropped_oldest()
+        self._ready.append(Delivery(publication, 0))
+        self.bytes += publication.size
+        self.dispatch()
+
+    def give_back(self, deliveries: Iterable[Delivery]) -> None:
+        """Take deliveries back to the front, in their order. `attempt` counts the deliveries so far."""
+        for delivery in reversed(list(deliveries)):
+            if delivery.attempt >= MAX_ATTEMPTS and not self.destination.startswith(DEAD_PREFIX):
+                self._dead(self.destination, delivery.publication)
+                continue
+            self._ready.appendleft(delivery)
+            self.bytes += delivery.publication.size
+        self.dispatch()
+
+    def join(self, consumer: Subscription) -> None:
+        """Add a consumer; it gets its first messages with the next `dispatch`."""
+        consumer.queue = self
+        self._consumers.append(consumer)
+
+    def leave(self, consumer: Subscription) -> None:
+        """Remove a consumer; its messages are given back by whoever knows them."""
+        self._consumers.remove(consumer)
+
+    def dispatch(self) -> None:
+        """Deliver while there are messages and consumers with room."""
+        passed = 0
+        while self._ready and passed < len(self._consumers):
+            consumer = self._consumers[0]
+            self._consumers.rotate(-1)
+            if not consumer.ready:
+                passed += 1
+                continue
+            passed = 0
+            delivery = self._ready.popleft()
+            self.bytes -= delivery.publication.size
+            if delivery.attempt:
+                self._counters.redelivered += 1
+            consumer.emit(delivery.publication, delivery.attempt + 1)
+
+    def _dropped_oldest(self) -> None:
+        if self._ready:
+            self.bytes -= self._ready.popleft().publication.size
+            self._counters.dropped["dead-letter-full"] += 1
