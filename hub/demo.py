@@ -127,7 +127,7 @@ class Demo:
         page = next(address for address in addresses if address.startswith("http:"))
         hub_url = next(address for address in addresses if address.startswith("ws:"))
 
-        bridge_options = ["--mqtt-url", mqtt_url, "--hub-url", hub_url]
+        bridge_options = ["--mqtt-url", mqtt_url, "--hub-url", hub_url, "--health-port", "0"]
         bridge = supervisor.start("bridge", [child_process.program("telemetry-bridge"), "run", *bridge_options])
         device_sim = child_process.program("device-sim")
         dashboard = supervisor.start("dashboard", [device_sim, "watch", "--hub-url", hub_url])

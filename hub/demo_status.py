@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-STORED: Final = "telemetry_hub_readings_stored_total"
-QUARANTINED: Final = "telemetry_hub_payloads_quarantined_total"
-DELIVERED: Final = "telemetry_hub_deliveries_total"
-CONNECTIONS: Final = "telemetry_hub_connections"
+STORED: Final = "hub_readings_stored_total"
+QUARANTINED: Final = "hub_quarantined_total"
+DELIVERED: Final = "hub_deliveries_total"
+CONNECTIONS: Final = "hub_connections"
 SCRAPE_TIMEOUT_S: Final = 2.0
 PLAIN_PERIOD_S: Final = 5.0
 

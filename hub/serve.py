@@ -4,6 +4,7 @@ import asyncio
 import signal
 
 from hub.app import HubApp
+from hub.logs import configure_logs
 from hub.settings import HubSettings
 
 try:
@@ -14,6 +15,7 @@ except ImportError:  # Windows and PyPy have none; asyncio's own loop serves
 
 def run(settings: HubSettings) -> None:
     """Serve and return after a graceful stop."""
+    configure_logs(settings.log.level)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(settings))
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from hub import settings_source
+from hub.logs import LogLevel
 from hub.telemetry.routes import DEFAULT_ROUTES, RouteSettings
 from storage.settings import StorageSettings
 
@@ -25,6 +26,9 @@ class HttpSettings(BaseModel):
     model_config = _FROZEN
     host: str = Field(default="127.0.0.1", description="address to listen on, for HTTP and for plain STOMP")
     port: int = Field(default=8080, ge=0, le=65535, description="port; 0 takes a free one and prints it")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="names that browsers may call the hub by, beside localhost and loopback addresses"
+    )
 
 
 class StompSettings(BaseModel):
@@ -41,6 +45,13 @@ class TelemetrySettings(BaseModel):
     routes: tuple[RouteSettings, ...] = Field(
         default=DEFAULT_ROUTES, description="topics with telemetry; the most specific filter that matches wins"
     )
+
+
+class LogSettings(BaseModel):
+    """Logs on stderr."""
+
+    model_config = _FROZEN
+    level: LogLevel = Field(default="info", description="least severity that is written")
 
 
 class UserSettings(BaseModel):
@@ -65,6 +76,7 @@ class HubSettings(settings_source.Settings):
     stomp: StompSettings = StompSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     storage: StorageSettings = StorageSettings()
+    log: LogSettings = LogSettings()
     users: tuple[UserSettings, ...] = Field(
         default=(), description="who may connect; empty: everybody who reaches the port"
     )

@@ -112,7 +112,7 @@ def load(model: type[S], config_file: Path | None = None, overrides: Tree | None
     except ValidationError as error:
         problems += [
             SettingProblem(
-                ".".join(str(part) for part in item["loc"]),
+                ".".join(str(part) for part in item["loc"]) or "settings",  # nowhere: what several say together
                 _nearest_origin(layers, item["loc"], variables),
                 "no such setting" if item["type"] == "extra_forbidden" else item["msg"],
             )
