@@ -41,7 +41,7 @@ def require_node() -> str:
     return str(Path(executable.ROOT_DIR) / "bin" / "node")
 
 
-def _missing(message: str) -> Exception:
+def _missing(message: str) -> BaseException:
     if os.environ.get("CI") == "true":
         return pytest.fail.Exception(message)
     return pytest.skip.Exception(message)
