@@ -1,0 +1,37 @@
+"""A simulated device: a name, sensors, a random source of its own and a clock that never repeats.
+
+Not its schedule (`fleet`), not its connection (`links`).
+"""
+
+import random
+
+from device_sim.message import US_PER_MS, Message, encode
+from device_sim.sensors.registry import SENSORS
+
+METRICS = tuple(SENSORS)
+
+
+class Device:
+    """Device number `number` of the fleet with seed `seed`; its values depend on nothing but these two and time."""
+
+    __slots__ = ("_last_us", "_rng", "_sensors", "name", "number", "topic")
+
+    def __init__(self, number: int, seed: int, topic_template: str) -> None:
+        self.number = number
+        self.name = f"sim-{number:05d}"
+        self.topic = topic_template.replace("{device}", self.name)
+        # A string seed goes through SHA-512, so neighbouring devices are not alike, on any platform.
+        self._rng = random.Random(f"{seed}/{self.name}")
+        self._sensors = [(metric, make(self._rng)) for metric, make in SENSORS.items()]
+        self._last_us = 0
+
+    def message(self, number: int, time_us: int, due_s: float) -> Message:
+        """Sample every sensor at `time_us`, cut to milliseconds; later by 1 ms if that would repeat a time.
+
+        Two readings of one series in one millisecond would share their key and one of them would disappear.
+        """
+        time_us = max(time_us - time_us % US_PER_MS, self._last_us + US_PER_MS)
+        self._last_us = time_us
+        t, rng = time_us / 1_000_000, self._rng
+        payload = encode(time_us, {metric: sensor.sample(t, rng) for metric, sensor in self._sensors})
+        return Message(number, self.number, self.name, METRICS, time_us, due_s, self.topic, payload)

@@ -1,0 +1,175 @@
+"""The STOMP link: each burst is one transaction with one receipt, over a few WebSocket connections.
+
+A RECEIPT for the COMMIT means that the hub has the whole burst durably; it costs a hundredth of a receipt per reading.
+A burst whose receipt does not come within RECEIPT_DEADLINE_S, or whose connection is lost, is sent again on the next
+connection in the order of sending. A half-received transaction dies with its connection, so nothing is stored by halves.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from device_sim.links.address import Address
+from device_sim.links.link import LinkEvents
+from device_sim.links.stomp_session import SessionEvents, StompSession, escape
+from device_sim.message import Message
+
+CONNECTIONS = 4
+WINDOW = 2_000
+# Generous: while Postgres is away the hub rightly withholds receipts, and sending again helps nobody.
+RECEIPT_DEADLINE_S = 60.0
+TICK_S = 1.0
+TRANSACTION_MESSAGES = 250
+
+
+class StompLink:
+    """Implements `link.Link`; a source's messages always take the same connection."""
+
+    def __init__(
+        self,
+        address: Address,
+        events: LinkEvents,
+        *,
+        sources: int,
+        connections: int = CONNECTIONS,
+        window: int = WINDOW,
+    ) -> None:
+        count = min(connections, sources)
+        self._connections = [StompConnection(address, events, window, f"stomp-{number}") for number in range(count)]
+
+    @property
+    def room(self) -> int:
+        return min(connection.room for connection in self._connections)
+
+    @property
+    def outstanding(self) -> int:
+        return sum(connection.outstanding for connection in self._connections)
+
+    async def start(self) -> None:
+        for connection in self._connections:
+            connection.start()
+        for connection in self._connections:
+            await connection.up.wait()
+
+    def send(self, messages: Sequence[Message]) -> None:
+        shares: list[list[Message]] = [[] for _ in self._connections]
+        for message in messages:
+            shares[message.source % len(shares)].append(message)
+        for connection, share in zip(self._connections, shares, strict=True):
+            for first in range(0, len(share), TRANSACTION_MESSAGES):
+                connection.send(share[first : first + TRANSACTION_MESSAGES])
+
+    async def close(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for connection in self._connections:
+                group.create_task(asyncio.to_thread(connection.close))
+
+
+@dataclass(slots=True)
+class Burst:
+    """Messages that share a transaction and its receipt."""
+
+    messages: Sequence[Message]
+    sent_at: float = 0.0
+
+
+class StompConnection:
+    """One session and its unacknowledged bursts. The bursts belong to the lock; the counts to the event loop."""
+
+    def __init__(self, address: Address, events: LinkEvents, window: int, name: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._events = events
+        self._window = window
+        self.outstanding = 0
+        self.up = asyncio.Event()
+        self._number = 0
+        self._changed = threading.Condition()
+        self._unacknowledged: dict[str, Burst] = {}  # by receipt id, in the order of sending
+        self._unsent: deque[str] = deque()
+        session_events = SessionEvents(work=self._work, on_receipt=self._take_receipt, changed=self._wake_worker)
+        self._session = StompSession(address, session_events, name)
+
+    @property
+    def room(self) -> int:
+        return self._window - self.outstanding if self.up.is_set() else 0
+
+    def start(self) -> None:
+        self._session.start()
+
+    def send(self, messages: Sequence[Message]) -> None:
+        self._number += 1
+        receipt = f"b{self._number}"
+        self.outstanding += len(messages)
+        with self._changed:
+            self._unacknowledged[receipt] = Burst(messages)
+            self._unsent.append(receipt)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the session; blocks, so it is called on a thread."""
+        self._session.close()
+
+    def _work(self, session: StompSession) -> None:
+        """Send bursts while the connection stands; on the session's thread."""
+        with self._changed:
+            self._unsent = deque(self._unacknowledged)
+        self._loop.call_soon_threadsafe(self._set_up, True)
+        while not (session.lost.is_set() or session.closing.is_set()):
+            with self._changed:
+                while not (self._unsent or session.lost.is_set() or session.closing.is_set()):
+                    self._changed.wait(TICK_S)
+                    if self._receipt_is_overdue():
+                        session.lost.set()
+                if session.lost.is_set() or session.closing.is_set():
+                    break
+                receipt = self._unsent.popleft()
+                burst = self._unacknowledged.get(receipt)
+                if burst is None:
+                    continue  # its receipt came after all
+                burst.sent_at = time.monotonic()
+            session.transmit(encode_transaction(receipt, burst.messages))
+        if not session.closing.is_set():
+            self._loop.call_soon_threadsafe(self._set_up, False)
+
+    def _receipt_is_overdue(self) -> bool:
+        oldest = next(iter(self._unacknowledged.values()), None)
+        return oldest is not None and 0 < oldest.sent_at < time.monotonic() - RECEIPT_DEADLINE_S
+
+    def _take_receipt(self, receipt: str) -> None:
+        with self._changed:
+            burst = self._unacknowledged.pop(receipt, None)
+        if burst is not None:
+            self._loop.call_soon_threadsafe(self._acknowledge, burst.messages)
+
+    def _wake_worker(self) -> None:
+        with self._changed:
+            self._changed.notify()
+
+    def _set_up(self, up: bool) -> None:
+        if up:
+            self.up.set()
+            self._events.room()
+        else:
+            self.up.clear()
+
+    def _acknowledge(self, messages: Sequence[Message]) -> None:
+        self.outstanding -= len(messages)
+        self._events.acknowledged(messages)
+        self._events.room()
+
+
+def encode_transaction(receipt: str, messages: Sequence[Message]) -> bytes:
+    """Encode BEGIN, a SEND each, and COMMIT with the receipt, as one buffer; the transaction has the receipt's name."""
+    frames = [f"BEGIN\ntransaction:{receipt}\n\n\0".encode()]
+    for message in messages:
+        frames.append(
+            f"SEND\ndestination:/topic/{escape(message.topic)}\ntransaction:{receipt}\n"
+            f"content-type:application/json\ncontent-length:{len(message.payload)}\n\n".encode()
+        )
+        frames.append(message.payload)
+        frames.append(b"\0")
+    frames.append(f"COMMIT\ntransaction:{receipt}\nreceipt:{receipt}\n\n\0".encode())
+    return b"".join(frames)

@@ -1,0 +1,172 @@
+"""What the commands do, from checked arguments to the last line of JSON: the event loop, signals and their order.
+
+stdout carries two lines, `ready …` and at the end one JSON object; everything else goes to stderr.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, assert_never
+
+import orjson
+
+from device_sim.errors import BadArgumentError
+from device_sim.fleet import Fleet
+from device_sim.ledger import LedgerWriter, read_ledger
+from device_sim.links.address import Address, parse_address
+from device_sim.links.link import Link, LinkEvents
+from device_sim.links.mqtt import MqttLink
+from device_sim.links.stomp import StompLink
+from device_sim.message import US_PER_MS, Message
+from device_sim.progress import status_line
+from device_sim.publisher import Publisher, Tally
+from device_sim.replay import parse_speed, read_recording
+from device_sim.verify import verify
+from device_sim.watch import Watcher
+from hub.logs import configure_logs
+
+# Above this the figures say more about the simulator or its machine than about the system under test.
+LATE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where messages go."""
+
+    protocol: Literal["mqtt", "stomp"]
+    address: Address
+
+    def link(self, events: LinkEvents, sources: int) -> Link:
+        match self.protocol:
+            case "mqtt":
+                return MqttLink(self.address, events, sources=sources)
+            case "stomp":
+                return StompLink(self.address, events, sources=sources)
+            case _ as unknown:
+                assert_never(unknown)
+
+
+def parse_target(protocol: str, mqtt_url: str, hub_url: str) -> Target:
+    """Check the three options; only the URL of the protocol in use has to be right."""
+    if protocol == "mqtt":
+        return Target("mqtt", parse_address(mqtt_url, "mqtt", "--mqtt-url"))
+    if protocol == "stomp":
+        return Target("stomp", parse_address(hub_url, "ws", "--hub-url"))
+    raise BadArgumentError("--protocol", f"{protocol!r} is neither mqtt nor stomp")
+
+
+def run_fleet(target: Target, fleet: Fleet, for_s: float | None, ledger: Path | None) -> None:
+    """Publish the fleet's schedule from now on, until `for_s` or a signal."""
+
+    def schedule() -> Iterator[Message]:
+        now_us = time.time_ns() // 1_000
+        return fleet.schedule(now_us - now_us % US_PER_MS, for_s)
+
+    asyncio.run(_publish(target, fleet.devices, schedule, for_s, ledger))
+
+
+def run_replay(
+    target: Target, file: Path, device: str, metric: str, speed: str, topic: str, ledger: Path | None
+) -> None:
+    """Publish a CSV file's readings until its end or a signal."""
+    for argument, name in (("--device", device), ("--metric", metric)):
+        if not name or {"\0", "+", "#"} & set(name):
+            raise BadArgumentError(argument, f"{name!r} cannot be a name: it is empty or holds + or #")
+    if "/" in device:
+        raise BadArgumentError("--device", f"{device!r} holds a /, which would be two levels of the topic")
+    if metric == "ts":
+        raise BadArgumentError("--metric", "'ts' is the name of the time in the payload")
+    factor = parse_speed(speed)
+    recording = read_recording(file)
+    if recording.moved:
+        text = (
+            f"{recording.moved} of {len(recording.rows)} rows repeat the time of an earlier row: sent 1 ms later each"
+        )
+        print(text, file=sys.stderr)  # noqa: T201
+    schedule = recording.schedule(device, metric, factor, topic)
+    asyncio.run(_publish(target, 1, lambda: schedule, None, ledger))
+
+
+def run_watch(address: Address, destination: str) -> None:
+    """Count MESSAGEs until a signal."""
+    asyncio.run(_watch(address, destination))
+
+
+def run_verify(ledger: Path, database_url: str) -> int:
+    """Print the verdict; return the exit status."""
+    verdict = asyncio.run(verify(list(read_ledger(ledger)), database_url))
+    _say(orjson.dumps(verdict.as_json()).decode())
+    return 0 if verdict.ok else 1
+
+
+async def _publish(
+    target: Target, sources: int, schedule: Callable[[], Iterator[Message]], for_s: float | None, ledger: Path | None
+) -> None:
+    _prepare_logs()
+    with LedgerWriter(ledger) as writer:
+        publisher = Publisher(lambda events: target.link(events, sources), writer)
+        _on_signal(publisher.stop)
+        try:
+            if await publisher.start():
+                _say(f"ready {target.address}")
+                async with status_line(lambda: _describe(publisher)):
+                    await publisher.publish(schedule(), for_s)
+        finally:
+            await publisher.close()
+    tally = publisher.tally
+    _warn(tally, paced=for_s is not None)
+    _say(orjson.dumps(tally.as_json()).decode())
+
+
+async def _watch(address: Address, destination: str) -> None:
+    _prepare_logs()
+    stopped = asyncio.Event()
+    _on_signal(stopped.set)
+    watcher = Watcher(address, destination)
+    watcher.start()
+    waits = [asyncio.create_task(event.wait()) for event in (watcher.subscribed, stopped)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    if watcher.subscribed.is_set():
+        _say(f"ready {address} {destination}")
+    async with status_line(lambda: f"{watcher.delivered:,} messages delivered"):
+        await stopped.wait()
+    waits[0].cancel()
+    await watcher.close()
+    _say(orjson.dumps({"delivered": watcher.delivered}).decode())
+
+
+def _describe(publisher: Publisher) -> str:
+    tally = publisher.tally
+    return (
+        f"{tally.messages:,} messages sent, {tally.published:,} readings, {tally.acknowledged:,} acknowledged, "
+        f"{publisher.link.outstanding:,} messages outstanding"
+    )
+
+
+def _warn(tally: Tally, *, paced: bool) -> None:
+    unacknowledged = tally.published - tally.acknowledged
+    if unacknowledged:
+        print(f"{unacknowledged} readings were not acknowledged in time", file=sys.stderr)  # noqa: T201
+    if paced and tally.late_s > LATE_S:
+        print(f"messages left up to {tally.late_s:.1f} s after their intended time", file=sys.stderr)  # noqa: T201
+
+
+def _on_signal(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+
+
+def _prepare_logs() -> None:
+    configure_logs()
+    # It logs each failed attempt with a traceback; the session says the same in one line.
+    logging.getLogger("stomp.py").setLevel(logging.CRITICAL)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the programs' contract

@@ -1,0 +1,115 @@
+"""A schedule from a time-stamped CSV file: recorded readings sent again under one device and metric.
+
+The file has a header with the columns `timestamp` and `value`; others are ignored. A timestamp is ISO 8601 (without
+zone: UTC) or a number since the epoch, in s, ms, us or ns by its magnitude. The whole file is read before the first
+message is sent, so that a bad line 20,000 stops the program instead of a half-sent file.
+
+Rule: each row is a reading of its own. A row whose time an earlier row already has (a clock set back, as in NAB's
+machine_temperature series) would have the same identity and vanish in storage; it is sent 1 ms later, counted in
+`Recording.moved`. The same file always gives the same times.
+"""
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from device_sim.errors import BadArgumentError
+from device_sim.fleet import DEFAULT_TOPIC, check_topic
+from device_sim.message import US_PER_MS, Message, encode
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# 1e11 s is the year 5138; 1e11 ms is 1973: a number belongs to the smallest unit that puts it after 1973.
+EPOCH_UNITS_US = ((1e11, 1_000_000.0), (1e14, 1_000.0), (1e17, 1.0), (math.inf, 0.001))
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The readings of one file in its order: (time in us since the epoch, value)."""
+
+    rows: tuple[tuple[int, float], ...]
+    moved: int
+    """Rows sent later than their stamp, because an earlier row has it."""
+
+    def schedule(self, device: str, metric: str, speed: float | None, topic: str = DEFAULT_TOPIC) -> Iterator[Message]:
+        """Yield one message a row; `speed` 1 keeps the file's pace, 60 makes a minute a second, None does not wait."""
+        check_topic(topic)
+        full_topic = topic.replace("{device}", device)
+        metrics, due_s = (metric,), 0.0
+        start_us = self.rows[0][0] if self.rows else 0
+        for number, (time_us, value) in enumerate(self.rows):
+            if speed is not None:
+                # max: a clock that went back does not make the schedule go back.
+                due_s = max(due_s, (time_us - start_us) / 1_000_000 / speed)
+            yield Message(number, 0, device, metrics, time_us, due_s, full_topic, encode(time_us, {metric: value}))
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a file, or raise BadArgumentError that names the file, the line and the column."""
+    rows: list[tuple[int, float]] = []
+    seen: set[int] = set()
+    moved = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.DictReader(file)
+            for column in ("timestamp", "value"):
+                if column not in (lines.fieldnames or ()):
+                    raise BadArgumentError("FILE", f"{path} has no column {column!r} in its first line")
+            for line in lines:
+                where = f"{path}, line {lines.line_num}"
+                time_us, value = parse_time_us(line["timestamp"], where), _value(line["value"], where)
+                moved += time_us in seen
+                while time_us in seen:
+                    time_us += US_PER_MS
+                seen.add(time_us)
+                rows.append((time_us, value))
+    except OSError as error:
+        raise BadArgumentError("FILE", f"cannot read {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadArgumentError("FILE", f"{path} is not a CSV file in UTF-8: {error}") from error
+    return Recording(tuple(rows), moved)
+
+
+def parse_time_us(text: str | None, where: str) -> int:
+    """Return microseconds since the epoch of an ISO 8601 stamp or a number; `where` goes into the error."""
+    text = (text or "").strip()
+    try:
+        number = float(text)
+    except ValueError:
+        pass
+    else:
+        if math.isfinite(number):
+            return round(number * next(us for limit, us in EPOCH_UNITS_US if abs(number) < limit))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        problem = f"{where}: timestamp {text!r} is neither ISO 8601 nor a number since the epoch"
+        raise BadArgumentError("FILE", problem) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def parse_speed(text: str) -> float | None:
+    """Return None for `max`, else the factor."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0 < speed < math.inf:
+        raise BadArgumentError("--speed", f"{text!r} is neither max nor a factor above 0 such as 1 or 60")
+    return speed
+
+
+def _value(text: str | None, where: str) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadArgumentError("FILE", f"{where}: value {text!r} is not a finite number")
+    return value
