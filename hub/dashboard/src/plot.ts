@@ -91,6 +91,7 @@ export class Plot {
           {
             ...axis,
             space: 80,
+            size: 34,
             values: (_, splits, __, ___, step) => splits.map((split) => tickText(split, step)),
           },
           {
@@ -107,7 +108,7 @@ export class Plot {
             fill: colour('--accent-veil'),
             width: 2,
             ...(isSwitch && steps ? { paths: steps } : {}),
-            points: { show: (_, __, first, last) => last - first < 60, size: 5, fill: colour('--accent') },
+            points: { show: (_, __, first, last) => last - first < 40, size: 5, fill: colour('--accent') },
           },
           {
             stroke: colour('--late'),

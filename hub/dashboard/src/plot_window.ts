@@ -4,6 +4,9 @@ export type Range = '1m' | '10m' | 'all';
 
 export const RANGE_MS: Record<Exclude<Range, 'all'>, number> = { '1m': 60_000, '10m': 600_000 };
 
+/** The plot of a series heard of just now: it fills from the right, and then grows up to its range. */
+const SHORTEST_MS = 20_000;
+
 /** A device whose newest time is this near to ours is live: the plot then moves with the clock. */
 const LIVE_MS = 15_000;
 
@@ -14,9 +17,8 @@ const LIVE_MS = 15_000;
 export function plotWindow(range: Range, firstMs: number, newestMs: number, nowMs: number): [number, number] {
   const live = Math.abs(nowMs - newestMs) < LIVE_MS;
   const to = live ? Math.max(newestMs, nowMs) : newestMs;
-  const from = range === 'all' ? firstMs : to - RANGE_MS[range];
-  // A single reading is a point in the middle, not a window without width.
-  return to - from < 1000 ? [to - 5_000, to + 5_000] : [from, to];
+  const longest = range === 'all' ? Infinity : RANGE_MS[range];
+  return [to - Math.min(longest, Math.max(SHORTEST_MS, to - firstMs)), to];
 }
 
 /** The text of one tick of the time axis; `stepS` is the distance of two ticks. */

@@ -1,0 +1,99 @@
+"""The web page at `/`: serves what `hub/dashboard` was built into.
+
+Not here: any data; the page gets its readings as a STOMP client at `/ws`. So these files are the same for everybody
+and need no login; the page shows the login form when the hub refuses its CONNECT.
+
+Rules: only the page's own files are routed, never a directory; nothing on the page may come from elsewhere or stand
+inline (Content-Security-Policy); what has a hash in its name is kept for ever, the rest is asked for again each time.
+"""
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tornado.web import HTTPError, StaticFileHandler
+
+from hub.http.hosts import AllowedHosts
+
+DIST = Path(__file__).resolve().parent.parent / "dashboard" / "dist"
+
+# Security reference, section 2. `default-src 'self'` covers the WebSocket to the same host (CSP 3, 'self' matching).
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+
+_NOT_BUILT = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Telemetry Hub</title></head>
+<body><h1>The page was not built</h1>
+<p>The hub itself runs. In the project's checkout, build its page and reload:</p>
+<pre>make dashboard</pre>
+<p>Meanwhile any STOMP client can subscribe to <code>/topic/readings/#</code> at <code>/ws</code>.</p>
+</body></html>
+"""
+
+Route: TypeAlias = tuple[str, type[StaticFileHandler], dict[str, Any]]
+
+
+def dashboard_routes(hosts: AllowedHosts, dist: Path = DIST) -> list[Route]:
+    """Return the rules for `tornado.web.Application`; they match `/`, `/favicon.svg` and `/assets/<file>` only.
+
+    Args:
+        hosts: the names that the hub answers to.
+        dist: the folder Vite built into. It may appear or change while the hub runs.
+    """
+    arguments = {"hosts": hosts, "path": str(dist)}
+    return [
+        (r"/()", PageHandler, {**arguments, "default_filename": "index.html"}),
+        (r"/(favicon\.svg)", PageHandler, arguments),
+        (r"/(assets/[A-Za-z0-9_.-]+)", AssetHandler, arguments),
+    ]
+
+
+class PageHandler(StaticFileHandler):
+    """A file whose name stays the same over builds: to be revalidated at each use (ETag, 304)."""
+
+    cache_control = "no-cache"
+
+    def initialize(self, hosts: AllowedHosts, path: str, default_filename: str | None = None) -> None:  # type: ignore[override]
+        super().initialize(path, default_filename)
+        self.hosts = hosts
+
+    def prepare(self) -> None:
+        """Refuse other hosts' names, as all of the hub's handlers do (DNS rebinding)."""
+        if not self.hosts.allows(self.request.headers.get("Host")):
+            raise HTTPError(421, "the Host header names another host; add the name to the hub's settings")
+
+    def set_default_headers(self) -> None:
+        self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.clear_header("Server")
+
+    def set_extra_headers(self, path: str) -> None:
+        """Set what is true of the file at `path`; not called for errors, which must not be kept."""
+        self.set_header("Cache-Control", self.cache_control)
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """Serve the file, or say how to get the page when there is none."""
+        if not path and not Path(self.root, "index.html").is_file():
+            self.set_status(503)
+            self.set_header("Cache-Control", "no-store")
+            self.finish(_NOT_BUILT if include_body else None)
+            return
+        await super().get(path, include_body)
+
+    @classmethod
+    def _get_cached_version(cls, abs_path: str) -> str | None:
+        """Hash the file anew: Tornado remembers a hash by name, and a page rebuilt meanwhile has the same name."""
+        return cls.get_content_version(abs_path)
+
+
+class AssetHandler(PageHandler):
+    """A file with a hash of its content in its name: it never changes, a new build has a new name."""
+
+    cache_control = "public, max-age=31536000, immutable"
