@@ -1,0 +1,76 @@
+"""Ends for the telemetry pipeline that keep what they are given: a store without a database, an audience of filters."""
+
+import asyncio
+from collections.abc import Sequence
+
+from hub.telemetry.pipeline import Pipeline
+from hub.telemetry.routes import DEFAULT_ROUTES, Routes, RouteSettings
+from hub.topics.tree import TopicTree
+from storage.quarantine import QuarantinedPayload
+from storage.reading import Reading
+
+NOW_US = 1_795_190_400_000_000  # 2026-11-20T16:00:00Z
+
+
+class KeepingStore:
+    """Commits at once; every write and quarantine gets a future of its own, in `futures`."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+        self.quarantined: list[QuarantinedPayload] = []
+        self.futures: list[asyncio.Future[None]] = []
+        self._newest: dict[tuple[str, str], int] = {}
+
+    def write(self, readings: Sequence[Reading]) -> asyncio.Future[None]:
+        self.readings.extend(readings)
+        return self._future()
+
+    def quarantine(self, item: QuarantinedPayload) -> asyncio.Future[None]:
+        self.quarantined.append(item)
+        return self._future()
+
+    def observe(self, device: str, metric: str, time_us: int) -> bool:
+        newest = self._newest.setdefault((device, metric), time_us)
+        self._newest[device, metric] = max(newest, time_us)
+        return time_us < newest
+
+    def _future(self) -> asyncio.Future[None]:
+        self.futures.append(asyncio.get_running_loop().create_future())
+        return self.futures[-1]
+
+
+class FilterAudience:
+    """Watches the destinations that its filters match, with the topic tree of the hub."""
+
+    def __init__(self, *filters: str) -> None:
+        self.published: list[tuple[str, bytes]] = []
+        self._tree: TopicTree[str] = TopicTree()
+        for topic_filter in filters:
+            self._tree.add(topic_filter, topic_filter)
+
+    def wanted(self, destination: str) -> bool:
+        return bool(self._tree.match(destination))
+
+    def publish(self, destination: str, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> int:
+        assert ("content-type", "application/json") in headers
+        self.published.append((destination, body))
+        return 1
+
+
+class Bench:
+    """A pipeline with its two ends."""
+
+    def __init__(self, *filters: str, routes: Sequence[RouteSettings] = DEFAULT_ROUTES) -> None:
+        self.store = KeepingStore()
+        self.audience = FilterAudience(*filters)
+        self.pipeline = Pipeline(Routes(routes), self.store, self.audience)
+
+    def accept(
+        self, body: bytes | str, topic: str = "devices/press-7/telemetry", *, retained: bool = False
+    ) -> asyncio.Future[None] | None:
+        payload = body.encode() if isinstance(body, str) else body
+        return self.pipeline.accept(topic, payload, None, NOW_US, retained=retained)
+
+    @property
+    def reasons(self) -> list[str]:
+        return [item.reason for item in self.store.quarantined]

@@ -1,0 +1,88 @@
+"""The examples of docs/reference/payloads.md are true."""
+
+import re
+from pathlib import Path
+
+import orjson
+import pytest
+
+from hub.telemetry.clock import iso_utc
+from hub.telemetry.decoders import DECODERS, MEDIA_TYPES
+from storage.reading import Reading
+from tests.support.telemetry import NOW_US, Bench
+
+ROOT = Path(__file__).parents[4]
+PAGE = (ROOT / "docs/reference/payloads.md").read_text(encoding="utf-8")
+
+
+def rows(header: str) -> list[list[str]]:
+    """Return the cells of the table that begins with `header`."""
+    lines = iter(PAGE.splitlines())
+    for line in lines:
+        if line.startswith(header):
+            break
+    next(lines)
+    found = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        found.append([cell.strip() for cell in line.strip("|").split("|")])
+    assert found, header
+    return found
+
+
+def as_written(reading: Reading) -> str:
+    value = reading.value
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    return f"{reading.metric}={orjson.dumps(number).decode()} {reading.unit}".rstrip()
+
+
+def code(cell: str) -> list[str]:
+    return re.findall(r"`([^`]*)`", cell)
+
+
+@pytest.mark.parametrize(("payload", "readings", "times"), rows("| Payload | Readings"))
+async def test_a_payload_gives_the_readings_of_its_row(payload: str, readings: str, times: str) -> None:
+    bench = Bench()
+
+    bench.accept(payload.strip("`"))
+
+    assert code(readings) == [as_written(reading) for reading in bench.store.readings]
+    assert {time.replace("R", iso_utc(NOW_US)) for time in times.split()} == {
+        iso_utc(reading.time_us) for reading in bench.store.readings
+    }
+    assert {"press-7"} >= {reading.device for reading in bench.store.readings}
+    assert bench.reasons == []
+
+
+@pytest.mark.parametrize(("payload", "reason", "stored"), rows("| Payload | Reason"))
+async def test_a_bad_payload_is_quarantined_with_the_reason_of_its_row(payload: str, reason: str, stored: str) -> None:
+    bench = Bench()
+
+    bench.accept(payload.strip("`"))
+
+    assert code(reason) == bench.reasons
+    assert code(stored) == [as_written(reading) for reading in bench.store.readings]
+
+
+def test_every_decoder_and_every_reason_has_a_row() -> None:
+    sources = [*(ROOT / "hub/telemetry").rglob("*.py")]
+    raised = {
+        reason
+        for source in sources
+        for reason in re.findall(r"(?:PayloadError|\.fault)\(\s*\"(\w+)\"", source.read_text(encoding="utf-8"))
+    } | {"bad_device"}
+
+    assert {cell[0].strip("`") for cell in rows("| Reason | Meaning")} == raised
+    assert {cell[0].strip("`") for cell in rows("| decoder |")} == set(DECODERS)
+    assert {code(cell[2])[0] for cell in rows("| decoder |")} == set(MEDIA_TYPES)
+
+
+def test_the_published_example_is_what_the_hub_publishes() -> None:
+    from hub.telemetry.readings_topic import Series
+
+    example = re.search(r"```json\n(.*)\n```", PAGE)
+
+    assert example is not None
+    time_us = NOW_US + 123_000
+    assert example[1].encode() == Series("press-7", "temperature").body(time_us, 21.5, "Cel", late=True)
