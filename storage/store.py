@@ -1,0 +1,84 @@
+"""The store: the one object that the hub holds. Readings go in, a future says when they are durable.
+
+It starts at once, whether or not the database answers; `health()` says how it stands.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from storage.database import Database
+from storage.inserter import Counters
+from storage.latest import Lateness
+from storage.quarantine import QuarantinedPayload
+from storage.reading import Reading
+from storage.settings import StorageSettings
+from storage.writer import Writer
+
+CLOSE_DEADLINE_S = 8.0
+
+
+class Store:
+    """Create inside the event loop, `start()`, write, `close()`. Not for use from several threads."""
+
+    def __init__(self, settings: StorageSettings, data_dir: Path) -> None:
+        self._settings = settings
+        self._database = Database(settings, data_dir)
+        self._writer = Writer(settings, self._database)
+        self._lateness = Lateness(settings.series_cached)
+
+    @property
+    def counters(self) -> Counters:
+        """What was stored since the start; see `Counters`."""
+        return self._writer.counters
+
+    @property
+    def rows_pending(self) -> int:
+        """Readings in memory that are not durable yet."""
+        return self._writer.rows_pending
+
+    @property
+    def full(self) -> bool:
+        """True when the bounds on memory are reached: stop reading publishers, then `await wait_not_full()`."""
+        return self._writer.full
+
+    async def wait_not_full(self) -> None:
+        await self._writer.wait_not_full()
+
+    async def start(self) -> None:
+        """Begin to connect, migrate and write, in the background."""
+        self._writer.start()
+
+    def write(self, readings: Sequence[Reading], extra_bytes: int = 0) -> asyncio.Future[None]:
+        """Take the readings and return the future of their batch, shared by all calls of the batch.
+
+        It resolves after the commit, or is cancelled when the store is closed before. `extra_bytes` is the memory
+        that they hold beyond numbers and known names (long texts): the size of the payload is a good answer.
+        """
+        return self._writer.add(readings, extra_bytes)
+
+    def quarantine(self, item: QuarantinedPayload) -> asyncio.Future[None]:
+        """Keep a payload that could not be decoded, with the same promise as for a reading."""
+        return self._writer.add_quarantined(item)
+
+    def observe(self, device: str, metric: str, time_us: int) -> bool:
+        """Return True when the reading is late: behind one already seen for its series. Bounded memory."""
+        return self._lateness.observe(device, metric, time_us)
+
+    def health(self) -> dict[str, object]:
+        """Return the state for /readyz: `ok`, and in `detail` what is wrong."""
+        problem = self._database.problem
+        if problem is None and self.full:
+            problem = "the writer is full: publishers are held back"
+        return {
+            "ok": problem is None,
+            "detail": problem or "",
+            "database": "up" if self._database.up else "away",
+            "rows_pending": self.rows_pending,
+            "full": self.full,
+        }
+
+    async def close(self) -> None:
+        """Write what is left, resolve its futures and disconnect; what cannot be written in time is cancelled."""
+        await self._writer.close(CLOSE_DEADLINE_S)
+        await self._database.close()
