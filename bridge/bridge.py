@@ -1,0 +1,200 @@
+"""The bridge itself: joins broker, relay and hub, and starts and stops them.
+
+It is not where the rules of delivery are (relay.py) nor where bytes are parsed. Everything here runs on the event loop,
+in callbacks of the two links; the two link tasks and the clock are awaited by `run`.
+
+A stop: read no more from the broker, wait (bounded) for the receipts of what is held, send their PUBACKs, then
+DISCONNECT on both sides. What got no receipt in time stays unacknowledged, and the broker sends it again next time.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from bridge.errors import UnsendableTopicError
+from bridge.health import HealthServer, State
+from bridge.hub_link import HubLink
+from bridge.metrics import BridgeCollector
+from bridge.mqtt_link import MqttLink
+from bridge.publishes import Message
+from bridge.relay import Loss, Relay, RelayLimits
+from bridge.send_frames import Destinations, encode
+from bridge.settings import BridgeSettings
+
+_CLOCK_PERIOD_S = 0.2
+_SHOWN_PAYLOAD_BYTES = 64
+
+log = structlog.get_logger()
+
+
+class Bridge:
+    """One MQTT session, one hub connection, one relay between them."""
+
+    def __init__(self, settings: BridgeSettings) -> None:
+        self._settings = settings
+        self.relay = Relay(
+            RelayLimits(
+                max_messages=settings.unacked_messages,
+                max_bytes=settings.unacked_bytes,
+                transaction_messages=settings.transaction_messages,
+                transaction_bytes=settings.transaction_bytes,
+                in_flight=settings.transactions_in_flight,
+                linger_s=settings.linger_ms / 1000,
+            ),
+            self._poison,
+        )
+        self._destinations = Destinations()
+        self._mqtt = MqttLink(settings, self, lambda: not self.relay.full)
+        self._hub = HubLink(settings, self)
+        self._linger: asyncio.TimerHandle | None = None
+        self._stopping = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._warned_qos0 = False
+        registry = CollectorRegistry()
+        registry.register(BridgeCollector(self.relay, self._connected))
+        self._health = HealthServer(settings.health_host, settings.health_port, self.state, registry)
+
+    async def run(self, ready: Callable[[str], None]) -> None:
+        """Relay until `stop`; `ready` gets the health URL, once, when both sides are connected and subscribed."""
+        url = self._health.start()
+        log.info("bridge.started", health=url, broker=str(self._settings.mqtt), hub=str(self._settings.hub))
+        links = [asyncio.create_task(self._mqtt.run()), asyncio.create_task(self._hub.run())]
+        clock = asyncio.create_task(self._clock(url, ready))
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            # A link ends by an error of ours only: then the bridge ends, loudly, and is started anew by its supervisor.
+            await asyncio.wait([*links, clock, stop], return_when=asyncio.FIRST_COMPLETED)
+            if self._stopping.is_set():
+                await self._drain()
+        finally:
+            for task in (*links, clock, stop):
+                task.cancel()
+            results = await asyncio.gather(*links, clock, stop, return_exceptions=True)
+            await self._mqtt.close(self._settings.drain_timeout_s)
+            await self._hub.close()
+            await self._health.stop()
+            log.info("bridge.stopped", unacknowledged=self.relay.messages, relayed=self.relay.counts.relayed)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def stop(self) -> None:
+        """Ask `run` to end; safe to call from a signal handler on the loop."""
+        self._stopping.set()
+
+    async def _drain(self) -> None:
+        self._mqtt.pause()
+        try:
+            async with asyncio.timeout(self._settings.drain_timeout_s):
+                while self.relay.messages:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            log.warning("bridge.drain_timeout", unacknowledged=self.relay.messages)
+
+    async def _clock(self, url: str, ready: Callable[[str], None]) -> None:
+        announced = False
+        while True:
+            if not announced and all(self._connected().values()):
+                announced = True
+                ready(url)
+            sent_at = self.relay.oldest_sent_at()
+            if sent_at is not None and time.monotonic() - sent_at > self._settings.receipt_timeout_s:
+                self._hub.reconnect(f"no receipt within {self._settings.receipt_timeout_s:g} s")
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), _CLOCK_PERIOD_S)
+            except TimeoutError:
+                continue
+
+    def _connected(self) -> dict[str, bool]:
+        return {"mqtt": self._mqtt.connected, "hub": self._hub.connected}
+
+    def state(self) -> State:
+        """Say for /readyz how both sides are."""
+        return {
+            "mqtt": {"ok": self._mqtt.connected, "detail": self._mqtt.detail, "paused": self._mqtt.paused},
+            "hub": {"ok": self._hub.connected, "detail": self._hub.detail},
+        }
+
+    # From the broker.
+
+    def mqtt_connected(self) -> None:
+        """A new epoch: see relay.py."""
+        self.relay.new_epoch()
+
+    def mqtt_messages(self, burst: list[Message]) -> None:
+        """Hold what came, send what may go, stop reading when full."""
+        self.relay.received(burst, time.monotonic())
+        self._pump()
+        if self.relay.full:
+            self._mqtt.pause()
+
+    def mqtt_too_large(self, topic: bytes, size: int) -> None:
+        """Count; the message itself comes to be acknowledged only."""
+        self.relay.counts.dropped["too_large"] += 1
+        log.warning("message.too_large", topic=_shown(topic), bytes=size, limit=self._settings.message_bytes)
+
+    def mqtt_lost(self, reason: str) -> None:  # noqa: ARG002 - the link logs and shows it
+        """End the epoch: nothing of it can be acknowledged any more."""
+        self.relay.new_epoch()
+
+    # From the hub.
+
+    def hub_connected(self) -> None:
+        """Send what waits, first what had no receipt."""
+        self._pump()
+        self._changed.set()
+
+    def hub_receipt(self, ident: int) -> None:
+        """Acknowledge in order, go on."""
+        self._acknowledge(self.relay.receipt(ident))
+        self._pump()
+
+    def hub_lost(self, loss: Loss, reason: str) -> None:
+        """Put everything without a receipt back."""
+        self._acknowledge(self.relay.hub_lost(loss, reason))
+
+    def _acknowledge(self, mids: list[bytes]) -> None:
+        self._mqtt.acknowledge(mids)
+        if self._mqtt.paused and not self.relay.full and not self._stopping.is_set():
+            self._mqtt.resume()
+        self._changed.set()
+
+    def _pump(self) -> None:
+        """Send all that may be sent now, and come back when the linger of the rest is over."""
+        if not self._hub.connected:
+            return
+        now = time.monotonic()
+        while (transaction := self.relay.next_transaction(now)) is not None:
+            self._hub.send(encode(transaction.ident, transaction.messages, self._destinations, self._unsendable))
+        left = self.relay.linger_left(now)
+        if left is not None and self._linger is None:
+            self._linger = asyncio.get_running_loop().call_later(left, self._linger_over)
+
+    def _linger_over(self) -> None:
+        self._linger = None
+        self._pump()
+
+    def _unsendable(self, error: UnsendableTopicError) -> None:
+        if error.topic:
+            self.relay.counts.dropped["unsendable"] += 1
+            log.warning("message.unsendable", topic=_shown(error.topic), reason=error.reason)
+
+    def _poison(self, message: Message, reason: str) -> None:
+        _, topic, payload, _ = message
+        log.error(
+            "message.poison",
+            topic=_shown(topic),
+            bytes=len(payload),
+            payload_hex=payload[:_SHOWN_PAYLOAD_BYTES].hex(),
+            reason=reason,
+            consequence="dropped and acknowledged: the hub refuses it each time it is sent alone",
+        )
+
+
+def _shown(topic: bytes) -> str:
+    return topic[:200].decode(errors="backslashreplace")

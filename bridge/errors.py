@@ -1,0 +1,40 @@
+"""What can go wrong in the bridge.
+
+BridgeError
+├── LinkError          one side is away: retried with back-off, shown in /readyz
+│   ├── BrokerUnreachableError
+│   └── HubUnreachableError
+├── MqttProtocolError  the broker sent bytes that are not MQTT: the connection is closed
+└── UnsendableTopicError  an MQTT topic that the hub cannot take: the message is dropped, counted, acknowledged
+
+Wrong settings and a taken port are hub.errors.SettingsError and PortInUseError: one loader serves all programs.
+"""
+
+
+class BridgeError(Exception):
+    """The root; its message is the sentence that an operator reads."""
+
+
+class LinkError(BridgeError):
+    """A connection could not be made or kept."""
+
+
+class BrokerUnreachableError(LinkError):
+    """The MQTT broker does not answer, or refuses the connection or the subscription."""
+
+
+class HubUnreachableError(LinkError):
+    """The hub does not answer, or refuses the connection."""
+
+
+class MqttProtocolError(BridgeError):
+    """They erred: bytes from the broker that MQTT does not allow."""
+
+
+class UnsendableTopicError(BridgeError):
+    """A topic that cannot be a STOMP destination."""
+
+    def __init__(self, topic: bytes, reason: str) -> None:
+        super().__init__(f"topic {topic[:200]!r}: {reason}")
+        self.topic = topic
+        self.reason = reason
