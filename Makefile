@@ -11,7 +11,7 @@ PAGE := hub/dashboard/dist/index.html
 PAGE_SOURCES := $(shell find hub/dashboard -type f ! -path '*/node_modules/*' ! -path '*/dist/*' ! -path '*/__pycache__/*')
 APT_AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: help install dashboard demo test unit check style types imports bench constraints clean
+.PHONY: help install dashboard demo test unit check style types imports bench docs constraints clean
 
 help:
 	@echo 'make demo [DEMO_ARGS="--for 20 --no-browser"]   the whole system with a simulated fleet, stop with Ctrl-C'
@@ -20,6 +20,7 @@ help:
 	@echo 'make check                                      lint, types, import rules'
 	@echo 'make bench [BENCH_ARGS=...]                     the benchmarks and their report'
 	@echo 'make dashboard                                  build the web page'
+	@echo 'make docs                                       write the generated tables of the documentation'
 	@echo 'make constraints                                resolve the dependencies anew and pin them'
 	@echo 'make clean                                      remove what was built and installed here'
 
@@ -76,6 +77,11 @@ imports: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+# The tables in docs/reference that the programs know best.
+docs: $(INSTALLED)
+	@page=docs/reference/settings.md; head=$$(sed '/^<!-- Below/q' $$page); \
+	{ printf '%s\n\n' "$$head"; $(BIN)/telemetry-hub config list; } > $$page.new && mv $$page.new $$page
 
 # In an environment of its own, so that only what pyproject.toml asks for is pinned.
 constraints:

@@ -87,6 +87,15 @@ def config_show(*, config: ConfigFile = None) -> None:
     print(render(load_settings(config)), end="")
 
 
+@config_app.command("list")
+def config_list() -> None:
+    """Print all settings with their defaults and meanings, as a Markdown table."""
+    from hub.settings import HubSettings
+    from hub.settings_table import render
+
+    print(render(HubSettings), end="")
+
+
 @config_app.command("check")
 def config_check(*, config: ConfigFile = None) -> None:
     """Check the settings and stop; exit status 2 when one is wrong."""
