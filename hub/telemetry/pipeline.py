@@ -104,6 +104,7 @@ class Pipeline:
         if retained and notes.untimed:
             readings = [reading for reading in readings if reading.time_us != now_us]
             self.counters.retained_untimed += notes.untimed
+            notes.untimed = 0
         known = place.series
         wanted = self._broker.wanted
         device = place.origin.device

@@ -1,0 +1,93 @@
+"""Device clocks."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.telemetry import clock
+from hub.telemetry.errors import PayloadError
+
+S = 1_763_654_400
+
+
+@pytest.mark.parametrize(
+    ("number", "time_us"),
+    [
+        (S, S * 10**6),
+        (S * 10**3 + 123, S * 10**6 + 123_000),
+        (S * 10**6 + 123_456, S * 10**6 + 123_456),
+        (S * 10**9 + 123_456_789, S * 10**6 + 123_456),
+        (1715945460.3, 1_715_945_460_300_000),
+        (1715945460300.25, 1_715_945_460_300_250),
+        (10**8, 10**14),
+    ],
+)
+def test_a_number_is_read_by_its_magnitude(number: float, time_us: int) -> None:
+    assert clock.from_number(number) == time_us
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.61, 99_999_999, -(10**18)])
+def test_a_small_number_is_no_wall_clock(number: float) -> None:
+    assert clock.from_number(number) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "time_us"),
+    [
+        ("2025-11-20T16:00:00Z", S * 10**6),
+        ("2025-11-20t16:00:00z", S * 10**6),
+        ("2025-11-20T17:00:00+01:00", S * 10**6),
+        ("2025-11-20 16:00:00", S * 10**6),
+        ("20251120T160000Z", S * 10**6),
+        ("2025.11.20 16:00:00", S * 10**6),
+        ("2025-11-20T16:00:00.123456789Z", S * 10**6 + 123_456),
+        ("1763654400", S * 10**6),
+        (" 1763654400123 ", S * 10**6 + 123_000),
+        ("1969-12-31T23:59:59.5Z", -500_000),
+    ],
+)
+def test_a_text_with_date_and_time_is_read_and_truncated(text: str, time_us: int) -> None:
+    assert clock.from_text(text) == time_us
+
+
+@pytest.mark.parametrize("text", ["", "  ", "61"])
+def test_a_text_that_says_nothing_gives_no_time(text: str) -> None:
+    assert clock.from_text(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "2025-11-20",
+        "16:00:00",
+        "2025-13-20T16:00:00Z",
+        "\uff11\uff17\uff16\uff13\uff16\uff15\uff14\uff14\uff10\uff10",
+        "0001-01-01T00:00:00+23:00:",
+    ],
+)
+def test_a_text_that_is_no_date_and_time_is_refused(text: str) -> None:
+    with pytest.raises(PayloadError, match="bad_time"):
+        clock.from_text(text)
+
+
+@given(st.text())
+def test_only_payload_errors_escape(text: str) -> None:
+    with contextlib.suppress(PayloadError):
+        clock.from_text(text)
+
+
+@given(st.datetimes().map(lambda moment: moment.isoformat() + "Z"))
+def test_any_iso_time_survives_a_round_trip(text: str) -> None:
+    time_us = clock.from_text(text)
+
+    assert time_us is not None
+    assert clock.from_text(clock.iso_utc(time_us)) == time_us
+
+
+def test_times_are_written_with_the_digits_they_have() -> None:
+    assert clock.iso_utc(S * 10**6) == "2025-11-20T16:00:00.000Z"
+    assert clock.iso_utc(S * 10**6 + 123_000) == "2025-11-20T16:00:00.123Z"
+    assert clock.iso_utc(S * 10**6 + 123_456) == "2025-11-20T16:00:00.123456Z"

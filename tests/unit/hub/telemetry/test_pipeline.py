@@ -1,0 +1,193 @@
+"""From message to store and subscribers."""
+
+import asyncio
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.telemetry import pipeline as pipeline_module
+from hub.telemetry.routes import RouteSettings
+from storage.reading import Reading
+from tests.support.telemetry import NOW_US, Bench
+
+BODY = '{"ts":1763654400123,"temperature":21.5,"humidity":40}'
+READINGS = [
+    Reading("press-7", "temperature", 1_763_654_400_123_000, 21.5),
+    Reading("press-7", "humidity", 1_763_654_400_123_000, 40.0),
+]
+
+
+async def test_readings_are_written_and_the_stores_future_is_the_answer() -> None:
+    bench = Bench()
+
+    future = bench.accept(BODY)
+
+    assert bench.store.readings == READINGS
+    assert future is bench.store.futures[0]
+    assert bench.pipeline.counters.readings == 2
+
+
+async def test_a_topic_without_a_route_is_left_alone() -> None:
+    bench = Bench("#")
+
+    assert bench.accept(BODY, topic="chat/room") is None
+    assert bench.accept(BODY, topic="chat/room") is None
+    assert bench.store.futures == []
+    assert bench.pipeline.counters.messages == 0
+
+
+async def test_a_reading_is_published_only_where_somebody_watches() -> None:
+    bench = Bench("/topic/readings/+/humidity")
+
+    bench.accept(BODY)
+
+    assert [destination for destination, _ in bench.audience.published] == ["/topic/readings/press-7/humidity"]
+    assert orjson.loads(bench.audience.published[0][1]) == {
+        "device": "press-7",
+        "metric": "humidity",
+        "t": "2025-11-20T16:00:00.123Z",
+        "v": 40.0,
+    }
+
+
+async def test_a_reading_behind_the_newest_one_is_marked_late() -> None:
+    bench = Bench("/topic/readings/#")
+
+    bench.accept('{"ts":1763654401,"a":1}')
+    bench.accept('{"ts":1763654400,"a":2}')
+
+    assert [orjson.loads(body).get("late") for _, body in bench.audience.published] == [None, True]
+
+
+async def test_an_undecodable_payload_is_quarantined_and_the_next_one_processed() -> None:
+    bench = Bench()
+
+    future = bench.accept(b"\xff{")
+    bench.accept(BODY)
+
+    (item,) = bench.store.quarantined
+    assert (item.topic, item.payload, item.reason) == ("devices/press-7/telemetry", b"\xff{", "not_json")
+    assert item.received_us == NOW_US
+    assert future is bench.store.futures[0]
+    assert bench.store.readings == READINGS
+    assert bench.pipeline.counters.refused == {"not_json": 1}
+
+
+async def test_remarks_on_a_refused_message_do_not_stick_to_the_next() -> None:
+    bench = Bench()
+
+    bench.accept('[{"a":null},{"ts":"x"}]')
+    bench.accept(BODY)
+
+    assert bench.reasons == ["bad_time"]
+    assert bench.store.readings == READINGS
+
+
+async def test_a_time_too_far_ahead_is_quarantined_and_neither_stored_nor_published() -> None:
+    bench = Bench("/topic/readings/#")
+    ahead_us = NOW_US + 301_000_000
+
+    future = bench.accept(f'[{{"ts":{NOW_US},"a":1}},{{"ts":{ahead_us},"a":2}}]')
+
+    assert [reading.value for reading in bench.store.readings] == [1.0]
+    assert len(bench.audience.published) == 1
+    assert bench.reasons == ["clock"]
+    assert "301 s ahead" in bench.store.quarantined[0].detail
+    assert future is bench.store.futures[-1]  # of the quarantine, which comes after the write
+    assert len(bench.store.futures) == 2
+
+
+async def test_a_device_without_a_name_is_quarantined() -> None:
+    bench = Bench()
+
+    bench.accept(BODY, topic="devices//telemetry")
+    bench.accept(BODY, topic="devices//telemetry")
+
+    assert bench.reasons == ["bad_device", "bad_device"]
+    assert bench.store.readings == []
+
+
+async def test_a_payload_that_holds_nothing_is_answered_at_once() -> None:
+    bench = Bench()
+
+    future = bench.accept("{}")
+
+    assert future is not None
+    assert future.done()
+    assert bench.store.futures == []
+    assert bench.pipeline.counters.messages_without_readings == 1
+
+
+async def test_old_state_without_a_device_time_is_not_stored() -> None:
+    bench = Bench("/topic/readings/#")
+
+    future = bench.accept('{"a":1}', retained=True)
+
+    assert future is not None
+    assert future.done()
+    assert bench.store.readings == []
+    assert bench.audience.published == []
+    assert bench.pipeline.counters.retained_untimed == 1
+    assert bench.pipeline.counters.readings_without_time == 0
+
+
+async def test_old_state_with_a_device_time_is_stored() -> None:
+    bench = Bench()
+
+    bench.accept('[{"ts":1763654400,"a":1},{"a":2}]', retained=True)
+
+    assert bench.store.readings == [Reading("press-7", "a", 1_763_654_400_000_000, 1.0)]
+
+
+async def test_a_content_type_names_the_decoder_or_is_ignored() -> None:
+    bench = Bench()
+
+    for content_type in ("application/json", "application/JSON; charset=utf-8", "text/plain", ""):
+        bench.pipeline.accept("devices/press-7/telemetry", BODY.encode(), content_type, NOW_US)
+
+    assert bench.store.readings == READINGS * 4
+
+
+async def test_a_bare_value_on_a_route_without_device_is_a_series_of_its_own() -> None:
+    bench = Bench("/topic/readings/#", routes=[RouteSettings(filter="#")])
+
+    bench.accept("25.5", topic="/sonoff03/dht22/temperature")
+    bench.accept("26.5", topic="/sonoff03/dht22/temperature")
+
+    assert bench.store.readings == [
+        Reading("/sonoff03/dht22", "temperature", NOW_US, 25.5),
+        Reading("/sonoff03/dht22", "temperature", NOW_US, 26.5),
+    ]
+    assert {destination for destination, _ in bench.audience.published} == {
+        "/topic/readings/%2Fsonoff03%2Fdht22/temperature"
+    }
+
+
+async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "MAX_PLACES", 10)
+    monkeypatch.setattr(pipeline_module, "MAX_SERIES", 15)
+    bench = Bench()
+
+    for number in range(100):
+        bench.accept(BODY, topic=f"devices/d{number}/telemetry")
+        bench.accept(f'{{"m{number}":1}}', topic="devices/d/telemetry")
+        places = bench.pipeline._places
+        assert len(places) <= 10
+        assert sum(len(place.series) for place in places.values() if place) <= 15
+
+    assert len(bench.store.readings) == 300
+
+
+@given(st.binary(max_size=60), st.text(max_size=20), st.booleans(), st.none() | st.text(max_size=20))
+def test_nothing_escapes(body: bytes, device: str, retained: bool, content_type: str | None) -> None:
+    async def accept() -> None:
+        bench = Bench(
+            "/topic/readings/#", routes=[RouteSettings(filter="devices/+/telemetry"), RouteSettings(filter="#")]
+        )
+        for payload in (body, BODY.encode(), orjson.dumps({device: 1} if device.isprintable() else {})):
+            future = bench.pipeline.accept(f"devices/{device}/telemetry", payload, content_type, NOW_US, retained)
+            assert future is not None or device.startswith("$")
+
+    asyncio.run(accept())
