@@ -1,0 +1,57 @@
+"""The table of metrics."""
+
+import re
+from dataclasses import dataclass
+
+from prometheus_client import generate_latest
+
+from hub.metrics import Row, build_registry, pipeline_rows, store_rows
+from hub.telemetry.counters import PipelineCounters
+
+
+@dataclass
+class StoreNumbers:
+    rows_stored: int = 7
+    rows_duplicate: int = 1
+    rows_pending: int = 2
+    batches: int = 3
+    batches_staged: int = 1
+    quarantined: int = 4
+
+
+def exposed(rows: list[Row]) -> str:
+    return generate_latest(build_registry(rows)).decode()
+
+
+def test_the_pipelines_counters_are_shown_by_reason() -> None:
+    counters = PipelineCounters(messages=5, readings=15)
+    counters.refuse("clock")
+
+    text = exposed(list(pipeline_rows(counters)))
+
+    assert "\nhub_readings_received_total 15.0\n" in text
+    assert '\nhub_readings_rejected_total{reason="clock"} 1.0\n' in text
+    assert "# TYPE hub_readings_received_total counter" in text
+
+
+def test_the_stores_counters_are_shown() -> None:
+    text = exposed(list(store_rows(StoreNumbers())))
+
+    assert "\nhub_readings_stored_total 7.0\n" in text
+    assert "\nhub_readings_pending 2.0\n" in text
+    assert "# TYPE hub_readings_pending gauge" in text
+
+
+def test_the_build_and_the_process_are_shown() -> None:
+    text = exposed([])
+
+    assert re.search(r'\nhub_build_info\{version="[^"]+"\} 1\.0\n', text)
+    assert "process_cpu_seconds_total" in text
+
+
+def test_names_follow_the_rules() -> None:
+    for row in (*pipeline_rows(PipelineCounters()), *store_rows(StoreNumbers())):
+        assert row.name.startswith("hub_")
+        assert row.name.endswith("_total") == (row.kind == "counter")
+        assert row.label in {"", "reason", "kind"}
+        assert row.help.endswith(".")
