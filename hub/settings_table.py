@@ -43,5 +43,5 @@ def _default(field: FieldInfo) -> str:
         return "of the machine"
     if field.default is None:
         return "none"
-    plain = TypeAdapter(field.annotation).dump_python(field.default, mode="json", exclude_defaults=True)
+    plain = TypeAdapter(field.annotation or object).dump_python(field.default, mode="json", exclude_defaults=True)
     return f"`{json.dumps(plain, ensure_ascii=False)}`"
