@@ -67,7 +67,7 @@ class Outbox:
         "shedding",
     )
 
-    def __init__(self, sink: Sink, limit: int, subscriptions: Mapping[str | None, Droppable]) -> None:
+    def __init__(self, sink: Sink, limit: int, subscriptions: Mapping[str, Droppable]) -> None:
         self.pending: list[Item] = []
         self.backlog_bytes = 0
         self.shedding = False  # messages were dropped since the backlog was last empty
@@ -106,13 +106,13 @@ class Outbox:
         if self.backlog_bytes > self._conflate_at:
             self._shed()
 
-    def discard(self, subscription_id: str | None) -> list[Item]:
+    def discard(self, key: str) -> list[Item]:
         """Take back all messages of one subscription that were not written (UNSUBSCRIBE)."""
         taken: list[Item] = []
         if self._backlog:
-            taken = [item for item in self._backlog if _belongs(item, subscription_id)]
+            taken = [item for item in self._backlog if _belongs(item, key)]
             if taken:
-                self._replace([item for item in self._backlog if not _belongs(item, subscription_id)])
+                self._replace([item for item in self._backlog if not _belongs(item, key)])
         return taken
 
     def waiting(self) -> list[Item]:
@@ -144,7 +144,7 @@ class Outbox:
         cohort, publication = item.cohort, item.publication
         if cohort is None or publication is None:
             return item.wire
-        subscription = self._subscriptions.get(cohort.subscription_id)
+        subscription = self._subscriptions.get(cohort.key)
         if subscription is None or not subscription.dropped:
             return item.wire
         extra = [*item.extra, ("dropped", str(subscription.dropped))]
@@ -163,12 +163,12 @@ class Outbox:
 
     def _conflate(self) -> None:
         kept: list[Item] = []
-        seen: set[tuple[str | None, str]] = set()
+        seen: set[tuple[str, str]] = set()
         skipped: dict[Droppable, int] = {}
         for item in reversed(self._backlog or ()):
             subscription = self._policy(item, {OnSlow.CONFLATE})
             if subscription is not None and item.publication is not None and item.cohort is not None:
-                key = (item.cohort.subscription_id, item.publication.address.destination)
+                key = (item.cohort.key, item.publication.address.destination)
                 if key in seen:
                     skipped[subscription] = skipped.get(subscription, 0) + 1
                     continue
@@ -200,7 +200,7 @@ class Outbox:
         """Give the item's subscription if it may be dropped by one of these policies."""
         if item.cohort is None:
             return None
-        subscription = self._subscriptions.get(item.cohort.subscription_id)
+        subscription = self._subscriptions.get(item.cohort.key)
         return subscription if subscription is not None and subscription.on_slow in policies else None
 
     def _count(self, skipped: dict[Droppable, int], reason: str) -> None:
@@ -213,5 +213,5 @@ class Outbox:
         self.backlog_bytes = sum([len(item.wire) for item in items])
 
 
-def _belongs(item: Item, subscription_id: str | None) -> bool:
-    return item.cohort is not None and item.cohort.subscription_id == subscription_id
+def _belongs(item: Item, key: str) -> bool:
+    return item.cohort is not None and item.cohort.key == key

@@ -87,17 +87,21 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
+# A 1.0 subscription may have no id: its key is this (no header can contain NUL) and its destination, and its MESSAGEs
+# have no subscription header.
+UNNAMED = "\0"
+
+
 class Cohort:
     """Subscribers whose frames are the same octets."""
 
-    __slots__ = ("dialect", "framing", "head", "subscription_id")
+    __slots__ = ("dialect", "framing", "head", "key")
 
-    def __init__(self, subscription_id: str | None, dialect: Dialect, framing: Framing) -> None:
-        self.subscription_id = subscription_id
+    def __init__(self, key: str, dialect: Dialect, framing: Framing) -> None:
+        self.key = key
         self.dialect = dialect
         self.framing = framing
-        # 1.0 without an id: MESSAGE has no subscription header.
-        named = "" if subscription_id is None else f"subscription:{escape(subscription_id, dialect)}\n"
+        named = "" if key.startswith(UNNAMED) else f"subscription:{escape(key, dialect)}\n"
         self.head = f"MESSAGE\n{named}".encode()
 
     def encode(self, publication: Publication) -> "Item":

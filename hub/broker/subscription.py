@@ -51,7 +51,7 @@ class Subscription:
         "cohort",
         "destination",
         "dropped",
-        "id",
+        "key",
         "on_slow",
         "options",
         "pacer",
@@ -68,7 +68,7 @@ class Subscription:
         counters: Counters,
         waiting_limit: int,
     ) -> None:
-        self.id = cohort.subscription_id
+        self.key = cohort.key
         self.destination = destination
         self.options = options
         self.cohort = cohort

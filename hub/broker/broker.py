@@ -1,0 +1,303 @@
+"""The fan-out: from a publication to the outboxes of everybody who subscribed.
+
+`publish` is the one place where a message enters it. A topic's subscribers are found once and remembered (`Route`); the
+memory of a topic is dropped when a subscription that could match it comes or goes. Subscribers are grouped in cohorts
+that share one encoded frame. Nothing is written here: outboxes with new frames are flushed together, once per tick, by
+whoever passed `schedule`.
+"""
+
+import heapq
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from hub.broker.counters import Counters
+from hub.broker.outbox import Joined, Outbox
+from hub.broker.publication import Address, Cohort, Item, Publication
+from hub.broker.queues import DEAD_PREFIX, PREFIX, Queue, QueueLimits
+from hub.broker.retained import Retained
+from hub.broker.subscription import Subscription
+from hub.stomp.errors import POLICY_VIOLATION, TRY_AGAIN_LATER, SessionError
+from hub.stomp.frames import NO_HEADERS, UserHeaders, quoted
+from hub.topics.names import FilterLimits, is_exact, parse_filter, validate_topic
+from hub.topics.tree import TopicTree
+
+TOPIC_PREFIX = "/topic/"
+TEMP_PREFIX = "/temp-queue/"
+
+
+class BrokerLimits(NamedTuple):
+    """Bounds on what the broker remembers."""
+
+    filters: FilterLimits = FilterLimits()
+    queues: QueueLimits = QueueLimits()
+    routes: int = 65_536
+    retained_topics: int = 100_000
+    retained_bytes: int = 33_554_432
+
+
+class Fanout:
+    """The subscribers of some topics, ready for the hot path. Never changed: a change makes a new one."""
+
+    __slots__ = ("cohorts", "dirty", "outboxes", "size", "special")
+
+    def __init__(self, members: Sequence[tuple[Subscription, Outbox]]) -> None:
+        self.special = [subscription for subscription, _ in members if not subscription.plain]
+        groups: dict[Cohort, list[Callable[[Item], None]]] = {}
+        for subscription, outbox in members:
+            if subscription.plain:
+                groups.setdefault(subscription.cohort, []).append(outbox.pending.append)
+        self.cohorts = list(groups.items())
+        self.outboxes = list({id(outbox): outbox for subscription, outbox in members if subscription.plain}.values())
+        self.size = sum(len(appends) for _, appends in self.cohorts)
+        self.dirty = False
+
+
+class Route(NamedTuple):
+    """What is known of one topic."""
+
+    address: Address
+    fanout: Fanout
+
+
+class Broker:
+    """Topics, queues and who subscribed to them."""
+
+    def __init__(self, limits: BrokerLimits, clock: Callable[[], float], schedule: Callable[[], None]) -> None:
+        """Take the time source (s, monotonic) and what asks for a `flush` soon."""
+        self.counters = Counters()
+        self.retained = Retained(limits.retained_topics, limits.retained_bytes, self.counters.dropped)
+        self.queues: dict[str, Queue] = {}
+        # Gives the last messages of topics that are only encoded when wanted, for `replay:last`: (prefix, source).
+        self.replay_sources: list[tuple[str, Callable[[Callable[[str], bool]], list[Publication]]]] = []
+        self._limits = limits
+        self._clock = clock
+        self._schedule = schedule
+        self._scheduled = False
+        self._tree: TopicTree[tuple[Subscription, Outbox]] = TopicTree(limits.filters)
+        self._members: dict[Subscription, tuple[Subscription, Outbox]] = {}
+        self._cohorts: dict[tuple[str, str, object], Cohort] = {}
+        self._routes: dict[str, Route] = {}
+        self._fanouts: dict[tuple[int, ...], Fanout] = {}
+        self._dirty_fanouts: list[Fanout] = []
+        self._dirty_outboxes: list[Outbox] = []
+        self._due: list[tuple[float, int, Subscription, str]] = []
+        self._due_count = 0
+
+    @property
+    def subscriptions(self) -> int:
+        """How many there are, on topics and queues."""
+        return len(self._members)
+
+    def publish(
+        self, destination: str, body: bytes, headers: UserHeaders = NO_HEADERS, value: float | None = None
+    ) -> int:
+        """Give a message to all subscribers of a topic (`/topic/…`); gives how many of them there are.
+
+        Raises:
+            TopicError: the destination is not a legal topic.
+        """
+        route = self._routes.get(destination)
+        if route is None:
+            route = self._route(destination)
+        address, fanout = route
+        counters = self.counters
+        counters.messages_in += 1
+        counters.number += 1
+        publication = Publication(address, counters.number, body, headers, value)
+        self.retained.keep(publication)
+        for cohort, appends in fanout.cohorts:
+            item = cohort.encode(publication)
+            for append in appends:
+                append(item)
+        counters.messages_out += fanout.size
+        if not fanout.dirty and fanout.size:
+            fanout.dirty = True
+            self._dirty_fanouts.append(fanout)
+            if not self._scheduled:
+                self._scheduled = True
+                self._schedule()
+        if fanout.special:
+            now = self._clock()
+            # A copy: delivering can give a slow connection up, which ends its subscriptions.
+            for subscription in tuple(fanout.special):
+                subscription.offer(publication, now)
+        return fanout.size + len(fanout.special)
+
+    def wanted(self, destination: str) -> bool:
+        """Whether anybody would get a message published there.
+
+        Raises:
+            TopicError: the destination is not a legal topic.
+        """
+        route = self._routes.get(destination)
+        if route is None:
+            route = self._route(destination)
+        fanout = route.fanout
+        return bool(fanout.size or fanout.special)
+
+    def enqueue(self, destination: str, body: bytes, headers: UserHeaders) -> None:
+        """Put a message into a work queue (`/queue/…` or a temporary one).
+
+        Raises:
+            SessionError: the queue is full, or there are too many queues.
+        """
+        self.counters.messages_in += 1
+        self.counters.number += 1
+        publication = Publication(Address(destination), self.counters.number, body, headers)
+        self.queue(destination).put(publication)
+
+    def queue(self, destination: str, *, bounded: bool = True) -> Queue:
+        """Give a queue, made if need be; messages that come back are let in over the limit.
+
+        Raises:
+            SessionError: there are too many queues.
+        """
+        queue = self.queues.get(destination)
+        if queue is None:
+            if bounded and len(self.queues) >= self._limits.queues.queues:
+                self._sweep()
+            if bounded and len(self.queues) >= self._limits.queues.queues:
+                text = f"{quoted(destination)} would be one queue more than the limit of {self._limits.queues.queues}"
+                raise SessionError("Too many queues", text, TRY_AGAIN_LATER)
+            queue = self.queues[destination] = Queue(
+                destination, self._limits.queues, self.counters, self._to_dead_letters
+            )
+        return queue
+
+    def cohort(self, key: str, dialect_version: str, framing: object, make: Callable[[], Cohort]) -> Cohort:
+        """Give the cohort of all subscribers whose frames are the same octets."""
+        cohort_key = (key, dialect_version, framing)
+        cohort = self._cohorts.get(cohort_key)
+        if cohort is None:
+            if len(self._cohorts) >= self._limits.routes:
+                # Members keep theirs; only new ones will not be grouped with them.
+                self._cohorts.clear()
+            cohort = self._cohorts[cohort_key] = make()
+        return cohort
+
+    def subscribe(self, subscription: Subscription, outbox: Outbox) -> None:
+        """Let a subscription take part.
+
+        Raises:
+            TopicError: its topic filter is not legal.
+        """
+        member = (subscription, outbox)
+        destination = subscription.destination
+        if destination.startswith(TOPIC_PREFIX):
+            self._tree.add(destination.removeprefix(TOPIC_PREFIX), member)
+            self._forget_routes(destination)
+        else:
+            self.queue(destination).join(subscription)
+        self._members[subscription] = member
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription; nothing is delivered to it any more."""
+        member = self._members.pop(subscription, None)
+        if member is None:
+            return
+        destination = subscription.destination
+        if destination.startswith(TOPIC_PREFIX):
+            self._tree.remove(destination.removeprefix(TOPIC_PREFIX), member)
+            self._forget_routes(destination)
+        elif subscription.queue is not None:
+            subscription.queue.leave(subscription)
+            self._drop_if_idle(subscription.queue)
+            subscription.queue = None
+
+    def replay_last(self, subscription: Subscription) -> list[Publication]:
+        """Give the last messages of the topics that a subscription matches, oldest first."""
+        tree: TopicTree[bool] = TopicTree(self._limits.filters)
+        tree.add(subscription.destination.removeprefix(TOPIC_PREFIX), True)
+
+        def matches(destination: str) -> bool:
+            return bool(tree.match_nodes(destination.removeprefix(TOPIC_PREFIX)))
+
+        found = [publication for publication in self.retained.all() if matches(publication.address.destination)]
+        known = {publication.address.destination for publication in found}
+        for _prefix, source in self.replay_sources:
+            found += [extra for extra in source(matches) if extra.address.destination not in known]
+        return found
+
+    def mark(self, outbox: Outbox) -> None:
+        """Note that an outbox has frames to flush."""
+        self._dirty_outboxes.append(outbox)
+        if not self._scheduled:
+            self._scheduled = True
+            self._schedule()
+
+    def flush(self) -> None:
+        """Write what gathered since the last flush."""
+        self._scheduled = False
+        fanouts, self._dirty_fanouts = self._dirty_fanouts, []
+        outboxes, self._dirty_outboxes = self._dirty_outboxes, []
+        joined = Joined()
+        for fanout in fanouts:
+            fanout.dirty = False
+            for outbox in fanout.outboxes:
+                if outbox.pending:
+                    outbox.flush(joined)
+        for outbox in outboxes:
+            if outbox.pending:
+                outbox.flush(joined)
+
+    def wake(self, when: float, subscription: Subscription, topic: str) -> None:
+        """Remember that a paced subscription has a message to send at a time."""
+        self._due_count += 1
+        heapq.heappush(self._due, (when, self._due_count, subscription, topic))
+
+    def release(self, now: float) -> float | None:
+        """Send held messages whose time has come; gives when the next is due."""
+        while self._due and self._due[0][0] <= now:
+            _, _, subscription, topic = heapq.heappop(self._due)
+            if subscription in self._members and subscription.pacer is not None:
+                subscription.pacer.release(topic, now)
+        return self._due[0][0] if self._due else None
+
+    def _route(self, destination: str) -> Route:
+        if not destination.startswith(TOPIC_PREFIX):
+            raise SessionError("Bad destination", f"{quoted(destination)} is not a topic")
+        topic = destination.removeprefix(TOPIC_PREFIX)
+        validate_topic(topic)
+        nodes = self._tree.match_nodes(topic)
+        key = tuple(map(id, nodes))
+        fanout = self._fanouts.get(key)
+        if fanout is None:
+            fanout = self._fanouts[key] = Fanout([member for node in nodes for member in node.values])
+        if len(self._routes) >= self._limits.routes:
+            del self._routes[next(iter(self._routes))]
+        route = self._routes[destination] = Route(Address(destination), fanout)
+        return route
+
+    def _forget_routes(self, destination: str) -> None:
+        """Drop what a subscription on this filter may have changed."""
+        # Fan-outs are shared between topics by their nodes, and the nodes have changed.
+        self._fanouts.clear()
+        if is_exact(parse_filter(destination.removeprefix(TOPIC_PREFIX), self._limits.filters)):
+            self._routes.pop(destination, None)
+        else:
+            self._routes.clear()
+
+    def _to_dead_letters(self, destination: str, publication: Publication) -> None:
+        self.counters.dropped["dead-letter"] += 1
+        name = destination.removeprefix(PREFIX)
+        dead = Publication(Address(f"{DEAD_PREFIX}{name}"), publication.number, publication.body, publication.headers)
+        self.queue(dead.address.destination, bounded=False).put(dead)
+
+    def _drop_if_idle(self, queue: Queue) -> None:
+        if queue.idle:
+            self.queues.pop(queue.destination, None)
+
+    def _sweep(self) -> None:
+        for queue in list(self.queues.values()):
+            self._drop_if_idle(queue)
+
+
+def check_reserved(destination: str, receipt: str | None) -> None:
+    """Refuse a client's SEND to topics that only the hub writes.
+
+    Raises:
+        SessionError: it is one of them.
+    """
+    if destination.startswith(("/topic/$SYS/", "/topic/readings/")):
+        text = f"{quoted(destination)} is written by the hub alone"
+        raise SessionError("Not allowed", text, POLICY_VIOLATION, receipt=receipt)

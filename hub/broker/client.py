@@ -1,0 +1,340 @@
+"""One connection as the broker sees it: its subscriptions, its outbox, what it has to acknowledge.
+
+Handlers take a frame that the session has checked, do the work, and raise a StompError where the client must be told
+off. Queues see nothing of connections; connections see nothing of sockets (`Sink`).
+"""
+
+from typing import NamedTuple, Protocol
+
+from hub.broker.acks import Delivery
+from hub.broker.broker import TEMP_PREFIX, TOPIC_PREFIX, Broker, check_reserved
+from hub.broker.options import AckMode, parse_options
+from hub.broker.outbox import Joined, Outbox, Sink
+from hub.broker.publication import UNNAMED, Cohort, Framing, Item
+from hub.broker.queues import PREFIX as QUEUE_PREFIX
+from hub.broker.subscription import Subscription
+from hub.stomp.dialects import Dialect
+from hub.stomp.errors import POLICY_VIOLATION, SessionError
+from hub.stomp.frames import ACK, NACK, Frame, UserHeaders, quoted
+from hub.topics.names import TopicError
+
+
+class ClientLimits(NamedTuple):
+    """Bounds for one connection."""
+
+    subscriptions: int = 128
+    subscription_id_chars: int = 1_024
+    outbox_bytes: int = 4_194_304
+
+
+class Clock(Protocol):
+    """Wakes the broker for held messages."""
+
+    def wake_at(self, when: float) -> None: ...
+
+
+class Client:
+    """A connection that has been opened."""
+
+    __slots__ = (
+        "_acks",
+        "_broker",
+        "_clock",
+        "_dialect",
+        "_framing",
+        "_limits",
+        "_sink",
+        "closed",
+        "outbox",
+        "session_id",
+        "subscriptions",
+    )
+
+    def __init__(
+        self,
+        broker: Broker,
+        sink: Sink,
+        clock: Clock,
+        framing: Framing,
+        dialect: Dialect,
+        session_id: str,
+        limits: ClientLimits,
+    ) -> None:
+        self.subscriptions: dict[str, Subscription] = {}
+        self.outbox = Outbox(sink, limits.outbox_bytes, self.subscriptions)
+        self.session_id = session_id
+        self.closed = False
+        self._acks: dict[str, Subscription] = {}
+        self._broker = broker
+        self._sink = sink
+        self._clock = clock
+        self._framing = framing
+        self._dialect = dialect
+        self._limits = limits
+
+    # What the subscriptions need (`Recipient`).
+
+    def push(self, item: Item) -> None:
+        if not self.closed:
+            if not self.outbox.pending:
+                self._broker.mark(self.outbox)
+            self.outbox.pending.append(item)
+
+    def note_ack(self, ack_id: str, subscription: Subscription) -> None:
+        self._acks[ack_id] = subscription
+
+    def congested(self) -> bool:
+        return self.outbox.congested
+
+    def give_up(self) -> None:
+        self._sink.overflow()
+
+    def wake(self, when: float, subscription: Subscription, topic: str) -> None:
+        self._broker.wake(when, subscription, topic)
+        self._clock.wake_at(when)
+
+    # What frames ask for.
+
+    def check_send(self, frame: Frame) -> None:
+        """Refuse a SEND that cannot be routed, before anything is done.
+
+        Raises:
+            SessionError: destination unknown, reserved or not legal.
+        """
+        headers = frame.head.headers
+        destination = headers["destination"]
+        try:
+            if destination.startswith(TOPIC_PREFIX):
+                check_reserved(destination, headers.get("receipt"))
+                self._broker.wanted(destination)
+                return
+        except TopicError as error:
+            raise _bad_destination(destination, str(error), headers.get("receipt")) from None
+        if not destination.startswith((QUEUE_PREFIX, TEMP_PREFIX)) or destination in {QUEUE_PREFIX, TEMP_PREFIX}:
+            text = "destinations begin with /topic/, /queue/ or /temp-queue/ and have a name"
+            raise _bad_destination(destination, text, headers.get("receipt"))
+
+    def send(self, frame: Frame) -> None:
+        """Route a SEND.
+
+        Raises:
+            SessionError: destination unknown, reserved or not legal; the queue is full.
+        """
+        head = frame.head
+        destination = head.headers["destination"]
+        user_headers = head.user_headers
+        if "reply-to" in head.headers:
+            user_headers = self._with_reply_queue(user_headers)
+        if destination.startswith(TOPIC_PREFIX):
+            check_reserved(destination, head.headers.get("receipt"))
+            try:
+                self._broker.publish(destination, frame.body, user_headers)
+            except TopicError as error:
+                raise _bad_destination(destination, str(error), head.headers.get("receipt")) from None
+            return
+        self.check_send(frame)
+        if destination.startswith(TEMP_PREFIX):
+            own = self._own_queue(destination)
+            destination = own if own in self._broker.queues else destination
+            if destination not in self._broker.queues:
+                # The requester has gone; its answer is nobody's fault.
+                self._broker.counters.dropped["reply-gone"] += 1
+                return
+        try:
+            self._broker.enqueue(destination, frame.body, user_headers)
+        except SessionError as error:
+            error.receipt = head.headers.get("receipt")
+            raise
+
+    def subscribe(self, frame: Frame) -> None:
+        """Begin a subscription.
+
+        Raises:
+            SessionError: the id is in use, one too many, or a header or the destination is not legal.
+        """
+        headers = frame.head.headers
+        receipt = headers.get("receipt")
+        destination = headers["destination"]
+        key = headers.get("id", UNNAMED + destination)
+        if key in self.subscriptions:
+            text = f"SUBSCRIBE: the id {quoted(key.lstrip(UNNAMED))} is in use on this connection"
+            raise SessionError("Duplicate subscription", text, receipt=receipt)
+        if len(self.subscriptions) >= self._limits.subscriptions:
+            text = f"at most {self._limits.subscriptions} on one connection"
+            raise SessionError("Too many subscriptions", text, POLICY_VIOLATION, receipt=receipt)
+        if len(key) > self._limits.subscription_id_chars:
+            raise SessionError(
+                "Bad header",
+                f"a subscription id has at most {self._limits.subscription_id_chars} characters",
+                receipt=receipt,
+            )
+        self._subscribe(key, destination, frame)
+
+    def after_subscribe(self, key: str) -> None:
+        """Send what a new subscription begins with; its RECEIPT goes before that."""
+        subscription = self.subscriptions[key]
+        if subscription.options.replay_last and subscription.queue is None:
+            for publication in self._broker.replay_last(subscription):
+                subscription.emit(publication)
+        if subscription.queue is not None:
+            subscription.queue.dispatch()
+
+    def unsubscribe(self, frame: Frame) -> None:
+        """End a subscription: none of its messages is written after this.
+
+        Raises:
+            SessionError: there is no such subscription.
+        """
+        headers = frame.head.headers
+        key = headers.get("id", UNNAMED + headers.get("destination", ""))
+        subscription = self.subscriptions.get(key)
+        if subscription is None:
+            text = f"UNSUBSCRIBE: no subscription with id {quoted(key.lstrip(UNNAMED))} on this connection"
+            raise SessionError("Unknown subscription", text, receipt=headers.get("receipt"))
+        # What was routed before may still go out; only what cannot be written now is taken back.
+        self.outbox.flush(Joined())
+        unwritten = self.outbox.discard(key)
+        del self.subscriptions[key]
+        queue = subscription.queue
+        self._broker.unsubscribe(subscription)
+        if queue is not None:
+            self._requeue(subscription, unwritten)
+
+    def acknowledge(self, frame: Frame) -> None:
+        """Settle deliveries by an ACK or NACK.
+
+        Raises:
+            SessionError: the id is not outstanding.
+        """
+        ack_id = self._ack_id(frame)
+        subscription = self._acks.get(ack_id)
+        if subscription is None or subscription.window is None:
+            raise self._unknown_ack(frame, ack_id)
+        taken = subscription.window.take(ack_id)
+        for settled in taken:
+            del self._acks[settled]
+        if frame.head.command == NACK:
+            self._nack(subscription, list(taken.values()), discard=frame.head.headers.get("requeue") == "false")
+        subscription.resume()
+
+    def check_commit(self, frames: list[Frame]) -> None:
+        """Refuse a COMMIT one of whose acknowledgements is not outstanding, before any of it is done.
+
+        Raises:
+            SessionError: naming the first such id.
+        """
+        for frame in frames:
+            if frame.head.command in {ACK, NACK} and self._ack_id(frame) not in self._acks:
+                raise self._unknown_ack(frame, self._ack_id(frame))
+
+    def acknowledge_committed(self, frame: Frame) -> None:
+        """Settle within a COMMIT: what an earlier cumulative one covered is absorbed."""
+        if self._ack_id(frame) in self._acks:
+            self.acknowledge(frame)
+
+    def close(self) -> None:
+        """End everything: the connection is gone. Unacknowledged work goes back to its queues."""
+        self.closed = True
+        waiting = self.outbox.waiting()
+        for key, subscription in list(self.subscriptions.items()):
+            queue = subscription.queue
+            del self.subscriptions[key]
+            self._broker.unsubscribe(subscription)
+            if queue is not None and subscription.window is None:
+                self._requeue(subscription, [item for item in waiting if item.cohort is subscription.cohort])
+        for subscription in dict.fromkeys(self._acks.values()):
+            if subscription.window is not None:
+                self._nack(subscription, list(subscription.window.take_all().values()), discard=False)
+        self._acks.clear()
+
+    # The parts.
+
+    def _subscribe(self, key: str, destination: str, frame: Frame) -> None:
+        receipt = frame.head.headers.get("receipt")
+        if destination.startswith(TEMP_PREFIX):
+            destination = self._own_queue(destination)
+        elif not destination.startswith((TOPIC_PREFIX, QUEUE_PREFIX)) or destination == QUEUE_PREFIX:
+            text = "SUBSCRIBE takes /topic/<filter>, /queue/<name> or /temp-queue/<name>"
+            raise _bad_destination(destination, text, receipt)
+        options = parse_options(frame.head.headers)
+        dialect, framing = self._dialect, self._framing
+        cohort = self._broker.cohort(key, dialect.version, framing, lambda: Cohort(key, dialect, framing))
+        subscription = Subscription(
+            destination, options, cohort, self, self._broker.counters, self._limits.outbox_bytes
+        )
+        try:
+            self._broker.subscribe(subscription, self.outbox)
+        except TopicError as error:
+            raise _bad_destination(destination, str(error), receipt) from None
+        self.subscriptions[key] = subscription
+
+    def _ack_id(self, frame: Frame) -> str:
+        return frame.head.headers[self._dialect.ack_key]
+
+    def _unknown_ack(self, frame: Frame, ack_id: str) -> SessionError:
+        text = (
+            f"{frame.head.command}: no message with ack id {quoted(ack_id)} is outstanding: it was acknowledged already, "
+            "its subscription is in auto mode, or the id is from an earlier connection"
+        )
+        return SessionError("Unknown ack id", text, receipt=frame.head.headers.get("receipt"))
+
+    def _nack(self, subscription: Subscription, deliveries: list[Delivery], *, discard: bool) -> None:
+        if discard or subscription.destination.startswith(TOPIC_PREFIX):
+            self._broker.counters.dropped["nack"] += len(deliveries)
+        else:
+            self._broker.queue(subscription.destination, bounded=False).give_back(deliveries)
+
+    def _requeue(self, subscription: Subscription, items: list[Item]) -> None:
+        """Give messages that were never written back to their queue, as if they had not been delivered."""
+        back: list[Delivery] = []
+        for item in items:
+            if item.publication is None:
+                continue
+            attempt = 1 if ("redelivered", "true") in item.extra else 0
+            if subscription.window is not None and item.message_id is not None:
+                delivery = subscription.window.take_one(item.message_id)
+                self._acks.pop(item.message_id, None)
+                attempt = attempt if delivery is None else delivery.attempt - 1
+            back.append(Delivery(item.publication, attempt))
+        if back:
+            self._broker.queue(subscription.destination, bounded=False).give_back(back)
+
+    def _own_queue(self, destination: str) -> str:
+        """Give the hub-wide name of a temporary queue of this connection."""
+        name = destination.removeprefix(TEMP_PREFIX)
+        return f"{TEMP_PREFIX}{self.session_id}/{name}"
+
+    def _with_reply_queue(self, user_headers: UserHeaders) -> UserHeaders:
+        """Make `reply-to:/temp-queue/…` an address that others can answer to, with a subscription that gets the answers.
+
+        As RabbitMQ does: the answers come with `subscription:/temp-queue/<name>` unless the client subscribed itself.
+        """
+        reply_to = dict(user_headers.items).get("reply-to", "")
+        if not reply_to.startswith(TEMP_PREFIX) or reply_to == TEMP_PREFIX:
+            return user_headers
+        own = self._own_queue(reply_to)
+        if not any(subscription.destination == own for subscription in self.subscriptions.values()):
+            if len(self.subscriptions) >= self._limits.subscriptions or reply_to in self.subscriptions:
+                text = f"the answers to {quoted(reply_to)} need one more subscription than is allowed"
+                raise SessionError("Too many subscriptions", text, POLICY_VIOLATION)
+            self._add_reply_subscription(reply_to, own)
+        items = ((name, own if name == "reply-to" else value) for name, value in user_headers.items)
+        return UserHeaders(tuple(items))
+
+    def _add_reply_subscription(self, key: str, destination: str) -> None:
+        dialect, framing = self._dialect, self._framing
+        cohort = self._broker.cohort(key, dialect.version, framing, lambda: Cohort(key, dialect, framing))
+        subscription = Subscription(
+            destination,
+            parse_options({"ack": AckMode.AUTO.value}),
+            cohort,
+            self,
+            self._broker.counters,
+            self._limits.outbox_bytes,
+        )
+        self._broker.subscribe(subscription, self.outbox)
+        self.subscriptions[key] = subscription
+
+
+def _bad_destination(destination: str, why: str, receipt: str | None) -> SessionError:
+    return SessionError("Bad destination", f"{quoted(destination)}: {why}", receipt=receipt)
