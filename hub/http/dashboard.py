@@ -17,14 +17,8 @@ from hub.http.hosts import AllowedHosts
 DIST = Path(__file__).resolve().parent.parent / "dashboard" / "dist"
 
 # Security reference, section 2. `default-src 'self'` covers the WebSocket to the same host (CSP 3, 'self' matching).
-CONTENT_SECURITY_POLICY = "; ".join(
-    [
-        "default-src 'self'",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    ]
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 _NOT_BUILT = """<!doctype html>
@@ -74,18 +68,21 @@ class PageHandler(StaticFileHandler):
         self.set_header("Referrer-Policy", "no-referrer")
         self.clear_header("Server")
 
-    def set_extra_headers(self, path: str) -> None:
-        """Set what is true of the file at `path`; not called for errors, which must not be kept."""
+    def set_extra_headers(self, path: str) -> None:  # noqa: ARG002 - Tornado's signature
+        """Say how long the file may be kept; not called for errors, which must not be."""
         self.set_header("Cache-Control", self.cache_control)
 
     async def get(self, path: str, include_body: bool = True) -> None:
         """Serve the file, or say how to get the page when there is none."""
-        if not path and not Path(self.root, "index.html").is_file():
-            self.set_status(503)
-            self.set_header("Cache-Control", "no-store")
-            self.finish(_NOT_BUILT if include_body else None)
+        if path or self._is_built():
+            await super().get(path, include_body)
             return
-        await super().get(path, include_body)
+        self.set_status(503)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(_NOT_BUILT if include_body else None)
+
+    def _is_built(self) -> bool:
+        return Path(self.root, "index.html").is_file()
 
     @classmethod
     def _get_cached_version(cls, abs_path: str) -> str | None:

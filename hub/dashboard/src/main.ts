@@ -71,7 +71,7 @@ function choose(series: Series): void {
 function show(series: Series): void {
   selected = series;
   catalogue.watch(series);
-  list.select(series, true);
+  list.select(series);
   detail.show(series);
   schedule();
 }

@@ -79,6 +79,7 @@ export class SeriesList {
   private rows: Row[] = [];
   private total = 0;
   private selected: Series | undefined;
+  private stepping = false;
 
   constructor(
     private readonly box: HTMLElement,
@@ -99,9 +100,9 @@ export class SeriesList {
     this.release(0, -1);
   }
 
-  select(series: Series | undefined, reveal: boolean): void {
+  select(series: Series): void {
     this.selected = series;
-    if (reveal) this.reveal();
+    this.reveal(!this.stepping);
   }
 
   /** Give the keyboard to the list and select its first series if none of it is. */
@@ -159,14 +160,18 @@ export class SeriesList {
     return this.rows.findIndex((row) => row.kind === 'series' && row.series === this.selected);
   }
 
-  private reveal(): void {
+  /** Bring the selected row into view: in the middle when it was out of sight and nobody is stepping to it. */
+  private reveal(centred: boolean): void {
     const index = this.selectedIndex();
     if (index < 0) return;
     const top = index * ROW;
     const { scrollTop, clientHeight } = this.box;
     // The device's name above its first metric comes into view with it.
-    if (top - ROW < scrollTop) this.box.scrollTop = top - ROW;
-    else if (top + ROW > scrollTop + clientHeight) this.box.scrollTop = top + ROW - clientHeight;
+    const above = top - ROW < scrollTop;
+    const below = top + ROW > scrollTop + clientHeight;
+    if (centred && (above || below)) this.box.scrollTop = top - clientHeight / 2;
+    else if (above) this.box.scrollTop = top - ROW;
+    else if (below) this.box.scrollTop = top + ROW - clientHeight;
   }
 
   private clicked(event: MouseEvent): void {
@@ -198,7 +203,8 @@ export class SeriesList {
       row = direction > 0 ? this.rows[this.rows.length - 1] : this.rows[1];
     }
     if (row?.kind !== 'series') return;
+    this.stepping = true;
     this.events.onSelect(row.series);
-    this.reveal();
+    this.stepping = false;
   }
 }
