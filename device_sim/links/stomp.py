@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 from device_sim.links.address import Address
 from device_sim.links.link import LinkEvents
-from device_sim.links.stomp_session import SessionEvents, StompSession, escape
+from device_sim.links.stomp_session import SessionEvents, StompSession
 from device_sim.message import Message
+from hub.stomp.codec import escape
+from hub.stomp.dialects import V1_2
 
 CONNECTIONS = 4
 WINDOW = 2_000
@@ -162,14 +164,16 @@ class StompConnection:
 
 
 def encode_transaction(receipt: str, messages: Sequence[Message]) -> bytes:
-    """Encode BEGIN, a SEND each, and COMMIT with the receipt, as one buffer; the transaction has the receipt's name."""
-    frames = [f"BEGIN\ntransaction:{receipt}\n\n\0".encode()]
-    for message in messages:
-        frames.append(
-            f"SEND\ndestination:/topic/{escape(message.topic)}\ntransaction:{receipt}\n"
-            f"content-type:application/json\ncontent-length:{len(message.payload)}\n\n".encode()
-        )
-        frames.append(message.payload)
-        frames.append(b"\0")
-    frames.append(f"COMMIT\ntransaction:{receipt}\nreceipt:{receipt}\n\n\0".encode())
+    """Encode BEGIN, a SEND each, and COMMIT with the receipt, as one buffer.
+
+    The transaction is always `t`: each goes in one piece, so one is open at a time, and a device's header block stays the
+    same octets, which the hub decodes once.
+    """
+    frames = [b"BEGIN\ntransaction:t\n\n\0"]
+    frames += [
+        b"SEND\ndestination:/topic/%b\ntransaction:t\ncontent-type:application/json\ncontent-length:%d\n\n%b\0"
+        % (escape(message.topic, V1_2).encode(), len(message.payload), message.payload)
+        for message in messages
+    ]
+    frames.append(b"COMMIT\ntransaction:t\nreceipt:%b\n\n\0" % receipt.encode())
     return b"".join(frames)

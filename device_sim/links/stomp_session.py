@@ -20,6 +20,9 @@ from stomp.adapter.ws import WSStompConnection
 
 from device_sim.links.address import Address
 from device_sim.links.backoff import delays
+from hub.stomp.codec import encode_frame
+from hub.stomp.dialects import V1_2
+from hub.stomp.frames import SUBSCRIBE
 
 HEARTBEAT_MS = 10_000
 # Longer than the hub's heart-beat, so only a dead peer is silent for it; also the deadline of connect and of one write.
@@ -28,11 +31,6 @@ CONNECTED_DEADLINE_S = 10.0
 GOODBYE_S = 2.0
 
 log = structlog.get_logger("device_sim.stomp")
-
-
-def escape(value: str) -> str:
-    """Escape a header value (STOMP 1.2, "Value Encoding")."""
-    return value.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n").replace(":", "\\c")
 
 
 def _ignore(_value: str) -> None:
@@ -87,8 +85,8 @@ class StompSession:
 
     def subscribe(self, destination: str, receipt: str) -> None:
         """Subscribe on the connection that stands, as `sub-0`; `on_receipt` gets `receipt` when the hub has done it."""
-        headers = f"destination:{escape(destination)}\nid:sub-0\nack:auto\nreceipt:{escape(receipt)}"
-        self.transmit(f"SUBSCRIBE\n{headers}\n\n\0".encode())
+        headers = [("destination", destination), ("id", "sub-0"), ("ack", "auto"), ("receipt", receipt)]
+        self.transmit(encode_frame(SUBSCRIBE, headers, b"", V1_2))
 
     def _run(self) -> None:
         waits = delays(random.Random())

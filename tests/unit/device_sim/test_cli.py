@@ -1,0 +1,51 @@
+"""The command line: wrong arguments are named in one line, with status 2, before anything is sent."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from device_sim.cli import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["run", "--devices", "0"], "--devices"),
+        (["run", "--devices", "many"], "--devices"),
+        (["run", "--rate", "-1"], "--rate"),
+        (["run", "--for", "0"], "--for"),
+        (["run", "--protocol", "amqp"], "--protocol"),
+        (["run", "--mqtt-url", "localhost"], "--mqtt-url"),
+        (["run", "--protocol", "stomp", "--hub-url", "http://h"], "--hub-url"),
+        (["run", "--topic", "devices/telemetry"], "--topic"),
+        (["run", "--ledger", "/no/such/directory/ledger"], "--ledger"),
+        (["replay", "FILE", "--metric", "m"], "--device"),
+        (["replay", "FILE", "--device", "d"], "--metric"),
+        (["replay", "FILE", "--device", "a/b", "--metric", "m"], "--device"),
+        (["replay", "FILE", "--device", "d", "--metric", "ts"], "--metric"),
+        (["replay", "FILE", "--device", "d", "--metric", "m", "--speed", "fast"], "--speed"),
+        (["replay", "none.csv", "--device", "d", "--metric", "m"], "none.csv"),
+        (["watch", "--hub-url", "mqtt://h"], "--hub-url"),
+        (["verify", "--ledger", "none"], "--database-url"),
+        (["verify", "--ledger", "none", "--database-url", "postgresql://h/d"], "--ledger"),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_argument_is_named(
+    arguments: list[str],
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "recording.csv"
+    file.write_text("timestamp,value\n1,2\n")
+    monkeypatch.setattr(sys, "argv", ["device-sim", *(str(file) if word == "FILE" else word for word in arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    printed = capsys.readouterr()
+    assert caught.value.code == 2
+    assert named in printed.err
+    assert printed.out == ""
