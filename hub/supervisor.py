@@ -100,7 +100,11 @@ class Supervisor:
         for child in self._children:
             child.check()
 
+    def forget(self, child: Child) -> None:
+        """Watch a child no longer: its owner ended it in another way."""
+        self._children.remove(child)
+
     def stop(self, child: Child, deadline_s: float = child_process.STOP_DEADLINE_S) -> str:
         """End one child in order; return the last line of its stdout."""
-        self._children.remove(child)
+        self.forget(child)
         return child.stop(deadline_s)
