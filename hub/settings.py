@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from hub import settings_source
+from hub.limits import Limits
 from hub.logs import LogLevel
 from hub.telemetry.routes import DEFAULT_ROUTES, RouteSettings
 from storage.settings import StorageSettings
@@ -74,6 +75,7 @@ class HubSettings(settings_source.Settings):
     )
     http: HttpSettings = HttpSettings()
     stomp: StompSettings = StompSettings()
+    limits: Limits = Limits()
     telemetry: TelemetrySettings = TelemetrySettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()

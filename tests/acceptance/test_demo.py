@@ -19,11 +19,11 @@ SECOND_START_S = 5.0
 
 def processes_of(data_dir: Path) -> list[psutil.Process]:
     """Return the running processes that the data directory is named to."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if process.pid != os.getpid() and any(str(data_dir) in part for part in process.info["cmdline"] or ()):
-            found.append(process)
-    return found
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if process.pid != os.getpid() and any(str(data_dir) in part for part in process.info["cmdline"] or ())
+    ]
 
 
 def test_it_stops_by_itself_with_nothing_lost_and_starts_quickly_the_second_time(tmp_path: Path) -> None:
