@@ -78,7 +78,7 @@ class BurstClient(paho.Client):
             late.close()  # of an attempt that was given up
         self._opened = super()._create_socket()
 
-    def _create_socket(self) -> paho.SocketLike:
+    def _create_socket(self) -> "paho.SocketLike":
         sock, self._opened = self._opened, None
         if sock is None:
             raise ConnectionError("open_socket was not called")
@@ -300,13 +300,13 @@ class MqttLink:
         self._end_epoch(reason)
         self._lost.set()
 
-    def _on_socket_close(self, _client: paho.Client, _data: object, sock: paho.SocketLike) -> None:
+    def _on_socket_close(self, _client: paho.Client, _data: object, sock: "paho.SocketLike") -> None:
         asyncio.get_running_loop().remove_reader(sock.fileno())
 
-    def _on_want_write(self, client: paho.Client, _data: object, sock: paho.SocketLike) -> None:
+    def _on_want_write(self, client: paho.Client, _data: object, sock: "paho.SocketLike") -> None:
         asyncio.get_running_loop().add_writer(sock.fileno(), client.loop_write)
 
-    def _on_written(self, _client: paho.Client, _data: object, sock: paho.SocketLike) -> None:
+    def _on_written(self, _client: paho.Client, _data: object, sock: "paho.SocketLike") -> None:
         asyncio.get_running_loop().remove_writer(sock.fileno())
 
     # The owner's side.

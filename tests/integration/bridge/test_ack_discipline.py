@@ -1,0 +1,239 @@
+"""F21: what goes over the wire to the broker, against a scripted one, with a scripted hub behind."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bridge.bridge import Bridge
+from bridge.settings import BridgeSettings
+from tests.support.scripted_broker import ScriptedBroker, publish
+from tests.support.stomp_sink import StompSink
+from tests.support.waiting import wait_until
+
+TOPIC = "devices/a/telemetry"
+
+
+@asynccontextmanager
+async def running(broker_url: str, hub_url: str, **settings: object) -> AsyncIterator[Bridge]:
+    bridge = Bridge(
+        BridgeSettings.model_validate(
+            {"mqtt_url": broker_url, "hub_url": hub_url, "health_port": 0, "reconnect_max_s": 0.2, **settings}
+        )
+    )
+    ready = asyncio.Event()
+    task = asyncio.create_task(bridge.run(lambda _: ready.set()))
+    try:
+        await asyncio.wait_for(ready.wait(), 10)
+        yield bridge
+    finally:
+        bridge.stop()
+        await task
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[ScriptedBroker]:
+    broker = ScriptedBroker()
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[StompSink]:
+    sink = StompSink()
+    yield sink
+    await sink.stop()
+
+
+async def test_no_puback_before_the_receipt(broker: ScriptedBroker, sink: StompSink) -> None:
+    sink.hold = True
+    async with running(broker.url, sink.url):
+        broker.send(b"".join(publish(TOPIC, b"%d" % mid, mid) for mid in range(1, 101)))
+        await wait_until(lambda: sink.count == 100)
+
+        assert broker.acknowledged == []
+
+        sink.release()
+        await wait_until(lambda: len(broker.acknowledged) == 100)
+
+    assert broker.acknowledged == list(range(1, 101))
+
+
+async def test_pubacks_leave_in_the_order_of_arrival_whatever_the_receipts_order(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    sink.hold = True
+    async with running(broker.url, sink.url, transaction_messages=10):
+        broker.send(b"".join(publish(TOPIC, b"%d" % mid, mid) for mid in range(100, 0, -1)))
+        await wait_until(lambda: sink.count == 100)
+        sink.held.reverse()
+        sink.release()
+        await wait_until(lambda: len(broker.acknowledged) == 100)
+
+    assert broker.acknowledged == list(range(100, 0, -1))
+
+
+async def test_messages_of_a_former_connection_are_not_acknowledged_on_the_next(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    sink.hold = True
+    async with running(broker.url, sink.url) as bridge:
+        broker.send(publish(TOPIC, b"old", 1))
+        await wait_until(lambda: sink.count == 1)
+        broker.cut()
+        await wait_until(lambda: broker.subscriptions == 2)
+        broker.send(publish(TOPIC, b"new", 1) + publish(TOPIC, b"newer", 2))
+        await wait_until(lambda: sink.count == 3)
+        receipt_of_old = sink.held.pop(0)
+        receipt_of_old()
+        await wait_until(lambda: bridge.relay.counts.outdated == 1)
+
+        assert broker.acknowledged == []
+
+        sink.release()
+        await wait_until(lambda: broker.acknowledged == [1, 2])
+
+    assert sink.bodies == [b"old", b"new", b"newer"]
+
+
+async def test_what_has_no_receipt_is_sent_again_to_the_next_hub_connection(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    sink.hold = True
+    async with running(broker.url, sink.url, transaction_messages=10):
+        broker.send(b"".join(publish(TOPIC, b"%d" % mid, mid) for mid in range(1, 51)))
+        await wait_until(lambda: sink.count == 50)
+        sink.taken.clear()
+        sink.cut()
+        sink.hold = False
+        await wait_until(lambda: len(broker.acknowledged) == 50)
+
+    assert broker.acknowledged == list(range(1, 51))
+    assert sink.bodies == [b"%d" % mid for mid in range(1, 51)]
+
+
+async def test_a_receipt_that_never_comes_makes_the_bridge_connect_anew(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    sink.hold = True
+    async with running(broker.url, sink.url, receipt_timeout_s=0.3):
+        broker.send(publish(TOPIC, b"x", 7))
+        await wait_until(lambda: sink.count == 1)
+        sink.hold = False
+        await wait_until(lambda: broker.acknowledged == [7])
+
+    assert len(sink.connects) == 2
+
+
+async def test_topic_payload_and_retained_flag_arrive_unchanged(broker: ScriptedBroker, sink: StompSink) -> None:
+    topics = ["devices/a:b\\c\nd/telemetry", "/devices//a.b/", "devices/ü/telemetry"]
+    body = bytes(range(256)) * 4
+    async with running(broker.url, sink.url):
+        broker.send(b"".join(publish(topic, body, mid, retain=mid == 2) for mid, topic in enumerate(topics, 1)))
+        await wait_until(lambda: len(broker.acknowledged) == 3)
+
+    assert [frame.headers["destination"] for frame in sink.taken] == [f"/topic/{topic}" for topic in topics]
+    assert sink.bodies == [body] * 3
+    assert [frame.headers.get("retained") for frame in sink.taken] == [None, "true", None]
+
+
+async def test_a_message_that_the_hub_refuses_is_dropped_and_all_others_are_relayed(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    sink.refuse.add("/topic/devices/poison/telemetry")
+    async with running(broker.url, sink.url, reconnect_max_s=0.02) as bridge:
+        topics = ["devices/poison/telemetry" if mid in {33, 60} else TOPIC for mid in range(1, 81)]
+        broker.send(b"".join(publish(topic, b"%d" % mid, mid) for mid, topic in enumerate(topics, 1)))
+        await wait_until(lambda: len(broker.acknowledged) == 80, 30)
+
+        assert bridge.relay.counts.dropped["poison"] == 2
+
+    assert broker.acknowledged == list(range(1, 81))
+    assert {int(body) for body in sink.bodies} == set(range(1, 81)) - {33, 60}
+
+
+async def test_topics_that_no_destination_can_be_and_too_large_messages_do_not_block(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    async with running(broker.url, sink.url, message_bytes=1000) as bridge:
+        broker.send(
+            publish("a/" * 100, b"deep", 1)
+            + publish(TOPIC, b"x" * 200_000, 2)
+            + publish(TOPIC, b"good", 3)
+            + publish("a\0b", b"nul", 4)
+        )
+        await wait_until(lambda: broker.acknowledged == [1, 2, 3, 4])
+
+        assert bridge.relay.counts.dropped == {"poison": 0, "unsendable": 2, "too_large": 1, "qos0_full": 0}
+
+    assert sink.bodies == [b"good"]
+
+
+async def test_a_redelivery_of_a_message_still_held_is_not_relayed_twice(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    sink.hold = True
+    async with running(broker.url, sink.url):
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: sink.count == 1)
+        broker.send(publish(TOPIC, b"x", 1, dup=True) + publish(TOPIC, b"y", 2))
+        await wait_until(lambda: sink.count == 2)
+        sink.release()
+        await wait_until(lambda: len(broker.acknowledged) == 2)
+
+    assert broker.acknowledged == [1, 2]
+    assert sink.bodies == [b"x", b"y"]
+
+
+async def test_a_full_relay_stops_reading_the_broker_and_goes_on_when_the_hub_is_back(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    sink.hold = True
+    limits = {"unacked_messages": 1000, "transaction_messages": 100}
+    async with running(broker.url, sink.url, **limits) as bridge:
+        for start in range(1, 60_001, 1000):
+            broker.send(b"".join(publish(TOPIC, b"x" * 1000, mid) for mid in range(start, start + 1000)))
+        await wait_until(lambda: sink.count >= 1000)
+        await wait_until(lambda: bridge.state()["mqtt"]["paused"])
+
+        assert bridge.relay.messages < 1500
+
+        sink.release()
+        await wait_until(lambda: len(broker.acknowledged) == 60_000, 30)
+
+    assert broker.acknowledged == list(range(1, 60_001))
+
+
+async def test_a_stop_waits_for_the_receipts_of_what_was_taken_over(broker: ScriptedBroker, sink: StompSink) -> None:
+    sink.hold = True
+    async with running(broker.url, sink.url) as bridge:
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: sink.count == 1)
+        bridge.stop()
+        await wait_until(lambda: bridge.state()["mqtt"]["paused"])
+        sink.release()
+
+    assert broker.packets == [(0x40, b"\0\x01"), (0xE0, b"")]
+
+
+async def test_the_subscription_is_made_once_per_session(broker: ScriptedBroker, sink: StompSink) -> None:
+    broker.session_present = True
+    async with running(broker.url, sink.url):
+        broker.cut()
+        await wait_until(lambda: broker.connections == 2)
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: broker.acknowledged == [1])
+
+    assert broker.subscriptions == 1
+
+
+async def test_a_message_of_hundreds_of_kilobytes_goes_alone(broker: ScriptedBroker, sink: StompSink) -> None:
+    big = b"\0" * 900_000
+    async with running(broker.url, sink.url):
+        broker.send(publish(TOPIC, b"1", 1) + publish(TOPIC, big, 2) + publish(TOPIC, b"3", 3))
+        await wait_until(lambda: broker.acknowledged == [1, 2, 3])
+
+    assert sink.bodies == [b"1", big, b"3"]
+    assert sink.largest_message < 900_000 + 200

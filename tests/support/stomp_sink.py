@@ -1,0 +1,146 @@
+"""A hub in miniature for the bridge's tests: real WebSocket, real STOMP parsing, answers as the test says.
+
+It is not the hub: it keeps what was sent in a list and has no subscriptions. `hold` keeps receipts back until `release`;
+`refuse` makes a SEND on that destination an ERROR and a close; `vanish` closes without a word.
+"""
+
+from collections.abc import Callable
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+from tornado.websocket import WebSocketHandler
+
+from hub.stomp.codec import CodecLimits, FrameDecoder, HeaderCache
+from hub.stomp.dialects import V1_2
+from hub.stomp.frames import Frame
+
+
+class _Handler(WebSocketHandler):
+    def initialize(self, sink: "StompSink") -> None:
+        self._sink = sink
+        self._decoder = FrameDecoder(CodecLimits(), sink.headers)
+        self._open: list[Frame] = []
+
+    def check_origin(self, origin: str) -> bool:
+        return True
+
+    def open(self, *_args: str) -> None:
+        self._sink.handlers.append(self)
+
+    def on_close(self) -> None:
+        self._sink.handlers.remove(self)
+
+    def on_message(self, message: str | bytes) -> None:
+        sink = self._sink
+        sink.web_socket_messages += 1
+        data = message.encode() if isinstance(message, str) else message
+        sink.largest_message = max(sink.largest_message, len(data))
+        for frame in self._decoder.feed(data):
+            self._frame(frame)
+        if self._decoder.dialect is V1_2:
+            for frame in self._decoder.feed(b""):
+                self._frame(frame)
+
+    def _frame(self, frame: Frame) -> None:
+        sink = self._sink
+        if frame.command in {"STOMP", "CONNECT"}:
+            sink.connects.append(dict(frame.headers))
+            self._decoder.use(V1_2)
+            self.answer(b"CONNECTED\nversion:1.2\nheart-beat:0,0\n\n\0")
+        elif frame.command == "SEND":
+            sink.sent_bodies += 1
+            if frame.headers["destination"] in sink.refuse:
+                self.answer(b"ERROR\nmessage:refused by the test\n\n\0")
+                self.close()
+                return
+            if frame.headers["destination"] in sink.vanish:
+                self.ws_connection.stream.close()  # type: ignore[union-attr]
+                return
+            if "transaction" in frame.headers:
+                self._open.append(frame)
+            else:
+                self._take([frame], frame.headers["receipt"])
+        elif frame.command == "COMMIT":
+            frames, self._open = self._open, []
+            self._take(frames, frame.headers["receipt"])
+        elif frame.command == "DISCONNECT":
+            self.answer(b"RECEIPT\nreceipt-id:%b\n\n\0" % frame.headers["receipt"].encode())
+
+    def _take(self, frames: list[Frame], receipt: str) -> None:
+        sink = self._sink
+        sink.taken += [frame for frame in frames if sink.keep]
+        sink.count += len(frames)
+        sink.transactions += 1
+
+        def confirm() -> None:
+            self.answer(b"RECEIPT\nreceipt-id:%b\n\n\0" % receipt.encode())
+
+        if sink.hold:
+            sink.held.append(confirm)
+        else:
+            confirm()
+
+    def answer(self, frame: bytes) -> None:
+        if self.ws_connection is not None and not self.ws_connection.is_closing():
+            self.write_message(frame)
+
+
+class StompSink:
+    """Listen on a free port from construction to `stop`; `start` again on the same port."""
+
+    def __init__(self, *, keep: bool = True) -> None:
+        self.keep = keep
+        self.headers = HeaderCache()
+        self.handlers: list[_Handler] = []
+        self.connects: list[dict[str, str]] = []
+        self.taken: list[Frame] = []
+        self.held: list[Callable[[], None]] = []
+        self.refuse: set[str] = set()
+        self.vanish: set[str] = set()
+        self.hold = False
+        self.count = 0
+        self.transactions = 0
+        self.web_socket_messages = 0
+        self.largest_message = 0
+        self.sent_bodies = 0
+        self.port = 0
+        self._server: HTTPServer | None = None
+        self.start()
+
+    def start(self) -> None:
+        application = Application([("/ws", _Handler, {"sink": self})], websocket_max_message_size=2 * 1024 * 1024)
+        self._server = HTTPServer(application)
+        sockets = bind_sockets(self.port, "127.0.0.1")
+        self.port = sockets[0].getsockname()[1]
+        self._server.add_sockets(sockets)
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [frame.body for frame in self.taken]
+
+    def release(self) -> None:
+        """Send the receipts that were held, and hold no more."""
+        self.hold = False
+        held, self.held = self.held, []
+        for confirm in held:
+            confirm()
+
+    def cut(self) -> None:
+        """Drop every connection without a close."""
+        self.held.clear()
+        for handler in list(self.handlers):
+            if handler.ws_connection is not None:
+                handler.ws_connection.stream.close()  # type: ignore[attr-defined]
+
+    async def stop(self) -> None:
+        """Stop listening and drop everybody."""
+        if self._server is not None:
+            self._server.stop()
+            self.cut()
+            await self._server.close_all_connections()
+            self._server = None
