@@ -1,0 +1,29 @@
+"""Fixtures that every tier shares: a real Postgres."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.support.postgres import TestServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
+    """The embedded Postgres of this test session."""
+    server = TestServer(tmp_path_factory.mktemp("pg"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def database_url(postgres_server: TestServer) -> AsyncIterator[str]:
+    """The URL of a fresh, migrated database."""
+    async with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+async def empty_database_url(postgres_server: TestServer) -> AsyncIterator[str]:
+    """The URL of a fresh database without any table."""
+    async with postgres_server.database(migrated=False) as url:
+        yield url

@@ -1,0 +1,112 @@
+"""From readings to columns: the usual batch, and each unusual reading beside good ones."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.columns import Columns, keys_of, to_columns, unknown_kinds
+from storage.reading import Reading
+
+NOW = 1_763_654_400_000_000
+IDS = {("a", "x", ""): 1, ("a", "y", ""): 2, ("b", "x", ""): 3}
+
+
+def columns_of(*readings: Reading) -> Columns:
+    return to_columns(readings, keys_of(readings), IDS, NOW)
+
+
+def numbers(columns: Columns) -> list[tuple[int, int, float]]:
+    return list(zip(columns.series.tolist(), columns.time_us.tolist(), columns.value.tolist(), strict=True))
+
+
+def test_a_batch_is_sorted_by_series_and_time() -> None:
+    columns = columns_of(Reading("b", "x", 5, 1.0), Reading("a", "y", 9, 2), Reading("a", "y", 3, True))
+
+    assert numbers(columns) == [(2, 3, 1.0), (2, 9, 2.0), (3, 5, 1.0)]
+
+
+def test_of_repeats_in_a_batch_the_first_stays() -> None:
+    columns = columns_of(Reading("a", "x", 1, 10.0), Reading("a", "x", 2, 0.0), Reading("a", "x", 1, 20.0))
+
+    assert numbers(columns) == [(1, 1, 10.0), (1, 2, 0.0)]
+    assert columns.repeats == 1
+
+
+def test_texts_go_beside_the_numbers_under_the_same_series() -> None:
+    columns = columns_of(Reading("a", "x", 1, "21.5"), Reading("a", "x", 1, 21.5), Reading("a", "x", 1, "again"))
+
+    assert columns.texts == [(1, 1, "21.5")]
+    assert numbers(columns) == [(1, 1, 21.5)]
+    assert columns.repeats == 1
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (Reading("a", "x", 10**40, 1.0), "clock"),
+        (Reading("a", "x", -1, 1.0), "clock"),
+        (Reading("a", "x", 1, 10**400), "value"),
+        (Reading("a", "x", 1, "nul\0"), "value"),
+        (Reading("a", "x", 1, "\ud800"), "value"),
+        (Reading("a", "x", 1, None), "value"),  # type: ignore[arg-type]
+        (Reading("nul\0", "x", 1, 1.0), "name"),
+        (Reading("a" * 1001, "x", 1, 1.0), "name"),
+        (Reading("", "x", 1, 1.0), "name"),
+    ],
+)
+def test_a_bad_reading_is_refused_alone(bad: Reading, reason: str) -> None:
+    columns = columns_of(Reading("a", "y", 1, 1.0), bad, Reading("b", "x", 1, 2.0))
+
+    assert [item.reason for item in columns.refused] == [reason]
+    assert numbers(columns) == [(2, 1, 1.0), (3, 1, 2.0)]
+
+
+def test_extreme_numbers_pass() -> None:
+    columns = columns_of(Reading("a", "x", 1, 2**63), Reading("a", "x", 2, math.inf), Reading("a", "x", 3, math.nan))
+
+    assert columns.refused == []
+    assert columns.value[0] == float(2**63)
+    assert math.isinf(columns.value[1])
+    assert math.isnan(columns.value[2])
+
+
+def test_unknown_series_are_named_with_the_kind_of_their_first_value() -> None:
+    readings = [
+        Reading("c", "x", 1, True),
+        Reading("c", "x", 2, 1.0),
+        Reading("c", "y", 1, "on"),
+        Reading("c", "z", 1, 5, "Cel"),
+        Reading("a", "x", 1, 1.0),
+        Reading("c\0", "x", 1, 1.0),
+    ]
+
+    assert unknown_kinds(readings, keys_of(readings), IDS) == {
+        ("c", "x", ""): "bool",
+        ("c", "y", ""): "text",
+        ("c", "z", "Cel"): "number",
+    }
+
+
+@given(
+    st.lists(
+        st.builds(
+            Reading,
+            st.sampled_from(["a", "b"]),
+            st.just("x"),
+            st.integers(0, 5),
+            st.one_of(st.floats(), st.integers(-(2**70), 2**70), st.booleans(), st.text(max_size=3)),
+        ),
+        min_size=1,
+    )
+)
+def test_every_reading_is_kept_dropped_as_repeat_or_refused(readings: list[Reading]) -> None:
+    columns = columns_of(*readings)
+
+    kept = len(columns.series) + len(columns.texts)
+
+    assert kept + columns.repeats + len(columns.refused) == len(readings)
+    pairs = np.stack((columns.series, columns.time_us))
+    assert pairs.shape[1] == np.unique(pairs, axis=1).shape[1]
