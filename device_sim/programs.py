@@ -26,7 +26,6 @@ from device_sim.message import US_PER_MS, Message
 from device_sim.progress import status_line
 from device_sim.publisher import Publisher, Tally
 from device_sim.replay import parse_speed, read_recording
-from device_sim.verify import verify
 from device_sim.watch import Watcher
 from hub.logs import configure_logs
 
@@ -99,6 +98,8 @@ def run_watch(address: Address, destination: str) -> None:
 
 def run_verify(ledger: Path, database_url: str) -> int:
     """Print the verdict; return the exit status."""
+    from device_sim.verify import verify  # SQLAlchemy and asyncpg: nothing that devices need
+
     verdict = asyncio.run(verify(list(read_ledger(ledger)), database_url))
     _say(orjson.dumps(verdict.as_json()).decode())
     return 0 if verdict.ok else 1

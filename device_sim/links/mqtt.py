@@ -108,6 +108,7 @@ class MqttConnection:
         self._acked_at = 0.0
         self._refusal = ""
         self._closing = False
+        self._accepted = asyncio.Event()
         self._lost = asyncio.Event()
         self.up = asyncio.Event()
         self._client = BurstClient(client_id, self._take_pubacks)
@@ -143,6 +144,7 @@ class MqttConnection:
                     )
                     await asyncio.sleep(delay_s)
                 self._resend()
+                self.up.set()  # only now: what is sent again comes before anything new
                 self._events.room()
                 await self._tend()
                 self.up.clear()
@@ -179,7 +181,7 @@ class MqttConnection:
             if reason.is_failure:
                 self._refusal = str(reason)
             else:
-                self.up.set()
+                self._accepted.set()
 
         def on_disconnect(*_: Any) -> None:
             self._lost.set()
@@ -200,9 +202,10 @@ class MqttConnection:
             async with asyncio.timeout(CONNECT_DEADLINE_S):
                 sock = await _open_socket(host, port)
                 self._lost.clear()
+                self._accepted.clear()
                 self._refusal = ""
                 self._client.connect_over(sock, host, port)
-                answers = [asyncio.create_task(event.wait()) for event in (self.up, self._lost)]
+                answers = [asyncio.create_task(event.wait()) for event in (self._accepted, self._lost)]
                 try:
                     await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
                 finally:
@@ -214,7 +217,6 @@ class MqttConnection:
         except OSError as error:
             return error.strerror or str(error)
         if self._lost.is_set():
-            self.up.clear()
             return f"refused: {self._refusal}" if self._refusal else "closed the connection"
         return ""
 

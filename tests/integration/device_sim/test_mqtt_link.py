@@ -1,0 +1,246 @@
+"""The MQTT link against real brokers: every acknowledgement counted, nothing dropped when the broker goes away."""
+
+import asyncio
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from device_sim.fleet import Fleet
+from device_sim.ledger import LedgerWriter, read_ledger
+from device_sim.links.address import Address, parse_address
+from device_sim.links.link import LinkEvents
+from device_sim.links.mqtt import MqttLink
+from device_sim.message import Message
+from device_sim.publisher import Publisher
+from hub.embedded_mqtt import EmbeddedMqttBroker
+from tests.support.programs import require_mosquitto
+from tests.support.waiting import wait_for, wait_until
+
+START_US = 1_795_190_400_000_000
+
+
+class Mosquitto:
+    """A real Mosquitto on a port of its own; `start` and `kill` as often as a test likes."""
+
+    def __init__(self, directory: Path, extra: str = "allow_anonymous true") -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._config = directory / "mosquitto.conf"
+        self._config.write_text(f"listener {self.port} 127.0.0.1\n{extra}\n")
+        self._program = require_mosquitto()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> Address:
+        return parse_address(f"mqtt://127.0.0.1:{self.port}", "mqtt", "--mqtt-url")
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [self._program, "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for(self._listens)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="module")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    broker = EmbeddedMqttBroker(tmp_path_factory.mktemp("nats"))
+    yield parse_address(broker.start(), "mqtt", "--mqtt-url")
+    broker.stop()
+
+
+@asynccontextmanager
+async def subscriber(address: Address, client_id: str) -> AsyncIterator[list[tuple[str, bytes]]]:
+    """Collect what the broker delivers at QoS 1."""
+    received: list[tuple[str, bytes]] = []
+    ready = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id)
+
+    def on_connect(*_: object) -> None:
+        client.subscribe("devices/+/telemetry", 1)
+
+    def on_subscribe(*_: object) -> None:
+        loop.call_soon_threadsafe(ready.set)
+
+    def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        received.append((message.topic, bytes(message.payload)))
+
+    client.on_connect = on_connect
+    client.on_subscribe = on_subscribe
+    client.on_message = on_message
+    client.connect(address.host, address.port)
+    client.loop_start()
+    try:
+        await asyncio.wait_for(ready.wait(), 10)
+        yield received
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def messages(count: int, devices: int = 10) -> list[Message]:
+    schedule = Fleet(devices, devices * 10.0, seed=1).schedule(START_US)
+    return [next(schedule) for _ in range(count)]
+
+
+@asynccontextmanager
+async def link_to(address: Address, **bounds: int) -> AsyncIterator[tuple[MqttLink, list[Message]]]:
+    acknowledged: list[Message] = []
+    events = LinkEvents(acknowledged.extend, lambda: None)
+    link = MqttLink(address, events, **{"sources": 10, **bounds})
+    await link.start()
+    try:
+        yield link, acknowledged
+    finally:
+        await link.close()
+
+
+async def test_every_message_is_acknowledged_once_and_a_device_keeps_its_order(nats: Address) -> None:
+    sent = messages(1_500)
+    async with subscriber(nats, "order") as received, link_to(nats) as (link, acknowledged):
+        link.send(sent)
+        assert link.outstanding == 1_500
+        await wait_until(lambda: len(received) == 1_500 and link.outstanding == 0)
+
+    assert sorted(message.number for message in acknowledged) == list(range(1_500))
+    for topic in {message.topic for message in sent}:
+        assert [payload for at, payload in received if at == topic] == [m.payload for m in sent if m.topic == topic]
+
+
+async def test_the_window_bounds_what_is_unacknowledged(mosquitto: Mosquitto) -> None:
+    async with link_to(mosquitto.address, connections=1, window=50) as (link, acknowledged):
+        assert link.room == 50
+        link.send(messages(50))
+        assert link.room == 0
+        await wait_until(lambda: len(acknowledged) == 50)
+        assert link.room == 50
+
+
+async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: Mosquitto) -> None:
+    sent = messages(200)
+    async with link_to(mosquitto.address) as (link, acknowledged):
+        mosquitto.kill()
+        link.send(sent)
+        await wait_until(lambda: link.room == 0)
+        mosquitto.start()
+        await wait_until(lambda: len(acknowledged) == 200)
+
+    assert sorted(message.number for message in acknowledged) == list(range(200))
+
+
+async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path)
+    link = MqttLink(broker.address, LinkEvents(lambda _: None, lambda: None), sources=1)
+    starting = asyncio.create_task(link.start())
+    try:
+        await asyncio.wait([starting], timeout=0.1)
+        assert not starting.done()
+        await asyncio.to_thread(broker.start)
+        await asyncio.wait_for(starting, 10)
+    finally:
+        await link.close()
+        broker.kill()
+
+
+async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broker = Mosquitto(tmp_path, "allow_anonymous false")
+    broker.start()
+    address = parse_address(f"mqtt://fleet:wrong@127.0.0.1:{broker.port}", "mqtt", "--mqtt-url")
+    link = MqttLink(address, LinkEvents(lambda _: None, lambda: None), sources=1)
+    starting = asyncio.create_task(link.start())
+    printed = ""
+
+    def refused_twice() -> bool:
+        nonlocal printed
+        printed += capsys.readouterr().out
+        return printed.count("Not authorized") >= 2
+
+    try:
+        await wait_until(refused_twice)
+    finally:
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await link.close()
+        broker.kill()
+
+    assert "wrong" not in printed
+
+
+def _has_sent(publisher: Publisher, messages: int) -> bool:
+    return publisher.tally.messages >= messages
+
+
+@pytest.fixture
+def publish(tmp_path: Path) -> Callable[..., Publisher]:
+    def run(address: Address, fleet: Fleet, seconds: float, during: Sequence[Callable[[], None]] = ()) -> Publisher:
+        async def go() -> Publisher:
+            with LedgerWriter(tmp_path / "ledger") as ledger:
+                publisher = Publisher(lambda events: MqttLink(address, events, sources=fleet.devices), ledger)
+                assert await publisher.start()
+                publishing = asyncio.create_task(publisher.publish(fleet.schedule(START_US, seconds), seconds))
+                for act in during:
+                    reached = publisher.tally.messages + 200
+                    await wait_until(partial(_has_sent, publisher, reached))
+                    await asyncio.to_thread(act)
+                await publishing
+                await publisher.close()
+                return publisher
+
+        return asyncio.run(go())
+
+    return run
+
+
+def test_a_fleet_sends_5000_messages_a_second_and_its_ledger_agrees(
+    nats: Address, publish: Callable[..., Publisher], tmp_path: Path
+) -> None:
+    began = time.process_time()
+    tally = publish(nats, Fleet(100, 5_000.0, seed=3), 2.0).tally
+    cpu_us = (time.process_time() - began) / tally.messages * 1e6
+
+    entries = list(read_ledger(tmp_path / "ledger"))
+    assert tally.messages == len(entries) > 5_000  # all 10,000 on a machine that is not busy otherwise
+    assert tally.published == tally.acknowledged == 3 * tally.messages
+    assert all(entry.acknowledged for entry in entries)
+    assert cpu_us < 150, "the simulator would be what limits a load test"
+
+
+def test_a_run_goes_on_through_two_deaths_of_the_broker(
+    mosquitto: Mosquitto, publish: Callable[..., Publisher], tmp_path: Path
+) -> None:
+    def restart() -> None:
+        mosquitto.kill()
+        mosquitto.start()
+
+    tally = publish(mosquitto.address, Fleet(20, 500.0, seed=3), 3.0, [restart, restart]).tally
+
+    assert tally.messages > 1_000
+    assert tally.acknowledged == tally.published
+    assert all(entry.acknowledged for entry in read_ledger(tmp_path / "ledger"))
