@@ -7,14 +7,16 @@ Not here: counting. The parts hold integers and know nothing of Prometheus. Rule
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from hub.broker.broker import Broker
 from hub.telemetry.counters import PipelineCounters
+from storage.store import Store
 
 Numbers: TypeAlias = float | Mapping[str, float]  # a mapping: value by the row's label
 
@@ -28,23 +30,6 @@ class Row:
     help: str
     read: Callable[[], Numbers]
     label: str = ""
-
-
-class StoreCounters(Protocol):
-    """What the store counts."""
-
-    @property
-    def rows_stored(self) -> int: ...
-    @property
-    def rows_duplicate(self) -> int: ...
-    @property
-    def rows_pending(self) -> int: ...
-    @property
-    def batches(self) -> int: ...
-    @property
-    def batches_staged(self) -> int: ...
-    @property
-    def quarantined(self) -> int: ...
 
 
 def pipeline_rows(counters: PipelineCounters) -> Sequence[Row]:
@@ -93,20 +78,51 @@ def pipeline_rows(counters: PipelineCounters) -> Sequence[Row]:
     )
 
 
-def store_rows(store: StoreCounters) -> Sequence[Row]:
+def store_rows(store: Store) -> Sequence[Row]:
     """The rows of the store."""
+    counters = store.counters
     return (
-        Row("hub_readings_stored_total", "counter", "Rows committed.", lambda: store.rows_stored),
-        Row("hub_readings_duplicate_total", "counter", "Repeats dropped by key.", lambda: store.rows_duplicate),
+        Row("hub_readings_stored_total", "counter", "Rows committed.", lambda: counters.rows_stored),
+        Row("hub_readings_duplicate_total", "counter", "Repeats dropped by key.", lambda: counters.rows_duplicate),
+        Row("hub_readings_refused_total", "counter", "Rows the database refused.", lambda: counters.rows_refused),
         Row("hub_readings_pending", "gauge", "Rows accepted and not yet durable.", lambda: store.rows_pending),
-        Row("hub_batches_total", "counter", "Batches committed.", lambda: store.batches),
+        Row("hub_store_full", "gauge", "1 while publishers are held back.", lambda: store.full),
+        Row("hub_batches_total", "counter", "Batches committed.", lambda: counters.batches),
         Row(
             "hub_batches_staged_total",
             "counter",
             "Batches that met a repeat and went through the staging table.",
-            lambda: store.batches_staged,
+            lambda: counters.batches_staged,
         ),
-        Row("hub_quarantined_total", "counter", "Payloads stored in quarantine.", lambda: store.quarantined),
+        Row("hub_batch_failures_total", "counter", "Attempts that failed and are repeated.", lambda: counters.failures),
+        Row("hub_quarantined_total", "counter", "Payloads stored in quarantine.", lambda: counters.quarantined),
+    )
+
+
+def broker_rows(broker: Broker) -> Sequence[Row]:
+    """The rows of the fan-out."""
+    counters = broker.counters
+    return (
+        Row(
+            "hub_messages_received_total", "counter", "Publications entering the fan-out.", lambda: counters.messages_in
+        ),
+        Row("hub_messages_delivered_total", "counter", "MESSAGE frames given out.", lambda: counters.messages_out),
+        Row("hub_messages_redelivered_total", "counter", "Messages given out again.", lambda: counters.redelivered),
+        Row(
+            "hub_messages_dropped_total",
+            "counter",
+            "Messages not delivered, by reason.",
+            lambda: counters.dropped,
+            "reason",
+        ),
+        Row(
+            "hub_slow_consumers_total",
+            "counter",
+            "Subscribers that did not keep up, by what was done.",
+            lambda: {"disconnect": counters.slow_consumers},
+            "action",
+        ),
+        Row("hub_subscriptions", "gauge", "Subscriptions on topics and queues.", lambda: broker.subscriptions),
     )
 
 

@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from hub.stomp.frames import UserHeaders
 from hub.telemetry.counters import PipelineCounters
 from hub.telemetry.decoders import DECODERS, MEDIA_TYPES, Decoder
 from hub.telemetry.errors import PayloadError
@@ -30,17 +31,18 @@ from storage.reading import Reading
 MAX_PLACES: Final = 50_000  # topics remembered: about 400 bytes each
 MAX_SERIES: Final = 200_000  # series remembered over all topics: about 500 bytes each
 DEFAULT_WINDOW: Final = TimeWindow()
-READING_HEADERS: Final = (("content-type", "application/json"),)
+READING_HEADERS: Final = UserHeaders((("content-type", "application/json"),))
 
 
 class ReadingSink(Protocol):
     """The part of the store that the pipeline needs.
 
     `write` and `quarantine` return at once with the future of the batch they rest in; futures resolve after commit, in
-    the order of the calls. `observe` tells whether a time is behind one already seen for the series.
+    the order of the calls. `extra_bytes` is the memory that texts hold; the size of the payload stands for it. `observe`
+    tells whether a time is behind one already seen for the series.
     """
 
-    def write(self, readings: Sequence[Reading], /) -> asyncio.Future[None]: ...
+    def write(self, readings: Sequence[Reading], extra_bytes: int, /) -> asyncio.Future[None]: ...
     def quarantine(self, item: QuarantinedPayload, /) -> asyncio.Future[None]: ...
     def observe(self, device: str, metric: str, time_us: int, /) -> bool: ...
 
@@ -49,7 +51,7 @@ class Audience(Protocol):
     """The part of the broker that the pipeline needs."""
 
     def wanted(self, destination: str, /) -> bool: ...
-    def publish(self, destination: str, body: bytes, headers: Sequence[tuple[str, str]] = (), /) -> int: ...
+    def publish(self, destination: str, body: bytes, headers: UserHeaders, value: float | None, /) -> int: ...
 
 
 class Place:
@@ -125,7 +127,7 @@ class Pipeline:
         if not readings:
             return self._nothing()
         self.counters.readings += len(readings)
-        return self._store.write(readings)
+        return self._store.write(readings, len(body))
 
     def _finish_with_notes(
         self, place: Place, body: bytes, readings: list[Reading], notes: Notes, now_us: int
@@ -145,7 +147,7 @@ class Pipeline:
                 and not name_fault(reading.device)
             ]
         self.counters.readings += len(good)
-        stored = self._store.write(good) if good else None
+        stored = self._store.write(good, len(body)) if good else None
         if notes.faults:
             # After the write: futures resolve in order, so this one stands for both.
             return self._quarantine(place, body, notes.faults[0][0], notes.summary(), now_us)
@@ -153,8 +155,10 @@ class Pipeline:
 
     def _publish(self, series: Series, reading: Reading) -> None:
         late = self._store.observe(reading.device, reading.metric, reading.time_us)
-        body = series.body(reading.time_us, reading.value, reading.unit, late=late)
-        self._broker.publish(series.destination, body, READING_HEADERS)
+        value = reading.value
+        body = series.body(reading.time_us, value, reading.unit, late=late)
+        number = value if isinstance(value, float) else None  # what a subscription's dead-band compares
+        self._broker.publish(series.destination, body, READING_HEADERS, number)
         self.counters.published += 1
 
     def _quarantine(self, place: Place, body: bytes, reason: str, detail: str, now_us: int) -> asyncio.Future[None]:

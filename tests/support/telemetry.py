@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from hub.stomp.frames import UserHeaders
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import DEFAULT_ROUTES, Routes, RouteSettings
 from hub.topics.tree import TopicTree
@@ -21,7 +22,8 @@ class KeepingStore:
         self.futures: list[asyncio.Future[None]] = []
         self._newest: dict[tuple[str, str], int] = {}
 
-    def write(self, readings: Sequence[Reading]) -> asyncio.Future[None]:
+    def write(self, readings: Sequence[Reading], extra_bytes: int) -> asyncio.Future[None]:
+        assert extra_bytes > 0
         self.readings.extend(readings)
         return self._future()
 
@@ -44,6 +46,7 @@ class FilterAudience:
 
     def __init__(self, *filters: str) -> None:
         self.published: list[tuple[str, bytes]] = []
+        self.numbers: list[float | None] = []
         self._tree: TopicTree[str] = TopicTree()
         for topic_filter in filters:
             self._tree.add(topic_filter, topic_filter)
@@ -51,9 +54,10 @@ class FilterAudience:
     def wanted(self, destination: str) -> bool:
         return bool(self._tree.match(destination))
 
-    def publish(self, destination: str, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> int:
-        assert ("content-type", "application/json") in headers
+    def publish(self, destination: str, body: bytes, headers: UserHeaders, value: float | None) -> int:
+        assert ("content-type", "application/json") in headers.items
         self.published.append((destination, body))
+        self.numbers.append(value)
         return 1
 
 

@@ -1,22 +1,19 @@
 """The table of metrics."""
 
 import re
-from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import generate_latest
 
-from hub.metrics import Row, build_registry, pipeline_rows, store_rows
+from hub.broker.broker import Broker, BrokerLimits
+from hub.metrics import Row, broker_rows, build_registry, pipeline_rows, store_rows
 from hub.telemetry.counters import PipelineCounters
+from storage.settings import StorageSettings
+from storage.store import Store
 
 
-@dataclass
-class StoreNumbers:
-    rows_stored: int = 7
-    rows_duplicate: int = 1
-    rows_pending: int = 2
-    batches: int = 3
-    batches_staged: int = 1
-    quarantined: int = 4
+def a_broker() -> Broker:
+    return Broker(BrokerLimits(), clock=lambda: 0.0, schedule=lambda: None)
 
 
 def exposed(rows: list[Row]) -> str:
@@ -34,12 +31,28 @@ def test_the_pipelines_counters_are_shown_by_reason() -> None:
     assert "# TYPE hub_readings_received_total counter" in text
 
 
-def test_the_stores_counters_are_shown() -> None:
-    text = exposed(list(store_rows(StoreNumbers())))
+async def test_the_stores_counters_are_shown(tmp_path: Path) -> None:
+    store = Store(StorageSettings(), tmp_path)
+    store.counters.rows_stored = 7
+
+    text = exposed(list(store_rows(store)))
 
     assert "\nhub_readings_stored_total 7.0\n" in text
-    assert "\nhub_readings_pending 2.0\n" in text
+    assert "\nhub_readings_pending 0.0\n" in text
+    assert "\nhub_store_full 0.0\n" in text
     assert "# TYPE hub_readings_pending gauge" in text
+
+
+def test_the_brokers_counters_are_shown() -> None:
+    broker = a_broker()
+    broker.counters.slow_consumers = 2
+    broker.counters.dropped["queue full"] += 3
+
+    text = exposed(list(broker_rows(broker)))
+
+    assert '\nhub_slow_consumers_total{action="disconnect"} 2.0\n' in text
+    assert '\nhub_messages_dropped_total{reason="queue full"} 3.0\n' in text
+    assert "\nhub_subscriptions 0.0\n" in text
 
 
 def test_the_build_and_the_process_are_shown() -> None:
@@ -49,9 +62,10 @@ def test_the_build_and_the_process_are_shown() -> None:
     assert "process_cpu_seconds_total" in text
 
 
-def test_names_follow_the_rules() -> None:
-    for row in (*pipeline_rows(PipelineCounters()), *store_rows(StoreNumbers())):
+async def test_names_follow_the_rules(tmp_path: Path) -> None:
+    store = Store(StorageSettings(), tmp_path)
+    for row in (*pipeline_rows(PipelineCounters()), *store_rows(store), *broker_rows(a_broker())):
         assert row.name.startswith("hub_")
         assert row.name.endswith("_total") == (row.kind == "counter")
-        assert row.label in {"", "reason", "kind"}
+        assert row.label in {"", "reason", "kind", "action"}
         assert row.help.endswith(".")

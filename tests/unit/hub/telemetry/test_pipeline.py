@@ -1,15 +1,20 @@
 """From message to store and subscribers."""
 
 import asyncio
+from pathlib import Path
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.broker.broker import Broker, BrokerLimits
 from hub.telemetry import pipeline as pipeline_module
-from hub.telemetry.routes import RouteSettings
+from hub.telemetry.pipeline import Pipeline
+from hub.telemetry.routes import Routes, RouteSettings
 from storage.reading import Reading
+from storage.settings import StorageSettings
+from storage.store import Store
 from tests.support.telemetry import NOW_US, Bench
 
 BODY = '{"ts":1763654400123,"temperature":21.5,"humidity":40}'
@@ -59,6 +64,30 @@ async def test_a_reading_behind_the_newest_one_is_marked_late() -> None:
     bench.accept('{"ts":1763654400,"a":2}')
 
     assert [orjson.loads(body).get("late") for _, body in bench.audience.published] == [None, True]
+
+
+async def test_numbers_are_handed_on_for_the_dead_band() -> None:
+    bench = Bench("/topic/readings/#")
+
+    bench.accept('{"a":1.5,"b":true,"c":"x"}')
+
+    assert bench.audience.numbers == [1.5, None, None]
+
+
+async def test_the_real_store_and_broker_fit(tmp_path: Path) -> None:
+    """The store is not started: what it is given waits in memory."""
+    flushes: list[int] = []
+    broker = Broker(BrokerLimits(), clock=lambda: 0.0, schedule=lambda: flushes.append(1))
+    store = Store(StorageSettings(), tmp_path)
+    pipeline = Pipeline(Routes(), store, broker)
+
+    future = pipeline.accept("devices/press-7/telemetry", BODY.encode(), None, NOW_US)
+
+    assert future is not None
+    assert not future.done()
+    assert store.rows_pending == 2
+    assert pipeline.counters.published == 0
+    assert flushes == []
 
 
 async def test_an_undecodable_payload_is_quarantined_and_the_next_one_processed() -> None:
