@@ -3,6 +3,8 @@
 It is not where the rules of delivery are (relay.py) nor where bytes are parsed. Everything here runs on the event loop,
 in callbacks of the two links; the two link tasks and the clock are awaited by `run`.
 
+asyncio.wait_for is not used: on Python 3.11 it swallows a cancellation that meets its result.
+
 A stop: read no more from the broker, wait (bounded) for the receipts of what is held, send their PUBACKs, then
 DISCONNECT on both sides. What got no receipt in time stays unacknowledged, and the broker sends it again next time.
 """
@@ -106,7 +108,8 @@ class Bridge:
                 self._hub.reconnect(f"no receipt within {self._settings.receipt_timeout_s:g} s")
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), _CLOCK_PERIOD_S)
+                async with asyncio.timeout(_CLOCK_PERIOD_S):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 

@@ -224,13 +224,14 @@ class _Connection:
         self.abort()
         with contextlib.suppress(queue.Full):
             self._outbox.put_nowait(_END)
-        threads = [self._sender, self._stomp.transport.io_thread]
-        for thread in threads:
-            if thread is not None and thread.ident is not None:
-                await asyncio.to_thread(thread.join, _DISCONNECT_S)
-        if self._cutter is not None:
-            self._cutter.close()
-            self._cutter = None
+        try:
+            for thread in (self._sender, self._stomp.transport.io_thread):
+                if thread is not None and thread.ident is not None:
+                    await asyncio.to_thread(thread.join, _DISCONNECT_S)
+        finally:
+            if self._cutter is not None:
+                self._cutter.close()
+                self._cutter = None
 
 
 class HubLink:
@@ -298,5 +299,6 @@ class HubLink:
             return
         await asyncio.to_thread(connection.disconnect)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(connection.over.wait(), _DISCONNECT_S)
+            async with asyncio.timeout(_DISCONNECT_S):
+                await connection.over.wait()
         await connection.finish()

@@ -203,7 +203,8 @@ class MqttLink:
             while not self._lost.is_set():
                 self._keep_alive()
                 try:
-                    await asyncio.wait_for(self._lost.wait(), _MISC_PERIOD_S)
+                    async with asyncio.timeout(_MISC_PERIOD_S):
+                        await self._lost.wait()
                 except TimeoutError:
                     continue
 
@@ -346,7 +347,8 @@ class MqttLink:
             return
         self._client.disconnect()
         try:
-            await asyncio.wait_for(self._lost.wait(), deadline_s)
+            async with asyncio.timeout(deadline_s):
+                await self._lost.wait()
         except TimeoutError:
             log.warning("mqtt.close_timeout", unsent=self._client.unsent)
             self._drop()

@@ -20,9 +20,9 @@ class _Handler(WebSocketHandler):
     def initialize(self, sink: "StompSink") -> None:
         self._sink = sink
         self._decoder = FrameDecoder(CodecLimits(), sink.headers)
-        self._open: list[Frame] = []
+        self._pending: list[Frame] = []
 
-    def check_origin(self, origin: str) -> bool:
+    def check_origin(self, origin: str) -> bool:  # noqa: ARG002 - stomp.py sends its own host as origin
         return True
 
     def open(self, *_args: str) -> None:
@@ -58,11 +58,11 @@ class _Handler(WebSocketHandler):
                 self.ws_connection.stream.close()  # type: ignore[union-attr]
                 return
             if "transaction" in frame.headers:
-                self._open.append(frame)
+                self._pending.append(frame)
             else:
                 self._take([frame], frame.headers["receipt"])
         elif frame.command == "COMMIT":
-            frames, self._open = self._open, []
+            frames, self._pending = self._pending, []
             self._take(frames, frame.headers["receipt"])
         elif frame.command == "DISCONNECT":
             self.answer(b"RECEIPT\nreceipt-id:%b\n\n\0" % frame.headers["receipt"].encode())
@@ -135,7 +135,7 @@ class StompSink:
         self.held.clear()
         for handler in list(self.handlers):
             if handler.ws_connection is not None:
-                handler.ws_connection.stream.close()  # type: ignore[attr-defined]
+                handler.ws_connection.stream.close()  # type: ignore[union-attr]
 
     async def stop(self) -> None:
         """Stop listening and drop everybody."""
