@@ -71,7 +71,11 @@ class _System:
     dashboard: Child
     fleet: Child
     database_url: str
-    page: str
+    addresses: tuple[str, ...]  # of the hub, the page first
+
+    @property
+    def page(self) -> str:
+        return self.addresses[0]
 
     def check(self) -> None:
         """Raise ChildFailedError when a part has ended by itself."""
@@ -124,7 +128,6 @@ class Demo:
         hub_options += ["--database-url", database_url, "--data-dir", str(self._data_dir / "hub")]
         hub = supervisor.start("hub", [child_process.program("telemetry-hub"), "serve", *hub_options])
         addresses = hub.wait_ready(READY_DEADLINE_S)
-        page = next(address for address in addresses if address.startswith("http:"))
         hub_url = next(address for address in addresses if address.startswith("ws:"))
 
         bridge_options = ["--mqtt-url", mqtt_url, "--hub-url", hub_url, "--health-port", "0"]
@@ -137,14 +140,19 @@ class Demo:
         fleet_options += ["--mqtt-url", mqtt_url, "--ledger", str(self._ledger)]
         fleet = supervisor.start("fleet", [device_sim, "run", *fleet_options])
         fleet.wait_ready(READY_DEADLINE_S)
-
-        print("ready", *addresses, mqtt_url, flush=True)  # noqa: T201 - the contract with whoever started us
-        self._console.print(f"page      {page}\nMQTT      {mqtt_url}\nSTOMP     {' '.join(addresses[1:])}")
-        self._console.print(f"database  {database_url}\ndata      {self._data_dir} (logs in logs/)", soft_wrap=True)
-        return _System(postgres, broker, supervisor, hub, bridge, dashboard, fleet, database_url, page)
+        return _System(postgres, broker, supervisor, hub, bridge, dashboard, fleet, database_url, tuple(addresses))
 
     def _live(self, system: _System) -> None:
-        """Show what the hub counts until the time is over."""
+        """Say where everything is, then show what the hub counts until the time is over."""
+        print("ready", *system.addresses, system.broker.url, flush=True)  # noqa: T201 - the contract with our starter
+        for name, where in (
+            ("page", system.page),
+            ("MQTT", system.broker.url),
+            ("STOMP", " ".join(system.addresses[1:])),
+            ("database", system.database_url),
+            ("data", f"{self._data_dir} (logs in logs/)"),
+        ):
+            self._console.print(f"{name:9} {where}", soft_wrap=True, highlight=False)
         started = time.monotonic()
         if self._options.browser and _has_screen():
             webbrowser.open(system.page)

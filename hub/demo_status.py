@@ -13,7 +13,7 @@ from rich.text import Text
 
 STORED: Final = "hub_readings_stored_total"
 QUARANTINED: Final = "hub_quarantined_total"
-DELIVERED: Final = "hub_deliveries_total"
+DELIVERED: Final = "hub_messages_out_total"
 CONNECTIONS: Final = "hub_connections"
 SCRAPE_TIMEOUT_S: Final = 2.0
 PLAIN_PERIOD_S: Final = 5.0

@@ -8,15 +8,17 @@ from hub.logs import configure_logs
 from hub.settings import HubSettings
 
 try:
-    from uvloop import new_event_loop
+    import uvloop
 except ImportError:  # Windows and PyPy have none; asyncio's own loop serves
-    from asyncio import new_event_loop
+    _new_loop = asyncio.new_event_loop
+else:
+    _new_loop = uvloop.new_event_loop
 
 
 def run(settings: HubSettings) -> None:
     """Serve and return after a graceful stop."""
     configure_logs(settings.log.level)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(_serve(settings))
 
 

@@ -146,8 +146,8 @@ class Client:
             error.receipt = head.headers.get("receipt")
             raise
 
-    def subscribe(self, frame: Frame) -> None:
-        """Begin a subscription.
+    def subscribe(self, frame: Frame) -> str:
+        """Begin a subscription; gives its key.
 
         Raises:
             SessionError: the id is in use, one too many, or a header or the destination is not legal.
@@ -169,6 +169,7 @@ class Client:
                 receipt=receipt,
             )
         self._subscribe(key, destination, frame)
+        return key
 
     def after_subscribe(self, key: str) -> None:
         """Send what a new subscription begins with; its RECEIPT goes before that."""

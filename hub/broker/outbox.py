@@ -23,7 +23,9 @@ CHUNK_BYTES = 262_144  # handed to the sink at once at most, so that a busy sink
 class Sink(Protocol):
     """The writing side of a transport. After a write that left it busy it calls `Outbox.flush` when it is not."""
 
-    busy: bool
+    @property
+    def busy(self) -> bool:
+        """Whether the last write was not taken whole."""
 
     def write(self, data: bytes) -> None:
         """Write to the socket what it takes now, keep the rest (and be busy)."""

@@ -111,7 +111,7 @@ class BurstWebSocketHandler(WebSocketHandler):
         """Take messages in order. An awaitable is awaited before more is read: that is the back-pressure."""
         raise NotImplementedError
 
-    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:  # noqa: ARG002 - Tornado's signature
         raise TypeError("messages come to on_burst")
 
 

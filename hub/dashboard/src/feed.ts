@@ -46,10 +46,6 @@ export class Feed {
     private readonly events: FeedEvents,
   ) {}
 
-  get signedIn(): boolean {
-    return this.credentials !== undefined && this.link.state === 'open';
-  }
-
   /** Connect now, whatever was planned. Credentials stay in the memory of this page only. */
   connect(credentials = this.credentials): void {
     this.credentials = credentials;

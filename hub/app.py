@@ -1,0 +1,176 @@
+"""The hub, built once: storage, broker, telemetry, transports, HTTP.
+
+Start: the store connects in the background, the ports open at once; `/readyz` tells when the database is there. Stop
+(`drain`): no new connections, nothing more is read, what is in flight is committed and acknowledged, then everybody is
+told to go (WebSocket 1001), spread over a moment so that they do not all come back at once.
+"""
+
+import asyncio
+import contextlib
+import errno
+import random
+import socket
+
+import structlog
+from tornado import httputil, netutil
+from tornado.httpserver import HTTPServer
+from tornado.web import Application
+
+from hub.broker.broker import Broker
+from hub.clock import BrokerClock
+from hub.errors import HubError, PortInUseError
+from hub.http.dashboard import dashboard_routes
+from hub.http.health import LivezHandler, ReadyzHandler
+from hub.http.hosts import AllowedHosts
+from hub.http.metrics import MetricsHandler
+from hub.loop_lag import LoopLag
+from hub.metrics import build_registry, pipeline_rows, store_rows
+from hub.metrics_of_transports import broker_rows, transport_rows
+from hub.settings import HubSettings
+from hub.stats import StatsTopic
+from hub.telemetry.pipeline import Pipeline
+from hub.telemetry.routes import Routes
+from hub.transports.peers import is_loopback
+from hub.transports.services import Services
+from hub.transports.tcp import StompTcpServer
+from hub.transports.websocket import StompWebSocketHandler
+from storage.store import Store
+
+log = structlog.get_logger("hub")
+# Clients that are told to go come back; this spreads them.
+GOODBYE_SPREAD_S = 1.0
+
+
+class TelemetryIngest:
+    """The pipeline with the store's back-pressure, as the transports see it."""
+
+    def __init__(self, pipeline: Pipeline, store: Store) -> None:
+        self._store = store
+        self.accept = pipeline.accept
+        self.wait_not_full = store.wait_not_full
+
+    @property
+    def full(self) -> bool:
+        return self._store.full
+
+
+class HubApp:
+    """One hub in one event loop."""
+
+    def __init__(self, settings: HubSettings) -> None:
+        """Build the parts; call within the running loop."""
+        loop = asyncio.get_running_loop()
+        limits = settings.limits
+        self.addresses: list[str] = []
+        self._settings = settings
+        self._clock = BrokerClock()
+        self.broker = Broker(limits.for_broker(), loop.time, self._flush_soon)
+        self._clock.drive(self.broker.release)
+        self.store = Store(settings.storage, settings.data_dir)
+        pipeline = Pipeline(Routes(settings.telemetry.routes), self.store, self.broker)
+        self.services = Services(
+            self.broker,
+            self._clock,
+            limits,
+            {user.name: user.password.get_secret_value() for user in settings.users},
+            TelemetryIngest(pipeline, self.store),
+        )
+        self._lag = LoopLag()
+        self._stats = StatsTopic(self.broker, self.services, self._lag)
+        rows = (
+            *pipeline_rows(pipeline.counters),
+            *store_rows(self.store),
+            *broker_rows(self.broker),
+            *transport_rows(self.services, self._lag),
+        )
+        hosts = AllowedHosts((settings.http.host, *settings.http.allowed_hosts))
+        application = Application(
+            [
+                (r"/ws", StompWebSocketHandler, {"services": self.services, "hosts": hosts}),
+                (r"/livez", LivezHandler, {"hosts": hosts}),
+                (r"/readyz", ReadyzHandler, {"hosts": hosts, "checks": {"storage": self.store.health}}),
+                (r"/metrics", MetricsHandler, {"hosts": hosts, "registry": build_registry(rows)}),
+                *dashboard_routes(hosts),
+            ],
+            log_function=_no_access_log,
+            cross_origin_protection=True,
+        )
+        httputil.set_parse_body_config(httputil.ParseBodyConfig(multipart=httputil.ParseMultipartConfig(enabled=False)))
+        self._http = HTTPServer(
+            application,
+            idle_connection_timeout=limits.handshake_s,
+            body_timeout=limits.handshake_s,
+            max_header_size=16_384,
+            max_body_size=1_048_576,
+            max_buffer_size=2_097_152,
+        )
+        self._tcp = StompTcpServer(self.services)
+
+    def _flush_soon(self) -> None:
+        """Write what gathered in this tick of the loop at its end."""
+        asyncio.get_running_loop().call_soon(self.broker.flush)
+
+    async def start(self) -> None:
+        """Open the ports and begin to connect to the database.
+
+        Raises:
+            PortInUseError: another process has a port.
+            HubError: the address is not loopback and nobody would have to log in.
+        """
+        settings = self._settings
+        host = settings.http.host
+        if not settings.users and host != "localhost" and not is_loopback(host):
+            raise HubError(
+                f"http.host is {host}, which others can reach, but no [[users]] are set; "
+                "set users, or listen on 127.0.0.1"
+            )
+        http_sockets = _bind("HTTP", host, settings.http.port)
+        stomp_sockets = _bind("STOMP", host, settings.stomp.port) if settings.stomp.port else []
+        await self.store.start()
+        self._http.add_sockets(http_sockets)
+        self._tcp.add_sockets(stomp_sockets)
+        self._lag.start()
+        self._stats.start()
+        http_port = http_sockets[0].getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        self.addresses = [f"http://{shown}:{http_port}", f"ws://{shown}:{http_port}/ws"]
+        if stomp_sockets:
+            self.addresses.append(f"stomp://{shown}:{stomp_sockets[0].getsockname()[1]}")
+        log.info("started", addresses=self.addresses)
+
+    async def drain(self) -> None:
+        """Stop without losing what was acknowledged, within `limits.drain_s`."""
+        services = self.services
+        services.draining = True
+        self._http.stop()
+        self._tcp.stop()
+        self._stats.stop()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + services.limits.drain_s
+        await self.store.close()
+        owed = {future for connection in services.connections for future in connection.owed}
+        if owed:
+            await asyncio.wait(owed, timeout=max(0.0, deadline - loop.time()))
+        spread = min(GOODBYE_SPREAD_S, max(0.0, deadline - loop.time()))
+        for connection in tuple(services.connections):
+            loop.call_later(random.random() * spread, connection.shut_down)  # noqa: S311 - jitter, not a secret
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await services.wait_empty()
+        await self._http.close_all_connections()
+        self._clock.stop()
+        self._lag.stop()
+        log.info("stopped")
+
+
+def _bind(what: str, host: str, port: int) -> list[socket.socket]:
+    try:
+        return netutil.bind_sockets(port, host, backlog=1024)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(what, host, port) from None
+        raise HubError(f"{what}: cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def _no_access_log(handler: object) -> None:
+    """Requests are counted, not logged: a line per request is no use to anybody at these rates."""

@@ -1,0 +1,422 @@
+"""One client connection, whatever carries it: protocol session, broker client, durable receipts, clocks.
+
+The transport (`Wire`) gives octets to `receive` and says when it is `closed`; everything that goes out passes the client's
+outbox. What the session found wrong, or the broker refused, becomes one ERROR frame, flushed before the wire is closed.
+
+Receipts of SENDs to telemetry routes wait for their batch to be durable (design, "The promise"); others are answered
+once the frame is processed. DISCONNECT's receipt comes last, when nothing is waiting any more.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from hub.broker.client import Client
+from hub.broker.outbox import Joined, Sink
+from hub.broker.publication import Framing, Item
+from hub.stomp.codec import encode_frame
+from hub.stomp.errors import POLICY_VIOLATION, SessionError, StompError
+from hub.stomp.frames import DISCONNECT, RECEIPT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
+from hub.stomp.heartbeat import BEAT, Pulse
+from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, State
+from hub.transports.services import Services, TransportCounters
+
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, POLICY, INTERNAL = 1000, 1001, 1002, POLICY_VIOLATION, 1011
+
+
+class Wire(Sink, Protocol):
+    """The writing side of a transport."""
+
+    peer: str
+    loopback: bool  # whether the peer's socket address is one of this machine
+
+    def framing(self) -> Framing:
+        """Give what goes before each frame; asked once, when the connection opens."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close once what was written is out; give up after a deadline."""
+
+
+class Connection:
+    """A client of the hub."""
+
+    __slots__ = (
+        "_awaiting",
+        "_client",
+        "_frame_since",
+        "_framing",
+        "_leaving",
+        "_loop",
+        "_opened_at",
+        "_paused",
+        "_services",
+        "_session",
+        "_stalled_since",
+        "_timer",
+        "_wire",
+    )
+
+    def __init__(self, services: Services, wire: Wire) -> None:
+        self._services = services
+        self._wire = wire
+        self._loop = asyncio.get_running_loop()
+        self._opened_at = self._loop.time()
+        self._session = Session(services.session_limits, services.header_cache, self._check_send)
+        self._client: Client | None = None
+        self._framing: Framing | None = None
+        self._awaiting: dict[asyncio.Future[None], list[str]] | None = None
+        self._leaving: str | None = None  # the receipt of a DISCONNECT that waits for durability
+        self._frame_since: float | None = None
+        self._stalled_since: float | None = None
+        self._paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        services.connections.add(self)
+        self._arm(self._opened_at + services.limits.connect_s)
+
+    @property
+    def outbox_bytes(self) -> int:
+        """Octets that wait for the peer."""
+        return 0 if self._client is None else self._client.outbox.backlog_bytes
+
+    @property
+    def opened(self) -> bool:
+        """Whether CONNECT was accepted."""
+        return self._client is not None
+
+    @property
+    def owed(self) -> "Iterable[asyncio.Future[None]]":
+        """Give what receipts wait for."""
+        return tuple(self._awaiting or ())
+
+    @property
+    def counters(self) -> TransportCounters:
+        """Where the transports count."""
+        return self._services.counters
+
+    def receive(self, data: bytes) -> Awaitable[None] | None:
+        """Take octets from the peer. What is returned is to be awaited before more is read (back-pressure)."""
+        services = self._services
+        if services.draining:
+            return None
+        services.counters.bytes_in += len(data)
+        now = self._loop.time()
+        session = self._session
+        was_opening = session.state is State.WAITING
+        events = session.receive(data, now)
+        while events:
+            self._handle(events, now)
+            if not was_opening or session.state is not State.OPEN:
+                break
+            # CONNECT was answered: what was pipelined behind it may be read now.
+            was_opening = False
+            events = session.receive(b"", now)
+        if session.frame_started:
+            if self._frame_since is None:
+                self._frame_since = now
+                self._arm(now + services.limits.frame_s)
+        else:
+            self._frame_since = None
+        if services.ingest is not None and services.ingest.full and self._awaiting:
+            return self._wait_for_room(services.ingest.wait_not_full)
+        return None
+
+    def resume_writing(self) -> None:
+        """The wire is not busy any more."""
+        self._stalled_since = None
+        if self._client is not None:
+            self._client.outbox.flush(Joined())
+            if not self._client.outbox.congested:
+                for subscription in tuple(self._client.subscriptions.values()):
+                    if subscription.queue is not None:
+                        subscription.queue.dispatch()
+
+    def writing_stalled(self) -> None:
+        """The wire did not take everything."""
+        self._stalled_since = self._loop.time()
+        self._arm(self._stalled_since + self._services.limits.stall_s)
+
+    def overflow(self) -> None:
+        """The outbox cannot hold what must not be dropped: the peer is too slow."""
+        self._services.broker.counters.slow_consumers += 1
+        self._close(POLICY, "slow consumer")
+
+    def closed(self) -> None:
+        """The wire is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._session.close()
+        if self._client is not None and not self._client.closed:
+            self._client.close()
+        self._services.leave(self)
+
+    def shut_down(self) -> None:
+        """End the connection because the hub stops."""
+        self._close(GOING_AWAY, "the hub is shutting down")
+
+    # Events of the session.
+
+    def _handle(self, events: list[Event], now: float) -> None:
+        try:
+            for event in events:
+                if type(event) is Frame:
+                    if event.head.command == SEND:
+                        self._send(event)
+                    else:
+                        self._rare(event)
+                elif isinstance(event, Commit):
+                    self._commit(event)
+                elif isinstance(event, Receipt):
+                    self._receipt(event.receipt)
+                elif isinstance(event, Connect):
+                    self._connect(event, now)
+                elif isinstance(event, Failure):
+                    raise event.error
+        except StompError as error:
+            self._fail(error)
+
+    def _connect(self, event: Connect, now: float) -> None:
+        services = self._services
+        services.authenticate(event.login, event.passcode, loopback=self._wire.loopback)
+        framing = self._framing = self._wire.framing()
+        session_id = secrets.token_hex(8)
+        connected = self._session.accept(session_id, now)
+        dialect = self._session.dialect
+        self._client = Client(
+            services.broker, self._wire, services.clock, framing, dialect, session_id, services.client_limits
+        )
+        self._push(connected)
+        self._arm_next(now)
+
+    def _send(self, frame: Frame) -> None:
+        future = self._route(frame)
+        receipt = frame.head.headers.get("receipt")
+        if receipt is not None:
+            if future is None:
+                self._receipt(receipt)
+            else:
+                self._when_durable(future, [receipt])
+
+    def _route(self, frame: Frame) -> "asyncio.Future[None] | None":
+        """Fan a SEND out and hand it to the telemetry pipeline, if a route takes it."""
+        client = self._client
+        if client is None:
+            raise SessionError("Not connected", "SEND before CONNECTED")
+        client.send(frame)
+        ingest = self._services.ingest
+        headers = frame.head.headers
+        destination = headers["destination"]
+        if ingest is None or not destination.startswith("/topic/"):
+            return None
+        return ingest.accept(
+            destination[7:], frame.body, headers.get("content-type"), time.time_ns() // 1000, "retained" in headers
+        )
+
+    def _commit(self, event: Commit) -> None:
+        client = self._client
+        if client is None:
+            raise SessionError("Not connected", "COMMIT before CONNECTED")
+        client.check_commit(event.frames)
+        receipts: list[str] = []
+        futures: dict[asyncio.Future[None], None] = {}
+        for frame in event.frames:
+            if frame.head.command == SEND:
+                future = self._route(frame)
+                if future is not None:
+                    futures[future] = None
+            else:
+                client.acknowledge_committed(frame)
+            if (receipt := frame.head.headers.get("receipt")) is not None:
+                receipts.append(receipt)
+        if event.receipt is not None:
+            receipts.append(event.receipt)
+        if not receipts:
+            return
+        if not futures:
+            for receipt in receipts:
+                self._receipt(receipt)
+        elif len(futures) == 1:
+            self._when_durable(next(iter(futures)), receipts)
+        else:
+            self._when_durable(asyncio.ensure_future(_all(list(futures))), receipts)
+
+    def _rare(self, frame: Frame) -> None:
+        client = self._client
+        if client is None:
+            raise SessionError("Not connected", f"{frame.head.command} before CONNECTED")
+        command = frame.head.command
+        receipt = frame.head.headers.get("receipt")
+        if command == SUBSCRIBE:
+            key = client.subscribe(frame)
+            if receipt is not None:
+                self._receipt(receipt)
+            client.after_subscribe(key)
+            return
+        if command == UNSUBSCRIBE:
+            client.unsubscribe(frame)
+        elif command == DISCONNECT:
+            self._disconnect(client, receipt)
+            return
+        else:
+            client.acknowledge(frame)
+        if receipt is not None:
+            self._receipt(receipt)
+
+    def _disconnect(self, client: Client, receipt: str | None) -> None:
+        # Requeue and abort come before the RECEIPT, so that a second connection finds the messages.
+        outbox = client.outbox
+        outbox.flush(Joined())
+        client.close()
+        client.closed = False  # the receipts may still be written
+        if receipt is not None and self._awaiting:
+            self._leaving = receipt
+            return
+        if receipt is not None:
+            self._receipt(receipt)
+        self._close(NORMAL, "")
+
+    # Answers.
+
+    def _receipt(self, receipt: str) -> None:
+        self._push(encode_frame(RECEIPT, [("receipt-id", receipt)], b"", self._session.dialect))
+
+    def _when_durable(self, future: "asyncio.Future[None]", receipts: list[str]) -> None:
+        if self._awaiting is None:
+            self._awaiting = {}
+        waiting = self._awaiting.get(future)
+        if waiting is None:
+            self._awaiting[future] = receipts
+            future.add_done_callback(self._durable)
+        else:
+            waiting.extend(receipts)
+
+    def _durable(self, future: "asyncio.Future[None]") -> None:
+        receipts = self._awaiting.pop(future, []) if self._awaiting is not None else []
+        if future.cancelled() or future.exception() is not None:
+            if self._session.state is State.OPEN:
+                text = "the readings could not be stored; send them again"
+                self._fail(StompError("Not stored", text, INTERNAL, receipt=receipts[0] if receipts else None))
+            return
+        for receipt in receipts:
+            self._receipt(receipt)
+        if self._leaving is not None and not self._awaiting:
+            self._receipt(self._leaving)
+            self._leaving = None
+            self._close(NORMAL, "")
+
+    def _push(self, frame: bytes) -> None:
+        client, framing = self._client, self._framing
+        if client is not None and framing is not None:
+            client.push(Item(framing(len(frame), True) + frame))
+
+    def _fail(self, error: StompError) -> None:
+        """Write the ERROR, then close; nothing comes after it."""
+        self._services.counters.errors[error.summary] += 1
+        frame = self._session.fail(error)
+        framing = self._framing or self._wire.framing()
+        if self._client is not None:
+            self._push(frame)
+        else:
+            self._wire.write(framing(len(frame), True) + frame)
+        self._close(error.code, error.summary)
+
+    def _close(self, code: int, reason: str) -> None:
+        client = self._client
+        self._session.close()
+        if client is not None and not client.closed:
+            client.outbox.flush(Joined())
+            client.close()
+        self._wire.close(code, reason)
+
+    def _check_send(self, frame: Frame) -> None:
+        if self._client is not None:
+            self._client.check_send(frame)
+
+    # Back-pressure and clocks.
+
+    async def _wait_for_room(self, wait: Callable[[], Awaitable[None]]) -> None:
+        self._paused = True
+        self._services.counters.publishers_paused += 1
+        try:
+            await wait()
+        finally:
+            self._paused = False
+            self._services.counters.publishers_paused -= 1
+            if self._session.heartbeat is not None:
+                # We did not read: the peer's silence is our doing.
+                self._session.heartbeat.last_received = self._loop.time()
+
+    def _arm(self, when: float) -> None:
+        """Have `_tick` called at a time at the latest."""
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._tick)
+
+    def _arm_next(self, now: float) -> None:
+        limits = self._services.limits
+        times = [
+            since + limit
+            for since, limit in (
+                (self._opened_at if self._session.state is State.WAITING else None, limits.connect_s),
+                (self._frame_since, limits.frame_s),
+                (self._stalled_since, limits.stall_s),
+            )
+            if since is not None
+        ]
+        heartbeat = self._session.heartbeat
+        if heartbeat is not None and (deadline := heartbeat.deadline()) is not None:
+            times.append(deadline)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if times:
+            # A deadline that has just passed without effect (a paused peer) is looked at again a little later.
+            self._timer = self._loop.call_at(max(min(times), now + _GRAIN_S), self._tick)
+
+    def _tick(self) -> None:
+        """Act on what is due."""
+        self._timer = None
+        now = self._loop.time()
+        limits = self._services.limits
+        if self._session.state is State.WAITING and now - self._opened_at >= limits.connect_s:
+            self._fail(SessionError("Timeout", f"no CONNECT within {limits.connect_s:g} s", POLICY))
+            return
+        if self._frame_since is not None and not self._paused and now - self._frame_since >= limits.frame_s:
+            self._fail(SessionError("Timeout", f"a frame was not complete within {limits.frame_s:g} s"))
+            return
+        if self._stalled_since is not None and now - self._stalled_since >= limits.stall_s:
+            if self._client is not None and self._client.outbox.shedding:
+                self.overflow()
+                return
+            self._stalled_since = now
+        if not self._beat(now):
+            return
+        self._arm_next(now)
+
+    def _beat(self, now: float) -> bool:
+        """Keep the heart-beats; False when the peer is dead."""
+        heartbeat = self._session.heartbeat
+        if heartbeat is None or self._session.state is not State.OPEN:
+            return True
+        if self._paused:
+            heartbeat.last_received = now
+        pulse = heartbeat.poll(now)
+        if pulse is Pulse.DEAD:
+            self._close(PROTOCOL_ERROR, "heart-beat timeout")
+            return False
+        if pulse is Pulse.BEAT and self._framing is not None and self._client is not None:
+            # An item of the outbox, so that it never comes inside a frame.
+            self._client.push(Item(self._framing(len(BEAT), True) + BEAT))
+        return True
+
+
+_GRAIN_S = 0.05
+
+
+async def _all(futures: "list[asyncio.Future[None]]") -> None:
+    for future in futures:
+        await future

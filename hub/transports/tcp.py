@@ -1,0 +1,121 @@
+"""STOMP over plain TCP, with the same session as WebSocket. One LF between frames is a heart-beat; we write none."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.tcpserver import TCPServer
+
+from hub.broker.publication import Framing
+from hub.transports.burst_websocket import QUANTUM_BYTES, READ_BYTES, StreamWriter
+from hub.transports.connection import Connection
+from hub.transports.peers import is_loopback
+from hub.transports.services import Services, TransportCounters
+
+
+def no_framing(length: int, text: bool) -> bytes:  # noqa: ARG001 - the signature of a Framing
+    """A TCP stream needs nothing before a frame."""
+    return b""
+
+
+class TcpWire:
+    """The writing side: frames to the socket, then the end of our direction."""
+
+    def __init__(self, stream: IOStream, peer: str, close_s: float) -> None:
+        self.peer = peer
+        self.loopback = is_loopback(peer)
+        self.overflow: Callable[[], None] = _nothing
+        self._stalled: Callable[[], None] = _nothing
+        self._counters: TransportCounters | None = None
+        self._resume: Callable[[], None] = _nothing
+        self._stream = stream
+        self._close_s = close_s
+        self._closing = False
+        self._writer = StreamWriter(stream, self._resumed)
+
+    def attach(self, connection: Connection) -> None:
+        """Say who is told of stalls."""
+        self._counters = connection.counters
+        self.overflow = connection.overflow
+        self._stalled = connection.writing_stalled
+        self._resume = connection.resume_writing
+
+    @property
+    def busy(self) -> bool:
+        return self._writer.busy
+
+    def framing(self) -> Framing:
+        return no_framing
+
+    def write(self, data: bytes) -> None:
+        if self._closing:
+            return
+        if self._counters is not None:
+            self._counters.bytes_out += len(data)
+        self._writer.write(data)
+        if self._writer.busy:
+            self._stalled()
+
+    def close(self, code: int, reason: str) -> None:  # noqa: ARG002 - TCP has no word for why
+        """End our direction once all is written; the peer's end, or the deadline, closes the socket.
+
+        Closing at once would make TCP reset the connection if input is unread, and destroy an ERROR on its way.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        asyncio.get_running_loop().call_later(self._close_s, self._stream.close)
+        if not self._writer.busy:
+            self._end()
+
+    def _resumed(self) -> None:
+        if self._closing:
+            self._end()
+        else:
+            self._resume()
+
+    def _end(self) -> None:
+        if not self._stream.closed():
+            with contextlib.suppress(OSError):
+                self._stream.socket.shutdown(socket.SHUT_WR)
+
+
+class StompTcpServer(TCPServer):
+    """Listens for STOMP on TCP."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(max_buffer_size=4 * READ_BYTES, read_chunk_size=READ_BYTES)
+        self._services = services
+
+    async def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
+        services = self._services
+        if services.draining or services.crowded:
+            services.counters.refused["crowded"] += 1
+            stream.close()
+            return
+        stream.set_nodelay(True)
+        services.counters.accepted += 1
+        wire = TcpWire(stream, address[0], services.limits.close_s)
+        connection = Connection(services, wire)
+        wire.attach(connection)
+        read = 0
+        try:
+            while True:
+                data = await stream.read_bytes(READ_BYTES, partial=True)
+                waiting = connection.receive(data)
+                if waiting is not None:
+                    await waiting
+                read += len(data)
+                if read >= QUANTUM_BYTES:
+                    read = 0
+                    await asyncio.sleep(0)
+        except StreamClosedError:
+            pass
+        finally:
+            connection.closed()
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,141 @@
+"""STOMP over WebSocket: the handler of `/ws`."""
+
+from collections.abc import Awaitable, Callable
+
+from tornado.websocket import WebSocketClosedError
+
+from hub.broker.publication import Framing
+from hub.http.hosts import AllowedHosts
+from hub.stomp.dialects import pick_subprotocol
+from hub.transports.burst_websocket import BurstProtocol, BurstWebSocketHandler, StreamWriter
+from hub.transports.connection import Connection
+from hub.transports.peers import is_loopback
+from hub.transports.services import Services, TransportCounters
+from hub.transports.websocket_frames import BINARY, TEXT, Message, frame_header
+
+_TEXT_HEADERS = [frame_header(TEXT, length) for length in range(4_096)]
+_BINARY_HEADERS = [frame_header(BINARY, length) for length in range(4_096)]
+
+
+def text_framing(length: int, text: bool) -> bytes:
+    """Frame as a text message where the octets allow it (RFC 6455, section 5.6), else as a binary one."""
+    if length < 4_096:
+        return _TEXT_HEADERS[length] if text else _BINARY_HEADERS[length]
+    return frame_header(TEXT if text else BINARY, length)
+
+
+def binary_framing(length: int, text: bool) -> bytes:  # noqa: ARG001 - the signature of a Framing
+    """Frame as a binary message: for clients whose own first message was one (React Native cuts text at NUL)."""
+    return _BINARY_HEADERS[length] if length < 4_096 else frame_header(BINARY, length)
+
+
+class WebSocketWire:
+    """The writing side: frames to the socket, then the Close frame."""
+
+    __slots__ = ("_counters", "_protocol", "_stalled", "_writer", "binary", "loopback", "overflow", "peer")
+
+    def __init__(self, protocol: BurstProtocol, peer: str) -> None:
+        self.peer = peer
+        self.loopback = is_loopback(peer)
+        self.binary = False  # the opcode of the peer's first message, mirrored
+        self.overflow: Callable[[], None] = _nothing
+        self._protocol = protocol
+        self._stalled: Callable[[], None] = _nothing
+        self._counters: TransportCounters | None = None
+        self._writer = StreamWriter(protocol.stream, _nothing)
+
+    def attach(self, connection: Connection) -> None:
+        """Say who is told of stalls."""
+        self._counters = connection.counters
+        self.overflow = connection.overflow
+        self._stalled = connection.writing_stalled
+        self._writer = StreamWriter(self._protocol.stream, connection.resume_writing)
+
+    @property
+    def busy(self) -> bool:
+        return self._writer.busy
+
+    def framing(self) -> Framing:
+        return binary_framing if self.binary else text_framing
+
+    def write(self, data: bytes) -> None:
+        if self._protocol.server_terminated:
+            return
+        if self._counters is not None:
+            self._counters.bytes_out += len(data)
+        self._writer.write(data)
+        if self._writer.busy:
+            self._stalled()
+
+    def close(self, code: int, reason: str) -> None:
+        self._protocol.close(code, reason[:120] or None)
+
+
+class StompWebSocketHandler(BurstWebSocketHandler):
+    """Accepts a WebSocket and connects it to the hub."""
+
+    def initialize(self, services: Services, hosts: AllowedHosts) -> None:
+        self._services = services
+        self._hosts = hosts
+        self._connection: Connection | None = None
+        self._wire: WebSocketWire | None = None
+        self._opened = False  # CONNECT was accepted, so larger messages may come
+        self.max_message_bytes = services.limits.opening_bytes
+
+    def prepare(self) -> None:
+        services = self._services
+        if not self._hosts.allows(self.request.headers.get("Host")):
+            self._refuse(421, "host", "The Host header names another host; add the name to http.allowed_hosts.")
+        elif services.draining or services.crowded:
+            self.set_header("Retry-After", "5")
+            self._refuse(503, "crowded", "The hub takes no further connection now.")
+
+    def _refuse(self, status: int, reason: str, text: str) -> None:
+        self._services.counters.refused[reason] += 1
+        self.set_status(status)
+        self.finish(text)
+
+    def check_origin(self, origin: str) -> bool:
+        """Let in pages of the hub's own origin only (Tornado calls this where the origins differ)."""
+        allowed = super().check_origin(origin)
+        if not allowed:
+            self._services.counters.refused["origin"] += 1
+        return allowed
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        return pick_subprotocol(subprotocols)
+
+    def open(self, *args: str, **kwargs: str) -> None:  # noqa: ARG002 - Tornado's signature
+        protocol = self.ws_connection
+        if protocol is None:
+            raise WebSocketClosedError
+        self.set_nodelay(True)
+        services = self._services
+        services.counters.accepted += 1
+        protocol.stream.max_write_buffer_size = None
+        self._wire = WebSocketWire(protocol, self.request.connection.context.address[0])  # type: ignore[union-attr]
+        self._connection = Connection(services, self._wire)
+        self._wire.attach(self._connection)
+
+    def on_burst(self, messages: list[Message]) -> Awaitable[None] | None:
+        connection, wire, protocol = self._connection, self._wire, self.ws_connection
+        if connection is None or wire is None or protocol is None:
+            return None
+        data = messages[0].payload if len(messages) == 1 else b"".join([message[1] for message in messages])
+        if not self._opened:
+            wire.binary = messages[0].opcode == BINARY
+        waiting = connection.receive(data)
+        if not self._opened and connection.opened:
+            self._opened = True
+            protocol.parser.max_message_bytes = self._services.limits.message_bytes
+        return waiting
+
+    def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> None:
+        super().on_ws_connection_close(close_code, close_reason)
+        if self._connection is not None:
+            self._connection.closed()
+            self._connection = None
+
+
+def _nothing() -> None:
+    pass
