@@ -1,6 +1,6 @@
 """What `/metrics` shows: a table of rows, each reading a plain number from the part that counts it, at scrape.
 
-Not here: counting. The parts hold integers and know nothing of Prometheus. Rules: names begin with `hub_`, base units,
+Not here: counting, and the rows of broker and transports (metrics_of_transports). The parts hold integers and know nothing of Prometheus. Rules: names begin with `hub_`, base units,
 `_total` on counters; a label never is a device, topic or user, only a word of a fixed set.
 """
 
@@ -14,7 +14,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from hub.broker.broker import Broker
 from hub.telemetry.counters import PipelineCounters
 from storage.store import Store
 
@@ -96,33 +95,6 @@ def store_rows(store: Store) -> Sequence[Row]:
         ),
         Row("hub_batch_failures_total", "counter", "Attempts that failed and are repeated.", lambda: counters.failures),
         Row("hub_quarantined_total", "counter", "Payloads stored in quarantine.", lambda: counters.quarantined),
-    )
-
-
-def broker_rows(broker: Broker) -> Sequence[Row]:
-    """The rows of the fan-out."""
-    counters = broker.counters
-    return (
-        Row(
-            "hub_messages_received_total", "counter", "Publications entering the fan-out.", lambda: counters.messages_in
-        ),
-        Row("hub_messages_delivered_total", "counter", "MESSAGE frames given out.", lambda: counters.messages_out),
-        Row("hub_messages_redelivered_total", "counter", "Messages given out again.", lambda: counters.redelivered),
-        Row(
-            "hub_messages_dropped_total",
-            "counter",
-            "Messages not delivered, by reason.",
-            lambda: counters.dropped,
-            "reason",
-        ),
-        Row(
-            "hub_slow_consumers_total",
-            "counter",
-            "Subscribers that did not keep up, by what was done.",
-            lambda: {"disconnect": counters.slow_consumers},
-            "action",
-        ),
-        Row("hub_subscriptions", "gauge", "Subscriptions on topics and queues.", lambda: broker.subscriptions),
     )
 
 

@@ -5,15 +5,10 @@ from pathlib import Path
 
 from prometheus_client import generate_latest
 
-from hub.broker.broker import Broker, BrokerLimits
-from hub.metrics import Row, broker_rows, build_registry, pipeline_rows, store_rows
+from hub.metrics import Row, build_registry, pipeline_rows, store_rows
 from hub.telemetry.counters import PipelineCounters
 from storage.settings import StorageSettings
 from storage.store import Store
-
-
-def a_broker() -> Broker:
-    return Broker(BrokerLimits(), clock=lambda: 0.0, schedule=lambda: None)
 
 
 def exposed(rows: list[Row]) -> str:
@@ -43,18 +38,6 @@ async def test_the_stores_counters_are_shown(tmp_path: Path) -> None:
     assert "# TYPE hub_readings_pending gauge" in text
 
 
-def test_the_brokers_counters_are_shown() -> None:
-    broker = a_broker()
-    broker.counters.slow_consumers = 2
-    broker.counters.dropped["queue full"] += 3
-
-    text = exposed(list(broker_rows(broker)))
-
-    assert '\nhub_slow_consumers_total{action="disconnect"} 2.0\n' in text
-    assert '\nhub_messages_dropped_total{reason="queue full"} 3.0\n' in text
-    assert "\nhub_subscriptions 0.0\n" in text
-
-
 def test_the_build_and_the_process_are_shown() -> None:
     text = exposed([])
 
@@ -64,8 +47,8 @@ def test_the_build_and_the_process_are_shown() -> None:
 
 async def test_names_follow_the_rules(tmp_path: Path) -> None:
     store = Store(StorageSettings(), tmp_path)
-    for row in (*pipeline_rows(PipelineCounters()), *store_rows(store), *broker_rows(a_broker())):
+    for row in (*pipeline_rows(PipelineCounters()), *store_rows(store)):
         assert row.name.startswith("hub_")
         assert row.name.endswith("_total") == (row.kind == "counter")
-        assert row.label in {"", "reason", "kind", "action"}
+        assert row.label in {"", "reason", "kind"}
         assert row.help.endswith(".")
