@@ -1,7 +1,8 @@
 """What `/metrics` shows: a table of rows, each reading a plain number from the part that counts it, at scrape.
 
-Not here: counting, and the rows of broker and transports (metrics_of_transports). The parts hold integers and know nothing of Prometheus. Rules: names begin with `hub_`, base units,
-`_total` on counters; a label never is a device, topic or user, only a word of a fixed set.
+Not here: counting, and the rows of broker and transports (metrics_of_transports). The parts hold integers and know
+nothing of Prometheus. Rules: names begin with `hub_`, base units, `_total` on counters; a label never is a device, topic
+or user, only a word of a fixed set.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
