@@ -1,0 +1,133 @@
+"""The STOMP link over real WebSockets: a receipt acknowledges its burst, and nothing is dropped when the hub goes away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from device_sim.fleet import Fleet
+from device_sim.ledger import LedgerWriter
+from device_sim.links.address import Address, parse_address
+from device_sim.links.link import LinkEvents
+from device_sim.links.stomp import StompLink
+from device_sim.message import Message
+from device_sim.publisher import Publisher
+from tests.support.stomp_sink import StompSink
+from tests.support.waiting import wait_until
+
+START_US = 1_795_190_400_000_000
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[StompSink]:
+    sink = StompSink()
+    yield sink
+    await sink.stop()
+
+
+def address_of(sink: StompSink) -> Address:
+    return parse_address(sink.url, "ws", "--hub-url")
+
+
+def messages(count: int, devices: int = 10) -> list[Message]:
+    schedule = Fleet(devices, devices * 10.0, seed=1).schedule(START_US)
+    return [next(schedule) for _ in range(count)]
+
+
+@asynccontextmanager
+async def link_to(address: Address, **bounds: int) -> AsyncIterator[tuple[StompLink, list[Message]]]:
+    acknowledged: list[Message] = []
+    link = StompLink(address, LinkEvents(acknowledged.extend, lambda: None), **{"sources": 10, **bounds})
+    await asyncio.wait_for(link.start(), 10)
+    try:
+        yield link, acknowledged
+    finally:
+        await link.close()
+
+
+async def test_receipts_acknowledge_each_message_once_and_a_device_keeps_its_order(sink: StompSink) -> None:
+    sent = messages(1_000)
+    async with link_to(address_of(sink)) as (link, acknowledged):
+        link.send(sent)
+        await wait_until(lambda: len(acknowledged) == 1_000)
+        assert link.outstanding == 0
+
+    assert sorted(message.number for message in acknowledged) == list(range(1_000))
+    for topic in {message.topic for message in sent}:
+        taken = [frame.body for frame in sink.taken if frame.headers["destination"] == f"/topic/{topic}"]
+        assert taken == [message.payload for message in sent if message.topic == topic]
+
+
+async def test_a_burst_is_one_web_socket_message_and_one_transaction(sink: StompSink) -> None:
+    async with link_to(address_of(sink), connections=1) as (link, acknowledged):
+        before = sink.web_socket_messages
+        link.send(messages(250))
+        await wait_until(lambda: len(acknowledged) == 250)
+
+        assert (sink.web_socket_messages - before, sink.transactions) == (1, 1)
+
+
+async def test_nothing_is_acknowledged_and_the_window_stays_shut_before_the_receipt(sink: StompSink) -> None:
+    sink.hold = True
+    async with link_to(address_of(sink), connections=1, window=100) as (link, acknowledged):
+        link.send(messages(100))
+        await wait_until(lambda: sink.count == 100)
+        assert (acknowledged, link.room, link.outstanding) == ([], 0, 100)
+
+        sink.release()
+        await wait_until(lambda: len(acknowledged) == 100)
+        assert link.room == 100
+
+
+async def test_bursts_without_a_receipt_are_sent_again_in_order_on_the_next_connection(sink: StompSink) -> None:
+    sent = messages(600)
+    sink.hold = True
+    async with link_to(address_of(sink), connections=1) as (link, acknowledged):
+        link.send(sent)
+        await wait_until(lambda: sink.count == 600)
+        sink.cut()
+        sink.hold = False
+        await wait_until(lambda: len(acknowledged) == 600)
+
+    assert sink.bodies == [message.payload for message in sent] * 2
+    assert [message.number for message in acknowledged] == list(range(600))
+
+
+async def test_start_waits_for_a_hub_that_comes_later(sink: StompSink) -> None:
+    address = address_of(sink)
+    await sink.stop()
+    link = StompLink(address, LinkEvents(lambda _: None, lambda: None), sources=1)
+    starting = asyncio.create_task(link.start())
+    try:
+        await asyncio.wait([starting], timeout=0.2)
+        assert not starting.done()
+        sink.start()
+        await asyncio.wait_for(starting, 10)
+    finally:
+        await link.close()
+
+
+async def test_a_fleet_goes_on_through_cuts_and_everything_is_acknowledged(sink: StompSink) -> None:
+    fleet = Fleet(20, 1_000.0, seed=5)
+    with LedgerWriter(None) as ledger:
+        publisher = Publisher(lambda events: StompLink(address_of(sink), events, sources=20), ledger)
+        assert await publisher.start()
+        publishing = asyncio.create_task(publisher.publish(fleet.schedule(START_US, 3.0), 3.0))
+        for reached in (300, 600):
+            await wait_until(lambda reached=reached: publisher.tally.messages >= reached)  # type: ignore[misc]
+            sink.cut()
+        await publishing
+        await publisher.close()
+
+    tally = publisher.tally
+    assert tally.messages > 1_000
+    assert tally.acknowledged == tally.published == 3 * tally.messages
+
+
+async def test_credentials_go_into_the_connect_frame(sink: StompSink) -> None:
+    address = parse_address(sink.url.replace("ws://", "ws://fleet:s%40crt@"), "ws", "--hub-url")
+    async with link_to(address, sources=1):
+        [connect] = sink.connects
+
+    assert (connect["login"], connect["passcode"]) == ("fleet", "s@crt")
