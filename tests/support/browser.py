@@ -8,10 +8,15 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playw
 from tests.support.programs import require_chromium
 
 # The sandbox does not work as root and in containers; the rest keeps it quiet and off the network.
-_ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 DEADLINE_MS = 20_000.0
 
 
