@@ -41,7 +41,7 @@ class Complaints:
         page.on("pageerror", self._error)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        if message.type == "error":
             self.texts.append(message.text)
 
     def _error(self, error: Error) -> None:
