@@ -10,6 +10,7 @@ What holds:
   they die with the supervisor even when it is killed (hub/child_process.py).
 """
 
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -33,7 +34,8 @@ class Child:
         self.log_path = log_dir / f"{name}.log"
         with self.out_path.open("wb") as out, self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                child_process.bound_to_parent(command),
+                # SIGKILL: an orphan that takes its time would meet the next run at the same ports and data.
+                child_process.bound_to_parent(command, signal.SIGKILL),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,
