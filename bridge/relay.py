@@ -180,8 +180,8 @@ class Relay:
             if not self._may_start(now):
                 return None
             transaction = self._gather()
-            if self._waiting:
-                self._waiting_since = now
+            if len(transaction.messages) == self.limits.transaction_messages:
+                self._waiting_since = now  # the rest starts to linger; what bytes cut off has no reason to
         transaction.sent_at = now
         self._suspect_sent = transaction.suspect
         self._outstanding += 1

@@ -1,0 +1,90 @@
+"""The names of paho-mqtt 2.2 that bridge/mqtt_link.py overrides or uses: this fails when they move.
+
+What they do is held by tests/integration/bridge, on the wire.
+"""
+
+import inspect
+import socket
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import MQTTErrorCode
+
+from bridge.mqtt_link import BurstClient
+from bridge.publishes import PublishParser
+from bridge.settings import BridgeSettings
+
+
+def parser() -> PublishParser:
+    return PublishParser(
+        mqtt5=False,
+        max_bytes=100,
+        on_messages=lambda _: None,
+        on_packet=lambda _first, _body: True,
+        on_too_large=lambda _topic, _size: None,
+    )
+
+
+def test_the_methods_have_the_signatures_that_are_relied_on() -> None:
+    signatures = {
+        "loop_read": "(self, max_packets: 'int' = 1) -> 'MQTTErrorCode'",
+        "loop_write": "(self) -> 'MQTTErrorCode'",
+        "loop_misc": "(self) -> 'MQTTErrorCode'",
+        "reconnect": "(self) -> 'MQTTErrorCode'",
+        "_create_socket": "(self) -> 'SocketLike'",
+        "_sock_recv": "(self, bufsize: 'int') -> 'bytes'",
+        "_sock_close": "(self) -> 'None'",
+        "_loop_rc_handle": "(self, rc: 'MQTTErrorCode') -> 'MQTTErrorCode'",
+        "_packet_handle": "(self) -> 'MQTTErrorCode'",
+        "_packet_queue": "(self, command: 'int', packet: 'bytes | bytearray', mid: 'int', qos: 'int', "
+        "info: 'MQTTMessageInfo | None' = None) -> 'MQTTErrorCode'",
+    }
+
+    assert {name: str(inspect.signature(getattr(paho.Client, name))) for name in signatures} == signatures
+
+
+def test_an_incoming_packet_has_the_fields_that_are_filled_in() -> None:
+    client = BurstClient(BridgeSettings(), parser())
+    before = set(client._in_packet)
+    client._ping_t = 1.0
+
+    assert client.handle_packet(0xD0, b"") is False  # a PINGRESP; there is no socket
+    assert set(client._in_packet) == before
+    assert client._ping_t == 0
+
+
+def test_reconnect_opens_its_socket_through_the_overridden_method() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        client = BurstClient(BridgeSettings(), parser())
+        client.connect_async("127.0.0.1", 1883)
+        client._opened = ours
+        client.reconnect()
+
+        assert client.socket() is ours
+        assert theirs.recv(100)[:1] == b"\x10"
+
+        client._sock_close()
+
+
+def test_a_list_of_pubacks_leaves_as_one_packet() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        client = BurstClient(BridgeSettings(), parser())
+        client.connect_async("127.0.0.1", 1883)
+        client._opened = ours
+        client.reconnect()
+        theirs.recv(100)
+        client.acknowledge([b"\0\1", b"\0\2"])
+
+        assert theirs.recv(100) == b"\x40\x02\0\1\x40\x02\0\2"
+
+        client._sock_close()
+
+
+def test_the_clock_and_the_state_that_are_set_exist() -> None:
+    client = BurstClient(BridgeSettings(), parser())
+    client.hear()
+
+    assert client._last_bytes_received <= paho.time_func()
+    assert client.unsent == 0
+    assert client.loop_read() == MQTTErrorCode.MQTT_ERR_NO_CONN

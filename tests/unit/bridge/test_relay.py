@@ -1,0 +1,275 @@
+"""The ring's rules, one by one, with time as a number."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.publishes import DUP, Message
+from bridge.relay import LOSSES_TO_DROP, LOSSES_TO_SUSPECT, REFUSALS_TO_DROP, Loss, Relay, RelayLimits, Transaction
+
+LIMITS = RelayLimits(
+    max_messages=1000, max_bytes=1_000_000, transaction_messages=10, transaction_bytes=5000, in_flight=4, linger_s=0.005
+)
+
+
+class Ring:
+    """A relay with the poison that it reported."""
+
+    def __init__(self, limits: RelayLimits = LIMITS) -> None:
+        self.poison: list[bytes] = []
+        self.relay = Relay(limits, lambda message, _reason: self.poison.append(message[2]))
+
+    def take(self, *numbers: int, payload: bytes | None = None) -> None:
+        self.relay.received([message(number, payload) for number in numbers], 0.0)
+
+    def send_all(self, now: float = 1.0) -> list[Transaction]:
+        sent = []
+        while (transaction := self.relay.next_transaction(now)) is not None:
+            sent.append(transaction)
+        return sent
+
+
+def message(number: int, payload: bytes | None = None, first: int = 0x32) -> Message:
+    return (mid(number), b"t", b"%d" % number if payload is None else payload, first)
+
+
+def mid(number: int) -> bytes:
+    return number.to_bytes(2, "big")
+
+
+def numbers(transaction: Transaction) -> list[int]:
+    return [int(payload) for _, _, payload, _ in transaction.messages]
+
+
+def test_packet_ids_come_out_with_the_receipt_in_order_of_arrival() -> None:
+    ring = Ring()
+    ring.take(5, 3, 9)
+    (transaction,) = ring.send_all()
+
+    assert ring.relay.receipt(transaction.ident) == [mid(5), mid(3), mid(9)]
+    assert (ring.relay.messages, ring.relay.size, ring.relay.outstanding) == (0, 0, 0)
+
+
+def test_a_later_receipt_waits_for_the_earlier_one() -> None:
+    ring = Ring()
+    ring.take(*range(1, 21))
+    first, second = ring.send_all()
+
+    assert ring.relay.receipt(second.ident) == []
+    assert ring.relay.receipt(first.ident) == [mid(number) for number in range(1, 21)]
+
+
+def test_a_receipt_counts_once() -> None:
+    ring = Ring()
+    ring.take(1)
+    (transaction,) = ring.send_all()
+    ring.relay.receipt(transaction.ident)
+
+    assert ring.relay.receipt(transaction.ident) == []
+    assert ring.relay.outstanding == 0
+
+
+def test_a_receipt_after_the_epoch_acknowledges_nothing() -> None:
+    ring = Ring()
+    ring.take(1)
+    (old,) = ring.send_all()
+    ring.relay.new_epoch()
+    ring.take(1)
+    (new,) = ring.send_all()
+
+    assert ring.relay.receipt(old.ident) == []
+    assert ring.relay.receipt(new.ident) == [mid(1)]
+
+
+def test_messages_that_waited_through_an_epochs_end_are_sent_and_not_acknowledged() -> None:
+    ring = Ring()
+    ring.take(1)
+    ring.relay.new_epoch()
+    ring.take(2)
+    (transaction,) = ring.send_all()
+
+    assert numbers(transaction) == [1, 2]
+    assert ring.relay.receipt(transaction.ident) == [mid(2)]
+
+
+def test_a_redelivery_is_dropped_only_while_its_first_copy_is_held() -> None:
+    ring = Ring()
+    ring.take(1)
+    ring.relay.received([message(1, first=0x32 | DUP), message(2), message(2, first=0x32 | DUP)], 0.0)
+    (transaction,) = ring.send_all()
+    ring.relay.receipt(transaction.ident)
+    ring.relay.received([message(1, first=0x32 | DUP)], 0.0)
+
+    assert numbers(transaction) == [1, 2]
+    assert ring.relay.messages == 1
+    assert ring.relay.counts.repeated == 2
+
+
+def test_a_redelivery_on_a_new_connection_is_taken() -> None:
+    ring = Ring()
+    ring.take(1)
+    ring.relay.new_epoch()
+    ring.relay.received([message(1, first=0x32 | DUP)], 0.0)
+
+    assert ring.relay.messages == 2
+
+
+def test_the_first_messages_go_at_once_and_the_next_wait_for_company() -> None:
+    ring = Ring()
+    ring.take(1)
+    assert len(ring.send_all(0.0)) == 1
+    ring.take(2)
+    assert ring.send_all(0.001) == []
+    assert ring.relay.linger_left(0.001) == 0.004
+
+    assert len(ring.send_all(0.005)) == 1
+
+
+def test_transactions_are_bounded_in_messages_bytes_and_number() -> None:
+    ring = Ring()
+    ring.take(*range(1, 101))
+    assert [len(transaction.messages) for transaction in ring.send_all()] == [10] * 4
+
+    wide = Ring()
+    wide.take(1, 2, 3, 4, payload=b"x" * 2000)
+    assert [len(transaction.messages) for transaction in wide.send_all()] == [2, 2]
+
+    huge = Ring()
+    huge.take(1, 2, payload=b"x" * 6000)
+    assert [len(transaction.messages) for transaction in huge.send_all()] == [1, 1]
+
+
+def test_full_is_told_by_messages_and_by_bytes() -> None:
+    ring = Ring()
+    ring.take(*range(1, 1000))
+    states = [ring.relay.full]
+    ring.take(1000)
+    states.append(ring.relay.full)
+    assert states == [False, True]
+
+    wide = Ring()
+    wide.take(1, payload=b"x" * 1_000_000)
+    assert wide.relay.full
+
+
+def test_qos_0_has_no_room_in_a_full_ring_and_is_counted() -> None:
+    ring = Ring()
+    ring.take(*range(1, 1001))
+    ring.relay.received([(b"", b"t", b"", 0x30), message(1001)], 0.0)
+
+    assert ring.relay.messages == 1001
+    assert ring.relay.counts.dropped["qos0_full"] == 1
+
+
+def test_after_a_loss_everything_without_a_receipt_goes_again_in_order() -> None:
+    ring = Ring()
+    ring.take(*range(1, 61))
+    sent = ring.send_all()
+    ring.relay.receipt(sent[1].ident)
+    ring.relay.hub_lost(Loss.LOST, "")
+    again = ring.send_all()
+
+    assert [numbers(transaction)[0] for transaction in again] == [1, 21, 31, 41]
+    assert ring.relay.receipt(again[0].ident) == [mid(number) for number in range(1, 21)]
+
+
+def test_a_receipt_of_the_lost_connection_read_late_still_counts() -> None:
+    ring = Ring()
+    ring.take(1)
+    (transaction,) = ring.send_all()
+    ring.relay.hub_lost(Loss.LOST, "")
+
+    assert ring.relay.receipt(transaction.ident) == [mid(1)]
+    assert ring.send_all() == []
+
+
+def relay_against(ring: Ring, poison: set[int], loss: Loss) -> tuple[list[bytes], int]:
+    """Play a hub that ends the connection at a poisoned SEND; give packet ids and connections until all is done."""
+    acknowledged: list[bytes] = []
+    connections = 1
+    while ring.relay.messages:
+        assert connections < 2000
+        sent = ring.send_all()
+        assert sent
+        for transaction in sent:
+            if poison.intersection(numbers(transaction)):
+                acknowledged += ring.relay.hub_lost(loss, "because")
+                connections += 1
+                break
+            acknowledged += ring.relay.receipt(transaction.ident)
+    return acknowledged, connections
+
+
+@given(st.sets(st.integers(1, 60), max_size=4), st.sampled_from([Loss.REFUSED, Loss.LOST]))
+def test_poison_is_found_dropped_and_acknowledged_in_its_turn(poison: set[int], loss: Loss) -> None:
+    ring = Ring()
+    ring.take(*range(1, 61))
+    acknowledged, _ = relay_against(ring, poison, loss)
+
+    assert acknowledged == [mid(number) for number in range(1, 61)]
+    assert {int(payload) for payload in ring.poison} == poison
+    assert ring.relay.counts.relayed == 60 - len(poison)
+
+
+def test_finding_one_among_ten_takes_a_few_connections() -> None:
+    ring = Ring()
+    ring.take(*range(1, 11))
+
+    assert relay_against(ring, {7}, Loss.REFUSED)[1] <= 1 + 4 + REFUSALS_TO_DROP
+
+
+def test_a_suspect_goes_alone() -> None:
+    ring = Ring()
+    ring.take(*range(1, 41))
+    ring.send_all()
+    ring.relay.hub_lost(Loss.REFUSED, "")
+    (alone,) = ring.send_all()
+    ring.relay.receipt(alone.ident)
+    (next_one,) = ring.send_all()
+
+    assert (numbers(alone)[0], numbers(next_one)[0]) == (1, 11)
+
+
+def test_one_refusal_of_a_message_alone_drops_nothing() -> None:
+    ring = Ring()
+    ring.take(1)
+    for _ in range(REFUSALS_TO_DROP - 1):
+        ring.send_all()
+        ring.relay.hub_lost(Loss.REFUSED, "shutting down")
+    (transaction,) = ring.send_all()
+
+    assert ring.relay.receipt(transaction.ident) == [mid(1)]
+    assert ring.poison == []
+
+
+def test_a_hub_that_is_killed_often_loses_nothing() -> None:
+    ring = Ring()
+    ring.take(1)
+    for _ in range(LOSSES_TO_SUSPECT + 5):
+        ring.send_all()
+        ring.relay.hub_lost(Loss.LOST, "")
+
+    assert ring.poison == []
+    assert LOSSES_TO_DROP > LOSSES_TO_SUSPECT + 5
+
+
+def test_our_own_reconnects_prove_nothing_against_a_message() -> None:
+    ring = Ring()
+    ring.take(1)
+    for _ in range(3 * LOSSES_TO_DROP):
+        ring.send_all()
+        ring.relay.hub_lost(Loss.OURS, "no receipt")
+
+    assert ring.poison == []
+
+
+def test_the_oldest_receipt_to_wait_for_is_told() -> None:
+    ring = Ring()
+    assert ring.relay.oldest_sent_at() is None
+    ring.take(*range(1, 21))
+    first, second = ring.relay.next_transaction(1.0), ring.relay.next_transaction(2.0)
+    assert first is not None
+    assert second is not None
+    assert ring.relay.oldest_sent_at() == 1.0
+    ring.relay.receipt(first.ident)
+
+    assert ring.relay.oldest_sent_at() == 2.0

@@ -1,0 +1,88 @@
+"""A transaction's bytes, read by the hub's own decoder."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.errors import UnsendableTopicError
+from bridge.publishes import RETAIN, Message
+from bridge.send_frames import FRAME_OVERHEAD_BYTES, MAX_CACHED_TOPICS, Destinations, encode
+from hub.stomp.codec import CodecLimits, FrameDecoder, HeaderCache
+from hub.stomp.dialects import V1_2
+from hub.stomp.frames import Frame
+
+
+def decoded(data: bytes) -> list[Frame]:
+    decoder = FrameDecoder(CodecLimits(), HeaderCache())
+    decoder.use(V1_2)
+    frames = decoder.feed(data)
+    assert decoder.error is None
+    assert not decoder.started
+    return frames
+
+
+def never(error: UnsendableTopicError) -> None:
+    raise error
+
+
+def message(topic: str, payload: bytes, first: int = 0x32) -> Message:
+    return (b"\0\1", topic.encode(), payload, first)
+
+
+def test_a_transaction_is_begin_sends_and_a_commit_with_the_receipt() -> None:
+    frames = decoded(encode(17, [message("a", b"1"), message("b", b"2", 0x32 | RETAIN)], Destinations(), never))
+
+    assert [frame.command for frame in frames] == ["BEGIN", "SEND", "SEND", "COMMIT"]
+    assert {frame.headers["transaction"] for frame in frames} == {"t"}
+    assert frames[3].headers["receipt"] == "17"
+    assert [frame.headers.get("retained") for frame in frames[1:3]] == [None, "true"]
+
+
+def test_a_message_alone_is_a_send_with_the_receipt() -> None:
+    (frame,) = decoded(encode(3, [message("a", b"1")], Destinations(), never))
+
+    assert frame.headers == {"receipt": "3", "destination": "/topic/a", "content-length": "1"}
+
+
+mqtt_topics = st.text(st.characters(exclude_characters="\0+#", exclude_categories=["Cs"]), min_size=1, max_size=40)
+
+
+@given(st.lists(st.tuples(mqtt_topics, st.binary(max_size=300)), min_size=1, max_size=5))
+def test_topics_and_payloads_arrive_as_they_came(pairs: list[tuple[str, bytes]]) -> None:
+    data = encode(1, [message(topic, payload) for topic, payload in pairs], Destinations(), never)
+    sends = [frame for frame in decoded(data) if frame.command == "SEND"]
+
+    assert [(f.headers["destination"], f.body) for f in sends] == [(f"/topic/{t}", p) for t, p in pairs]
+
+
+@pytest.mark.parametrize("topic", [b"", b"a\0b", b"\xff\xfe", b"a/+", b"/" * 64])
+def test_a_message_whose_topic_the_hub_would_refuse_is_left_out_and_reported(topic: bytes) -> None:
+    reported: list[UnsendableTopicError] = []
+    messages = [message("a", b"1"), (b"\0\2", topic, b"2", 0x32), message("c", b"3")]
+    frames = decoded(encode(1, messages, Destinations(), reported.append))
+
+    assert [frame.body for frame in frames[1:-1]] == [b"1", b"3"]
+    assert [error.topic for error in reported] == [topic]
+
+
+def test_a_transaction_of_nothing_sendable_still_asks_for_its_receipt() -> None:
+    frames = decoded(encode(9, [(b"\0\1", b"", b"", 0x32)], Destinations(), lambda _: None))
+
+    assert [frame.command for frame in frames] == ["BEGIN", "COMMIT"]
+    assert frames[1].headers["receipt"] == "9"
+
+
+def test_the_overhead_that_the_byte_bound_reckons_with_is_not_too_small() -> None:
+    payload = b"x" * 1_000_000
+    data = encode(10**9, [message("a", payload, 0x33), message("a", payload, 0x33)], Destinations(), never)
+    around = len(encode(10**9, [(b"", b"", b"", 0x32)], Destinations(), lambda _: None))
+
+    assert len(data) - around <= 2 * (len(payload) + 1 + FRAME_OVERHEAD_BYTES)
+
+
+def test_the_cache_of_destinations_is_bounded() -> None:
+    destinations = Destinations()
+    for number in range(MAX_CACHED_TOPICS + 10):
+        destinations[b"t/%d" % number]
+
+    assert len(destinations) == 10

@@ -1,0 +1,54 @@
+"""The names of stomp.py 9.0 and websocket-client that bridge/hub_link.py uses: this fails when they move.
+
+What they do is held by tests/integration/bridge, on the wire.
+"""
+
+import inspect
+
+import stomp
+from stomp.adapter.ws import WSStompConnection, WSTransport
+from stomp.transport import BaseTransport
+from websocket import WebSocket
+
+
+def test_a_buffer_is_sent_as_it_is_and_read_through_a_method_that_can_be_replaced() -> None:
+    assert str(inspect.signature(WSTransport.send)) == "(self, encoded_frame)"
+    assert "self.socket.send(encoded_frame, opcode)" in inspect.getsource(WSTransport.send)
+    assert "c = self.receive()" in inspect.getsource(BaseTransport)
+
+
+def test_the_constructor_takes_what_is_given() -> None:
+    parameters = set(inspect.signature(WSStompConnection).parameters)
+
+    assert {
+        "host_and_ports",
+        "prefer_localhost",
+        "try_loopback_connect",
+        "reconnect_attempts_max",
+        "reconnect_sleep_initial",
+        "reconnect_sleep_max",
+        "timeout",
+        "heartbeats",
+        "vhost",
+        "auto_decode",
+        "ws_path",
+        "binary_mode",
+    } <= parameters
+
+
+def test_the_listener_is_called_by_these_names() -> None:
+    for name in ("on_connected", "on_receipt", "on_error", "on_disconnected", "on_heartbeat_timeout"):
+        assert hasattr(stomp.ConnectionListener, name)
+
+
+def test_the_transport_has_its_socket_and_thread() -> None:
+    transport = WSStompConnection([("127.0.0.1", 1)]).transport
+
+    assert transport.socket is None
+    assert transport.io_thread is None
+
+
+def test_the_web_socket_can_be_cut_and_gives_close_frames_as_data() -> None:
+    assert hasattr(WebSocket, "abort")
+    assert hasattr(WebSocket, "settimeout")
+    assert "return frame.opcode, frame" in inspect.getsource(WebSocket.recv_data_frame)
