@@ -28,7 +28,7 @@ class Card {
   }
 
   render(): void {
-    setText(this.value, formatValue(this.series.value));
+    setText(this.value, formatValue(this.series.value, this.series.fractions));
     this.spark.show(this.series.history);
   }
 }

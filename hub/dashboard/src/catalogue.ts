@@ -17,6 +17,8 @@ export class Series {
   timeMs: number;
   arrivedMs: number;
   unit: string;
+  /** Has it ever sent a number with a fraction? */
+  fractions = false;
   received = 0;
   late = 0;
   /** Was the newest to arrive a late one? */
@@ -41,6 +43,7 @@ export class Series {
     this.arrivedMs = nowMs;
     this.lastWasLate = reading.late;
     if (reading.late) this.late += 1;
+    if (typeof reading.value === 'number' && !Number.isInteger(reading.value)) this.fractions = true;
     if (reading.timeMs >= this.timeMs) {
       this.value = reading.value;
       this.timeMs = reading.timeMs;

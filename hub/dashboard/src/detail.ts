@@ -70,7 +70,7 @@ export class Detail {
   render(nowMs: number): void {
     const series = this.series;
     if (!series) return;
-    setText(this.value, formatValue(series.value));
+    setText(this.value, formatValue(series.value, series.fractions));
     this.value.classList.toggle('is-text', typeof series.value === 'string');
     setText(this.unit, unitSign(series.unit));
     const isText = typeof series.value === 'string';
@@ -112,17 +112,17 @@ export class Detail {
     }
     const isNumber = typeof series.value === 'number' && count > 0;
     const [min, mean, max, readings, late] = this.facts;
-    setText(min!, isNumber ? formatNumber(low) : '–');
-    setText(mean!, isNumber ? formatNumber(sum / count) : '–');
-    setText(max!, isNumber ? formatNumber(high) : '–');
+    setText(min!, isNumber ? formatNumber(low, series.fractions) : '–');
+    setText(mean!, isNumber ? formatNumber(sum / count, series.fractions) : '–');
+    setText(max!, isNumber ? formatNumber(high, series.fractions) : '–');
     setText(readings!, String(times.length - first));
     setText(late!, String(series.late));
     late!.classList.toggle('is-late', series.late > 0);
     setText(this.age, `${formatTime(series.timeMs, nowMs)} · ${ageText(nowMs - series.timeMs)}`);
     const summary = isNumber
-      ? `Plot of ${series.metric} of ${series.device}: newest ${formatValue(series.value)} ${unitSign(series.unit)}, ` +
-        `between ${formatNumber(low)} and ${formatNumber(high)}.`
-      : `${series.metric} of ${series.device}: newest ${formatValue(series.value)}.`;
+      ? `Plot of ${series.metric} of ${series.device}: newest ${formatValue(series.value, series.fractions)} ${unitSign(series.unit)}, ` +
+        `between ${formatNumber(low, series.fractions)} and ${formatNumber(high, series.fractions)}.`
+      : `${series.metric} of ${series.device}: newest ${formatValue(series.value, series.fractions)}.`;
     this.figure.setAttribute('aria-label', summary);
   }
 
@@ -135,7 +135,7 @@ export class Detail {
           'tr',
           late[at] ? 'is-late' : '',
           element('td', '', formatTime(times[at]!, nowMs)),
-          element('td', 'number', `${formatValue(values[at]!)} ${unitSign(series.unit)}`),
+          element('td', 'number', `${formatValue(values[at]!, series.fractions)} ${unitSign(series.unit)}`),
           element('td', '', late[at] ? 'late' : ''),
         ),
       );

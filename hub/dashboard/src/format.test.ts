@@ -18,6 +18,10 @@ describe('format', () => {
     expect(formatValue(value)).toBe(text);
   });
 
+  it('shows fractions on whole numbers of a series that has some', () => {
+    expect([25, 0, 12345678].map((value) => formatValue(value, true))).toEqual(['25.00', '0.0000', '12\u202f345\u202f678']);
+  });
+
   it.each([
     [-5000, 'now'],
     [1999, 'now'],

@@ -30,21 +30,24 @@ export function unitSign(unit: string): string {
   return SIGNS[unit] ?? unit;
 }
 
-/** About five significant digits: enough to see a change, short enough for a column. */
-export function formatValue(value: Value): string {
+/**
+ * About five significant digits: enough to see a change, short enough for a column.
+ * A series that has `fractions` shows them on its whole numbers too: 24.98, 25.00 and not 25.
+ */
+export function formatValue(value: Value, fractions = false): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string') return value;
-  return formatNumber(value);
+  return formatNumber(value, fractions);
 }
 
-export function formatNumber(value: number): string {
+export function formatNumber(value: number, fractions = false): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e9 || size < 1e-3)) return value.toExponential(3).replace('e+', 'e');
   if (size >= 1e5) return groups(value.toFixed(0));
   // Two decimals from 10 on, more for small values: 21.50, 3.142, 0.0123.
   const decimals = size >= 1000 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4;
-  if (Number.isInteger(value)) return groups(String(value));
+  if (Number.isInteger(value) && !fractions) return groups(String(value));
   return groups(value.toFixed(decimals));
 }
 

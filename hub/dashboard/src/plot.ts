@@ -144,7 +144,7 @@ export class Plot {
     const value = series.history.values[index];
     if (value === undefined) return;
     const late = series.history.late[index] ? ' · arrived late' : '';
-    this.onPoint(`${formatTime(timeMs, Date.now())} · ${formatValue(value)} ${unitSign(series.unit)}${late}`);
+    this.onPoint(`${formatTime(timeMs, Date.now())} · ${formatValue(value, series.fractions)} ${unitSign(series.unit)}${late}`);
   }
 
   private fit(): void {

@@ -60,7 +60,7 @@ class SeriesView {
     this.node.setAttribute('aria-setsize', String(total));
     this.node.setAttribute('aria-selected', String(selected));
     this.node.id = `option-${row.position}`;
-    setText(this.value, formatValue(series.value));
+    setText(this.value, formatValue(series.value, series.fractions));
     setText(this.unit, unitSign(series.unit));
     setText(this.age, formatAge(nowMs - series.timeMs));
     setText(this.late, series.late > 0 ? `${series.late} late` : '');
