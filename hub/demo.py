@@ -110,6 +110,8 @@ class Demo:
                 self._live(system)
             with self._console.status("Stopping the fleet; waiting until all that was acknowledged is stored"):
                 figures = self._finish(system)
+        kept = "all of them are stored" if not figures["lost"] else f"{figures['lost']:,} of them are missing"
+        self._console.print(f"{figures['acknowledged']:,} readings were acknowledged, {kept}.", highlight=False)
         print(json.dumps(figures), flush=True)  # noqa: T201 - the demo's result
         return 1 if figures["lost"] or figures["duplicates"] else 0
 
