@@ -29,7 +29,7 @@ from bridge.settings import BridgeSettings
 _CLOCK_PERIOD_S = 0.2
 _SHOWN_PAYLOAD_BYTES = 64
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge")
 
 
 class Bridge:

@@ -37,7 +37,7 @@ _BLAMING_CODES: Final = {1002, 1003, 1007, 1008, 1009, 1010}
 _DISCONNECT_S: Final = 2.0
 _END: Final = None
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge")
 # What it would say is said here, once, with the reason.
 logging.getLogger("stomp.py").setLevel(logging.CRITICAL)
 

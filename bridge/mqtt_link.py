@@ -35,7 +35,7 @@ _PUBACK_HEAD: Final = b"\x40\x02"
 _MISC_PERIOD_S: Final = 1.0
 _QOS_1: Final = 1
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge")
 
 
 class MqttEvents(Protocol):

@@ -64,14 +64,8 @@ def test_messages_before_another_packet_are_handed_over_before_it() -> None:
     assert heard.events[1] == (0xD0, b"")
 
 
-STREAM = (
-    publish("t/é", b"x" * 200, 1)
-    + PINGRESP
-    + publish("", b"", 2)
-    + publish("q0", b"y")
-   
+STREAM = publish("t/é", b"x" * 200, 1) + PINGRESP + publish("", b"", 2) + publish("q0", b"y")
 STREAM += publish("z", b"w" * 17_000, 3)
-)
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8))
