@@ -26,7 +26,12 @@ def hub(tmp_path: Path) -> Iterator[str]:
     command = [child_process.program("telemetry-hub"), "serve", "--config", str(config), "--port", "0"]
     command += ["--stomp-port", "0", "--database-url", NO_DATABASE, "--data-dir", str(tmp_path / "data")]
     with Supervisor(tmp_path / "logs") as supervisor:
-        yield supervisor.start("hub", command).wait_ready(30)[0]
+        child = supervisor.start("hub", command)
+        yield child.wait_ready(30)[0]
+        # A graceful stop would wait for the database that does not come.
+        child.process.kill()
+        child.process.wait()
+        supervisor.forget(child)
 
 
 def test_a_person_signs_in_and_names_from_devices_stay_text(hub: str, tmp_path: Path) -> None:
