@@ -54,7 +54,6 @@ def test_a_person_signs_in_and_names_from_devices_stay_text(hub: str, tmp_path: 
         expect(page.locator(".row-device")).to_have_text(HOSTILE)
         expect(page.locator(".row-series")).to_have_count(3)
         page.locator(".row-series", has_text="state").click()
-        page.get_by_text("Newest readings as a table").click()
         expect(page.locator("#readings-body")).to_contain_text(HOSTILE)
         page.screenshot(path=tmp_path / "hostile.png")
 

@@ -65,6 +65,7 @@ export class Detail {
     setText(this.metric, series.metric);
     setText(this.device, series.device);
     setText(this.point, '');
+    if (typeof series.value === 'string') this.table.open = true;
   }
 
   render(nowMs: number): void {
