@@ -35,7 +35,7 @@ def build(*, test: bool = False) -> bool:
     Raises:
         DashboardBuildError: no source, no usable Node.js, or npm, Vite or the tests failed.
     """
-    if not (HERE / "package.json").is_file():
+    if not (HERE / "src").is_dir():
         raise DashboardBuildError(f"{HERE} holds no source of the page (an installed package has it built already)")
     stale = not _is_stamped(_BUILT, _SOURCES)
     if not stale and not test:

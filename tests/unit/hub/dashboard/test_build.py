@@ -30,7 +30,7 @@ def test_an_installed_package_without_sources_says_so(tmp_path: Path, monkeypatc
 def test_without_any_node_the_command_says_what_to_install(tmp_path: Path) -> None:
     """Runs a copy of the sources, isolated from the wheel and with nothing on PATH."""
     package = tmp_path / "hub" / "dashboard"
-    package.mkdir(parents=True)
+    (package / "src").mkdir(parents=True)
     for name in ("__init__.py", "build.py", "node.py", "package.json", "package-lock.json", ".npmrc"):
         (package / name).write_bytes((PAGE / name).read_bytes())
     for name in ("index.html", "vite.config.ts", "tsconfig.json"):
