@@ -16,13 +16,15 @@ from hub.broker.publication import Address, Cohort, Item, Publication
 from hub.broker.queues import DEAD_PREFIX, PREFIX, Queue, QueueLimits
 from hub.broker.retained import Retained
 from hub.broker.subscription import Subscription
-from hub.stomp.errors import POLICY_VIOLATION, TRY_AGAIN_LATER, SessionError
+from hub.stomp.errors import TRY_AGAIN_LATER, SessionError
 from hub.stomp.frames import NO_HEADERS, UserHeaders, quoted
 from hub.topics.names import FilterLimits, is_exact, parse_filter, validate_topic
 from hub.topics.tree import TopicTree
 
 TOPIC_PREFIX = "/topic/"
 TEMP_PREFIX = "/temp-queue/"
+# What only the hub publishes: readings that it decoded, and what it says of itself.
+RESERVED_TOPICS = ("$SYS/", "readings/")
 
 
 class BrokerLimits(NamedTuple):
@@ -57,6 +59,8 @@ class Route(NamedTuple):
 
     address: Address
     fanout: Fanout
+    topic: str  # without /topic/
+    reserved: bool  # only the hub publishes here
 
 
 class Broker:
@@ -96,10 +100,19 @@ class Broker:
         Raises:
             TopicError: the destination is not a legal topic.
         """
-        route = self._routes.get(destination)
-        if route is None:
-            route = self._route(destination)
-        address, fanout = route
+        return self.publish_on(self.route(destination), body, headers, value)
+
+    def route(self, destination: str) -> Route:
+        """Give the route of a topic.
+
+        Raises:
+            TopicError: the destination is not a legal topic.
+        """
+        return self._routes.get(destination) or self._new_route(destination)
+
+    def publish_on(self, route: Route, body: bytes, headers: UserHeaders, value: float | None = None) -> int:
+        """Do what `publish` does, on a route that was just asked for."""
+        address, fanout, _, _ = route
         counters = self.counters
         counters.messages_in += 1
         counters.number += 1
@@ -129,10 +142,7 @@ class Broker:
         Raises:
             TopicError: the destination is not a legal topic.
         """
-        route = self._routes.get(destination)
-        if route is None:
-            route = self._route(destination)
-        fanout = route.fanout
+        fanout = self.route(destination).fanout
         return bool(fanout.size or fanout.special)
 
     def enqueue(self, destination: str, body: bytes, headers: UserHeaders) -> None:
@@ -253,7 +263,7 @@ class Broker:
                 subscription.pacer.release(topic, now)
         return self._due[0][0] if self._due else None
 
-    def _route(self, destination: str) -> Route:
+    def _new_route(self, destination: str) -> Route:
         if not destination.startswith(TOPIC_PREFIX):
             raise SessionError("Bad destination", f"{quoted(destination)} is not a topic")
         topic = destination.removeprefix(TOPIC_PREFIX)
@@ -265,7 +275,9 @@ class Broker:
             fanout = self._fanouts[key] = Fanout([member for node in nodes for member in node.values])
         if len(self._routes) >= self._limits.routes:
             del self._routes[next(iter(self._routes))]
-        route = self._routes[destination] = Route(Address(destination), fanout)
+        route = self._routes[destination] = Route(
+            Address(destination), fanout, topic, topic.startswith(RESERVED_TOPICS)
+        )
         return route
 
     def _forget_routes(self, destination: str) -> None:
@@ -290,14 +302,3 @@ class Broker:
     def _sweep(self) -> None:
         for queue in list(self.queues.values()):
             self._drop_if_idle(queue)
-
-
-def check_reserved(destination: str, receipt: str | None) -> None:
-    """Refuse a client's SEND to topics that only the hub writes.
-
-    Raises:
-        SessionError: it is one of them.
-    """
-    if destination.startswith(("/topic/$SYS/", "/topic/readings/")):
-        text = f"{quoted(destination)} is written by the hub alone"
-        raise SessionError("Not allowed", text, POLICY_VIOLATION, receipt=receipt)

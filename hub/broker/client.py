@@ -7,7 +7,7 @@ off. Queues see nothing of connections; connections see nothing of sockets (`Sin
 from typing import NamedTuple, Protocol
 
 from hub.broker.acks import Delivery
-from hub.broker.broker import TEMP_PREFIX, TOPIC_PREFIX, Broker, check_reserved
+from hub.broker.broker import TEMP_PREFIX, TOPIC_PREFIX, Broker
 from hub.broker.options import AckMode, parse_options
 from hub.broker.outbox import Joined, Outbox, Sink
 from hub.broker.publication import UNNAMED, Cohort, Framing, Item
@@ -105,8 +105,8 @@ class Client:
         destination = headers["destination"]
         try:
             if destination.startswith(TOPIC_PREFIX):
-                check_reserved(destination, headers.get("receipt"))
-                self._broker.wanted(destination)
+                if self._broker.route(destination).reserved:
+                    raise _reserved(destination, headers.get("receipt"))
                 return
         except TopicError as error:
             raise _bad_destination(destination, str(error), headers.get("receipt")) from None
@@ -114,24 +114,26 @@ class Client:
             text = "destinations begin with /topic/, /queue/ or /temp-queue/ and have a name"
             raise _bad_destination(destination, text, headers.get("receipt"))
 
-    def send(self, frame: Frame) -> None:
-        """Route a SEND.
+    def send(self, frame: Frame) -> str | None:
+        """Route a SEND; gives the topic (without /topic/) if it went to one.
 
         Raises:
             SessionError: destination unknown, reserved or not legal; the queue is full.
         """
-        head = frame.head
+        head, body = frame
         destination = head.headers["destination"]
         user_headers = head.user_headers
-        if "reply-to" in head.headers:
+        if not head.plain_send and "reply-to" in head.headers:
             user_headers = self._with_reply_queue(user_headers)
         if destination.startswith(TOPIC_PREFIX):
-            check_reserved(destination, head.headers.get("receipt"))
             try:
-                self._broker.publish(destination, frame.body, user_headers)
+                route = self._broker.route(destination)
             except TopicError as error:
                 raise _bad_destination(destination, str(error), head.headers.get("receipt")) from None
-            return
+            if route.reserved:
+                raise _reserved(destination, head.headers.get("receipt"))
+            self._broker.publish_on(route, body, user_headers)
+            return route.topic
         self.check_send(frame)
         if destination.startswith(TEMP_PREFIX):
             own = self._own_queue(destination)
@@ -139,12 +141,13 @@ class Client:
             if destination not in self._broker.queues:
                 # The requester has gone; its answer is nobody's fault.
                 self._broker.counters.dropped["reply-gone"] += 1
-                return
+                return None
         try:
-            self._broker.enqueue(destination, frame.body, user_headers)
+            self._broker.enqueue(destination, body, user_headers)
         except SessionError as error:
             error.receipt = head.headers.get("receipt")
             raise
+        return None
 
     def subscribe(self, frame: Frame) -> str:
         """Begin a subscription; gives its key.
@@ -335,6 +338,11 @@ class Client:
         )
         self._broker.subscribe(subscription, self.outbox)
         self.subscriptions[key] = subscription
+
+
+def _reserved(destination: str, receipt: str | None) -> SessionError:
+    text = f"{quoted(destination)} is written by the hub alone"
+    return SessionError("Not allowed", text, POLICY_VIOLATION, receipt=receipt)
 
 
 def _bad_destination(destination: str, why: str, receipt: str | None) -> SessionError:

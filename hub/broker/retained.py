@@ -26,13 +26,15 @@ class Retained:
 
     def keep(self, publication: Publication) -> None:
         """Remember it as the last of its topic."""
+        last = self._last
         destination = publication.address.destination
-        previous = self._last.pop(destination, None)
-        if previous is not None:
-            self.bytes -= previous.size
-        self._last[destination] = publication
-        self.bytes += publication.size
-        while self.bytes > self._max_bytes or len(self._last) > self._max_topics:
+        previous = last.pop(destination, None)
+        last[destination] = publication
+        if previous is None:
+            self.bytes += publication.size
+        else:
+            self.bytes += len(publication.body) - len(previous.body)
+        while self.bytes > self._max_bytes or len(last) > self._max_topics:
             oldest = self._last.pop(next(iter(self._last)))
             self.bytes -= oldest.size
             self._dropped["retained-evicted"] += 1

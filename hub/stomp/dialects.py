@@ -20,6 +20,12 @@ class Dialect(NamedTuple):
     ack_header: bool  # MESSAGE carries `ack` for the client modes
     lone_cr_is_error: bool
 
+    @property
+    def escaped(self) -> tuple[tuple[str, str], ...]:
+        """Give each character that must be escaped with its escape, the backslash first."""
+        pairs = ((char, "\\" + code) for code, char in self.escapes.items())
+        return tuple(sorted(pairs, key=lambda pair: pair[0] != "\\"))
+
 
 _ESCAPES_1_1 = {"n": "\n", "c": ":", "\\": "\\"}
 _ESCAPES_1_2 = {**_ESCAPES_1_1, "r": "\r"}

@@ -134,8 +134,10 @@ class Session:
             frames = self._decoder.feed(data)
             try:
                 for frame in frames:
-                    if (event := self._open_event(frame)) is not None:
-                        events.append(event)  # noqa: PERF401 - what came before a bad frame is still done
+                    if frame[0].plain_send and self.state is State.OPEN:
+                        events.append(frame)
+                    elif (event := self._open_event(frame)) is not None:
+                        events.append(event)
             except StompError as error:
                 events.append(self._failure(error))
                 return events

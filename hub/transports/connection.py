@@ -16,9 +16,9 @@ from typing import Protocol
 from hub.broker.client import Client
 from hub.broker.outbox import Joined, Sink
 from hub.broker.publication import Framing, Item
-from hub.stomp.codec import encode_frame
+from hub.stomp.codec import encode_receipt
 from hub.stomp.errors import POLICY_VIOLATION, SessionError, StompError
-from hub.stomp.frames import DISCONNECT, RECEIPT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
+from hub.stomp.frames import DISCONNECT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
 from hub.stomp.heartbeat import BEAT, Pulse
 from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, State
 from hub.transports.services import Services, TransportCounters
@@ -204,14 +204,13 @@ class Connection:
         client = self._client
         if client is None:
             raise SessionError("Not connected", "SEND before CONNECTED")
-        client.send(frame)
+        topic = client.send(frame)
         ingest = self._services.ingest
-        headers = frame.head.headers
-        destination = headers["destination"]
-        if ingest is None or not destination.startswith("/topic/"):
+        if ingest is None or topic is None:
             return None
+        headers = frame.head.headers
         return ingest.accept(
-            destination[7:], frame.body, headers.get("content-type"), time.time_ns() // 1000, "retained" in headers
+            topic, frame.body, headers.get("content-type"), time.time_ns() // 1000, "retained" in headers
         )
 
     def _commit(self, event: Commit) -> None:
@@ -280,7 +279,7 @@ class Connection:
     # Answers.
 
     def _receipt(self, receipt: str) -> None:
-        self._push(encode_frame(RECEIPT, [("receipt-id", receipt)], b"", self._session.dialect))
+        self._push(encode_receipt(receipt, self._session.dialect))
 
     def _when_durable(self, future: "asyncio.Future[None]", receipts: list[str]) -> None:
         if self._awaiting is None:

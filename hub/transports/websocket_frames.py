@@ -14,6 +14,9 @@ from tornado.util import _websocket_mask as apply_mask
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN, _RESERVED, _OPCODE, _MASKED, _LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
+_RARE = 0x7C  # bits that no data frame may have set: reserved ones, control and unknown opcodes
+# A NamedTuple's own constructor costs three times as much, for every message.
+_new_message = tuple.__new__
 _NO_MASK = b"\0\0\0\0"
 PROTOCOL_ERROR, INVALID_DATA, TOO_BIG = 1002, 1007, 1009
 _SHORT = struct.Struct("!H")
@@ -97,7 +100,8 @@ class FrameParser:
                     break
                 reader = _SHORT if length == 126 else _LONG
                 length = reader.unpack_from(buffer, position + 2)[0]
-            self._check_header(first, length)
+            if first & _RARE or self._size + length > self.max_message_bytes:
+                self._check_header(first, length)
             end = start + length
             if end > size:
                 self._need = end - position
@@ -110,9 +114,9 @@ class FrameParser:
             if first == _FIN | TEXT and self._fragments is None:
                 if not payload.isascii():
                     _check_utf8(payload)
-                messages.append(Message(TEXT, payload))
+                messages.append(_new_message(Message, (TEXT, payload)))
             elif first == _FIN | BINARY and self._fragments is None:
-                messages.append(Message(BINARY, payload))
+                messages.append(_new_message(Message, (BINARY, payload)))
             else:
                 self._other_frame(first, payload, messages)
         self._need = 0
