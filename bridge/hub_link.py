@@ -3,7 +3,7 @@
 What it is: a supervisor of stomp.py connections (a new one for each attempt: none of its state survives a loss), and one
 sender thread per connection, because stomp.py writes to its socket in the calling thread and blocks while the hub does
 not read. Connection, heart-beats and the parsing of frames are the library's. What goes up is made elsewhere
-(send_frames.py): a whole transaction is handed to stomp.py's transport as one binary WebSocket message.
+(send_frames.py): a whole transaction is handed to the WebSocket of stomp.py's transport as one binary message.
 
 Rules: stomp.py calls its listeners in its own threads, and an exception there closes the connection, so they only
 enqueue to the event loop (`call_soon_threadsafe`); all of the state below changes on the loop. The names of stomp.py 9.0
@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+import numpy as np
 import stomp
 import structlog
 from stomp.adapter.ws import WSStompConnection
@@ -83,6 +84,21 @@ class _Listener(stomp.ConnectionListener):  # type: ignore[misc]
 
     def on_heartbeat_timeout(self) -> None:
         self._tell(self._connection.ended, "no heart-beat from the hub")
+
+
+class _BinaryFrame(ABNF):
+    """A WebSocket message whose masking costs 0.1 ns a byte instead of websocket-client's 5.
+
+    That was a third of the bridge's CPU time. The frame goes to the WebSocket of stomp.py's transport, whose lock keeps
+    it apart from stomp.py's own frames.
+    """
+
+    def _get_masked(self, mask_key: str | bytes) -> bytes:
+        key = mask_key.encode() if isinstance(mask_key, str) else mask_key
+        data = self.data.encode() if isinstance(self.data, str) else self.data
+        padded = np.frombuffer(data + bytes(-len(data) % 4), np.uint32)
+        masked = (padded ^ np.frombuffer(key, np.uint32)).tobytes()
+        return key + masked[: len(data)]
 
 
 class _Connection:
@@ -156,10 +172,12 @@ class _Connection:
         return bytes(data)
 
     def _send_all(self) -> None:
-        transport = self._stomp.transport
         while (buffer := self._outbox.get()) is not _END:
+            websocket = self._stomp.transport.socket
             try:
-                transport.send(buffer)
+                if websocket is None:
+                    return
+                websocket.send_frame(_BinaryFrame(1, 0, 0, 0, ABNF.OPCODE_BINARY, 1, buffer))
             except (OSError, WebSocketException, StompException):
                 # The reading side notices as well, and tells the loop.
                 self.abort()

@@ -156,6 +156,7 @@ class MqttLink:
         self.connected = False
         self.detail = "not connected yet"
         self._accepted = False
+        self._closing = False
         self._subscribed_once = False
         self._paused = False
         self._lost = asyncio.Event()
@@ -297,7 +298,7 @@ class MqttLink:
         if self.connected:
             self.connected = False
             self.detail = reason
-            log.warning("mqtt.lost", reason=str(code))
+            (log.info if self._closing else log.warning)("mqtt.lost", reason=str(code))
         self._end_epoch(reason)
         self._lost.set()
 
@@ -345,6 +346,7 @@ class MqttLink:
         if not self.connected:
             self._drop()
             return
+        self._closing = True
         self._client.disconnect()
         try:
             async with asyncio.timeout(deadline_s):

@@ -74,9 +74,13 @@ class PublishParser:
             length = buf[at + 1]
             body = at + 2
             if length & 0x80:
-                length, body = _long_length(buf, body, length)
-                if not body:
-                    break
+                if body < have and buf[body] < 0x80:  # two digits, 128 to 16,383 bytes: most messages
+                    length += (buf[body] - 1) << 7
+                    body += 1
+                else:
+                    length, body = _long_length(buf, body, length)
+                    if not body:
+                        break
             end = body + length
             if first & 0xF0 == _PUBLISH:
                 if length > max_bytes:

@@ -6,14 +6,30 @@ What they do is held by tests/integration/bridge, on the wire.
 import inspect
 
 import stomp
+from hypothesis import given
+from hypothesis import strategies as st
 from stomp.adapter.ws import WSStompConnection, WSTransport
 from stomp.transport import BaseTransport
-from websocket import WebSocket
+from websocket import ABNF, WebSocket
+
+from bridge.hub_link import _BinaryFrame
 
 
-def test_a_buffer_is_sent_as_it_is_and_read_through_a_method_that_can_be_replaced() -> None:
-    assert str(inspect.signature(WSTransport.send)) == "(self, encoded_frame)"
+@given(st.binary(max_size=300), st.binary(min_size=4, max_size=4))
+def test_masking_gives_what_the_library_gives(data: bytes, key: bytes) -> None:
+    theirs = ABNF(1, 0, 0, 0, ABNF.OPCODE_BINARY, 1, data)
+    ours = _BinaryFrame(1, 0, 0, 0, ABNF.OPCODE_BINARY, 1, data)
+    theirs.get_mask_key = ours.get_mask_key = lambda _length: key
+
+    assert ours.format() == theirs.format()
+
+
+def test_a_frame_is_sent_under_the_web_sockets_lock_as_stomp_py_s_own_are() -> None:
+    assert "with self.lock:" in inspect.getsource(WebSocket.send_frame)
     assert "self.socket.send(encoded_frame, opcode)" in inspect.getsource(WSTransport.send)
+
+
+def test_reading_goes_through_a_method_that_can_be_replaced() -> None:
     assert "c = self.receive()" in inspect.getsource(BaseTransport)
 
 

@@ -1,0 +1,59 @@
+"""The bridge against the real hub, without a database: topics that no telemetry route takes get their receipts anyway."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.bridge import Bridge
+from bridge.settings import BridgeSettings
+from tests.support.scripted_broker import ScriptedBroker, publish
+from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+async def hub_url(tmp_path: Path) -> AsyncIterator[str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "hub", "serve", "--port", "0", "--stomp-port", "0"),
+        *("--database-url", "postgresql://nobody@127.0.0.1:1/none", "--data-dir", str(tmp_path)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        line = (await process.stdout.readline()).decode()
+    assert line.startswith("ready ")
+    yield next(word for word in line.split() if word.startswith("ws://"))
+    process.terminate()
+    await process.communicate()
+
+
+async def test_all_is_acknowledged_in_order_and_what_the_hub_refuses_does_not_block(hub_url: str) -> None:
+    broker = ScriptedBroker()
+    await broker.start()
+    settings = BridgeSettings(
+        mqtt_url=broker.url, hub_url=hub_url, health_port=0, reconnect_max_s=0.05, message_bytes=4_000_000
+    )
+    bridge = Bridge(settings)
+    ready = asyncio.Event()
+    task = asyncio.create_task(bridge.run(lambda _: ready.set()))
+    async with asyncio.timeout(20):
+        await ready.wait()
+    too_long = "other/" + "x" * 9000  # a header line above the hub's 8 KiB
+    packets = [publish(too_long if mid == 250 else "other/topic", b"%d" % mid, mid) for mid in range(1, 2001)]
+    packets[699] = publish("other/big", b"x" * 2_000_000, 700)  # a body above the hub's 1 MiB
+    packets[799] = publish("other/large", b"\0" * 1_000_000, 800)  # and one below it
+    broker.send(b"".join(packets))
+    await wait_until(lambda: len(broker.acknowledged) == 2000, 40)
+    dropped = bridge.relay.counts.dropped["poison"]
+    bridge.stop()
+    await task
+    await broker.stop()
+
+    assert broker.acknowledged == list(range(1, 2001))
+    assert dropped == 2
