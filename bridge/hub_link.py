@@ -26,7 +26,7 @@ import stomp
 import structlog
 from stomp.adapter.ws import WSStompConnection
 from stomp.exception import StompException
-from websocket import ABNF, WebSocketException
+from websocket import ABNF, WebSocket, WebSocketException
 
 from bridge.backoff import until_connected
 from bridge.errors import HubUnreachableError
@@ -136,6 +136,7 @@ class _Connection:
         self._close_code = 0
         # A second descriptor of the socket: stomp.py closes its own when heart-beats stop, which wakes no reader.
         self._cutter: socket.socket | None = None
+        self._websocket: WebSocket | None = None
         self.reason = ""
         # One more than can be on its way, for the end mark.
         self._outbox: queue.Queue[bytes | None] = queue.Queue(maxsize=settings.transactions_in_flight + 1)
@@ -155,6 +156,7 @@ class _Connection:
         websocket = self._stomp.transport.socket
         if websocket is not None:
             websocket.settimeout(None)
+            self._websocket = websocket
             self._cutter = socket.socket(fileno=os.dup(websocket.sock.fileno()))
 
     def _receive(self) -> bytes:
@@ -247,6 +249,9 @@ class _Connection:
                 if thread is not None and thread.ident is not None:
                     await asyncio.to_thread(thread.join, _DISCONNECT_S)
         finally:
+            if self._websocket is not None:
+                # After a close frame from the hub, websocket-client's own close() leaves the descriptor open.
+                self._websocket.shutdown()  # type: ignore[no-untyped-call]
             if self._cutter is not None:
                 self._cutter.close()
                 self._cutter = None

@@ -67,4 +67,5 @@ def test_the_transport_has_its_socket_and_thread() -> None:
 def test_the_web_socket_can_be_cut_and_gives_close_frames_as_data() -> None:
     assert hasattr(WebSocket, "abort")
     assert hasattr(WebSocket, "settimeout")
+    assert hasattr(WebSocket, "shutdown")
     assert "return frame.opcode, frame" in inspect.getsource(WebSocket.recv_data_frame)
