@@ -7,8 +7,8 @@ not its place. Pure: no I/O, the ids come in as a mapping.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any, Final, SupportsFloat
+from operator import itemgetter
+from typing import Final, SupportsFloat
 
 import numpy as np
 import numpy.typing as npt
@@ -33,23 +33,18 @@ class Columns:
     repeats: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """The fields of a batch, one list each; `keys` are the series keys."""
-
-    readings: Sequence[Reading]
-    keys: list[SeriesKey]
-    times: list[int]
-    values: list[float | str]
+key_of: Final = itemgetter(0, 1, 4)
+"""The series key (device, metric, unit) of a reading."""
+_time_of: Final = itemgetter(2)
+_value_of: Final = itemgetter(3)
 
 
-def gather(readings: Sequence[Reading]) -> Gathered:
-    """Turn readings into lists. Slices of the flattened batch cost a sixth of `zip(*readings)`, which makes an
-    iterator for each of them.
+def look_up(readings: Sequence[Reading], ids: Mapping[SeriesKey, int]) -> list[int | None]:
+    """Return the series id of each reading, None where it is unknown.
+
+    The keys are made and dropped one by one inside `map`: no list of tuples for the garbage collector to walk.
     """
-    flat: list[Any] = list(chain.from_iterable(readings))
-    keys = list(zip(flat[0::5], flat[1::5], flat[4::5], strict=True))
-    return Gathered(readings, keys, flat[2::5], flat[3::5])
+    return list(map(ids.get, map(key_of, readings)))
 
 
 def kind_of(value: object) -> str:
@@ -59,31 +54,34 @@ def kind_of(value: object) -> str:
     return "text" if isinstance(value, str) else "number"
 
 
-def unknown_kinds(gathered: Gathered, ids: Mapping[SeriesKey, int]) -> dict[SeriesKey, str]:
+def unknown_kinds(readings: Sequence[Reading], ids: Mapping[SeriesKey, int]) -> dict[SeriesKey, str]:
     """Return key -> kind of the series that have to be registered; keys that cannot be stored are left out."""
     kinds: dict[SeriesKey, str] = {}
-    if None in map(ids.get, gathered.keys):
-        for key, value in zip(gathered.keys, gathered.values, strict=True):
-            if key not in ids and key not in kinds and name_problem(key) is None:
-                kinds[key] = kind_of(value)
+    for reading in readings:
+        key = key_of(reading)
+        if key not in ids and key not in kinds and name_problem(key) is None:
+            kinds[key] = kind_of(reading.value)
     return kinds
 
 
-def to_columns(gathered: Gathered, ids: Mapping[SeriesKey, int], now_us: int) -> Columns:
-    """Return the batch as columns; what cannot be stored is among `refused`, with its reason."""
-    found = list(map(ids.get, gathered.keys))
-    if None not in found and PLAIN_TYPES.issuperset(map(type, gathered.values)):
+def to_columns(readings: Sequence[Reading], found: Sequence[int | None], now_us: int) -> Columns:
+    """Return the batch as columns, given the series id of each reading (None: the series cannot be stored).
+
+    What cannot be stored is among `refused`, with its reason.
+    """
+    values = list(map(_value_of, readings))
+    if None not in found and PLAIN_TYPES.issuperset(map(type, values)):
         try:
             count = len(found)
             series = np.fromiter(found, np.int32, count)
-            time_us = np.fromiter(gathered.times, np.int64, count)
-            value = np.fromiter(gathered.values, np.float64, count)
+            time_us = np.fromiter(map(_time_of, readings), np.int64, count)
+            value = np.fromiter(values, np.float64, count)
         except (OverflowError, TypeError, ValueError):
             pass  # some time or number does not fit: find out which
         else:
             if count == 0 or (time_us.min() >= OLDEST_US and time_us.max() < NEWEST_US):
                 return sorted_once(series, time_us, value)
-    return _one_by_one(gathered, ids, now_us)
+    return _one_by_one(readings, found, now_us)
 
 
 def sorted_once(
@@ -100,16 +98,15 @@ def sorted_once(
     return Columns(series, time_us, value, repeats=repeats)
 
 
-def _one_by_one(gathered: Gathered, ids: Mapping[SeriesKey, int], now_us: int) -> Columns:
+def _one_by_one(readings: Sequence[Reading], found: Sequence[int | None], now_us: int) -> Columns:
     series: list[int] = []
     times: list[int] = []
     numbers: list[float] = []
     texts: dict[tuple[int, int], str] = {}
     refused: list[QuarantinedPayload] = []
     repeats = 0
-    for reading, key in zip(gathered.readings, gathered.keys, strict=True):
-        series_id = ids.get(key)
-        problem = _problem(reading, key, series_id)
+    for reading, series_id in zip(readings, found, strict=True):
+        problem = _problem(reading, series_id)
         if problem is not None:
             refused.append(refused_reading(reading, *problem, now_us))
         elif series_id is not None and isinstance(reading.value, str):
@@ -127,10 +124,10 @@ def _one_by_one(gathered: Gathered, ids: Mapping[SeriesKey, int], now_us: int) -
     return columns
 
 
-def _problem(reading: Reading, key: SeriesKey, series_id: int | None) -> tuple[str, str] | None:
+def _problem(reading: Reading, series_id: int | None) -> tuple[str, str] | None:
     """Return (reason, detail) when the reading cannot be stored."""
     if series_id is None:
-        problem = name_problem(key)
+        problem = name_problem(key_of(reading))
         return "name", problem.detail if problem else "the series could not be registered"
     if type(reading.time_us) is not int or not OLDEST_US <= reading.time_us < NEWEST_US:
         return "clock", f"the time {reading.time_us!r} is not in microseconds between 1970 and 2100"

@@ -11,7 +11,7 @@ While the database is away the batches wait here; each writer tries again with j
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import asyncpg
 import numpy as np
@@ -19,14 +19,14 @@ import numpy.typing as npt
 
 from storage.backoff import Backoff
 from storage.batch import Batch, Ring
-from storage.columns import Columns, Gathered, gather, to_columns, unknown_kinds
+from storage.columns import Columns, key_of, look_up, to_columns, unknown_kinds
 from storage.database import Database
 from storage.engine import DATABASE_AWAY, RawConnection, lend
 from storage.errors import StorageError, StoreClosedError
 from storage.inserter import Counters, Inserter, Leaves
 from storage.quarantine import QuarantinedPayload, refused_reading
 from storage.reading import Reading
-from storage.series import SeriesCache, SeriesKey
+from storage.series import SeriesCache
 from storage.settings import StorageSettings
 
 TRACKED_SERIES = 1 << 22
@@ -221,8 +221,7 @@ class Writer:
     async def _write(self, batch: Batch, connection: RawConnection, inserter: Inserter) -> None:
         quarantined = batch.quarantined
         if batch.rows:
-            gathered = gather(batch.rows)
-            columns = await self._columns(gathered, connection)
+            columns = await self._columns(batch.rows, connection)
             self.counters.rows_duplicate += columns.repeats
             refused_numbers = await inserter.put_numbers(columns, self._newest.suspects(columns))
             refused_texts = await inserter.put_texts(columns.texts)
@@ -230,24 +229,24 @@ class Writer:
             if refused_numbers or refused_texts:
                 pairs = {(int(columns.series[row]), int(columns.time_us[row])) for row in refused_numbers}
                 pairs |= {(series_id, time_us) for series_id, time_us, _ in refused_texts}
-                refused = refused + self._refusals(gathered, pairs)
+                refused = refused + self._refusals(batch.rows, pairs)
             self.counters.rows_refused += len(refused)
             quarantined = quarantined + refused
         await inserter.put_quarantined(quarantined)
 
-    async def _columns(self, gathered: Gathered, connection: RawConnection) -> Columns:
-        ids: Mapping[SeriesKey, int] = self._series.ids
-        kinds = unknown_kinds(gathered, ids)
-        if kinds:
-            # One dictionary of our own: with a small cache the registration may push out ids that this batch needs.
-            before = {key: ids[key] for key in gathered.keys if key in ids}
-            ids = before | await self._series.register(connection, kinds)
-        return to_columns(gathered, ids, time.time_ns() // 1000)
+    async def _columns(self, rows: Sequence[Reading], connection: RawConnection) -> Columns:
+        found = look_up(rows, self._series.ids)
+        if None in found:
+            # Looked up in a dictionary of our own: a small cache may push out ids that this batch needs.
+            known = {key_of(row): number for row, number in zip(rows, found, strict=True) if number is not None}
+            known |= await self._series.register(connection, unknown_kinds(rows, known))
+            found = look_up(rows, known)
+        return to_columns(rows, found, time.time_ns() // 1000)
 
-    def _refusals(self, gathered: Gathered, pairs: set[tuple[int, int]]) -> list[QuarantinedPayload]:
+    def _refusals(self, rows: Sequence[Reading], pairs: set[tuple[int, int]]) -> list[QuarantinedPayload]:
         now_us = time.time_ns() // 1000
         return [
             refused_reading(row, "refused", "the database refused the value", now_us)
-            for row, key in zip(gathered.readings, gathered.keys, strict=True)
-            if (self._series.ids.get(key, 0), row.time_us) in pairs
+            for row, series_id in zip(rows, look_up(rows, self._series.ids), strict=True)
+            if (series_id, row.time_us) in pairs
         ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.columns import Columns, gather, to_columns, unknown_kinds
+from storage.columns import Columns, look_up, to_columns, unknown_kinds
 from storage.reading import Reading
 
 NOW = 1_763_654_400_000_000
@@ -15,7 +15,7 @@ IDS = {("a", "x", ""): 1, ("a", "y", ""): 2, ("b", "x", ""): 3}
 
 
 def columns_of(*readings: Reading) -> Columns:
-    return to_columns(gather(readings), IDS, NOW)
+    return to_columns(readings, look_up(readings, IDS), NOW)
 
 
 def numbers(columns: Columns) -> list[tuple[int, int, float]]:
@@ -83,7 +83,7 @@ def test_unknown_series_are_named_with_the_kind_of_their_first_value() -> None:
         Reading("c\0", "x", 1, 1.0),
     ]
 
-    assert unknown_kinds(gather(readings), IDS) == {
+    assert unknown_kinds(readings, IDS) == {
         ("c", "x", ""): "bool",
         ("c", "y", ""): "text",
         ("c", "z", "Cel"): "number",
