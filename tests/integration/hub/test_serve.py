@@ -39,6 +39,16 @@ def test_it_serves_with_the_embedded_database_and_stops_cleanly(tmp_path: Path, 
     assert f"{http.replace('http', 'ws')}/ws" == websocket
 
 
+def test_signals_while_it_stops_do_not_change_its_exit_status(tmp_path: Path) -> None:
+    with Supervisor(tmp_path / "logs") as supervisor:
+        hub = supervisor.start("hub", [*SERVE, "--port", "0", "--stomp-port", "0", "--data-dir", str(tmp_path)])
+        hub.wait_ready(30)
+        wait_for(lambda: hub.process.poll() is not None or hub.process.terminate(), 30)
+
+        assert 0 == hub.process.returncode
+        supervisor.forget(hub)
+
+
 def test_an_unreachable_database_is_shown_and_does_not_stop_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed_soon:
         port = closed_soon.getsockname()[1]
