@@ -47,9 +47,10 @@ class Limits(BaseModel):
     queues: int = Field(10_000, ge=1, description="work queues that hold messages or have consumers")
     queue_messages: int = Field(100_000, ge=1, description="messages in a work queue")
     queue_bytes: int = Field(64 * MIB, ge=64 * KIB, description="octets in a work queue")
-    retained_topics: int = Field(100_000, ge=0, description="topics whose last message is kept for replay:last")
-    retained_bytes: int = Field(32 * MIB, ge=0, description="octets of the last messages")
-    routes: int = Field(65_536, ge=1, description="topics whose subscribers are remembered between messages")
+    topics: int = Field(
+        100_000, ge=1, description="topics whose subscribers and last message are remembered between messages"
+    )
+    retained_bytes: int = Field(32 * MIB, ge=0, description="octets of the last messages, for replay:last")
     heart_beat_s: float = Field(10.0, ge=0, description="period of heart-beats that the hub offers and wants; 0: none")
 
     def for_session(self) -> SessionLimits:
@@ -67,8 +68,7 @@ class Limits(BaseModel):
         return BrokerLimits(
             FilterLimits(self.filter_levels, self.filter_wildcards),
             QueueLimits(self.queues, self.queue_messages, self.queue_bytes),
-            self.routes,
-            self.retained_topics,
+            self.topics,
             self.retained_bytes,
         )
 

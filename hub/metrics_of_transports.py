@@ -27,8 +27,8 @@ def broker_rows(broker: Broker) -> Sequence[Row]:
             "Messages that wait in work queues.",
             lambda: sum(len(queue) for queue in broker.queues.values()),
         ),
-        Row("hub_retained_topics", "gauge", "Topics whose last message is kept.", lambda: len(broker.retained)),
-        Row("hub_retained_bytes", "gauge", "Octets of the last messages.", lambda: broker.retained.bytes),
+        Row("hub_topics", "gauge", "Topics that are remembered.", lambda: len(broker.topics)),
+        Row("hub_retained_bytes", "gauge", "Octets of the last messages.", lambda: broker.topics.bytes),
     )
 
 

@@ -1,21 +1,21 @@
 """The fan-out: from a publication to the outboxes of everybody who subscribed.
 
-`publish` is the one place where a message enters it. A topic's subscribers are found once and remembered (`Route`); the
-memory of a topic is dropped when a subscription that could match it comes or goes. Subscribers are grouped in cohorts
+`publish` is the one place where a message enters it. A topic's subscribers are found once and remembered (`Topic`);
+that is dropped when a subscription that could match it comes or goes. Subscribers are grouped in cohorts
 that share one encoded frame. Nothing is written here: outboxes with new frames are flushed together, once per tick, by
 whoever passed `schedule`.
 """
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from hub.broker.counters import Counters
 from hub.broker.outbox import Joined, Outbox
-from hub.broker.publication import Address, Cohort, Item, Publication
+from hub.broker.publication import Address, Cohort, Publication
 from hub.broker.queues import DEAD_PREFIX, PREFIX, Queue, QueueLimits
-from hub.broker.retained import Retained
 from hub.broker.subscription import Subscription
+from hub.broker.topic import Fanout, Topic, Topics
 from hub.stomp.errors import TRY_AGAIN_LATER, SessionError
 from hub.stomp.frames import NO_HEADERS, UserHeaders, quoted
 from hub.topics.names import FilterLimits, is_exact, parse_filter, validate_topic
@@ -23,6 +23,7 @@ from hub.topics.tree import TopicTree
 
 TOPIC_PREFIX = "/topic/"
 TEMP_PREFIX = "/temp-queue/"
+STALE = -1  # a generation that never is the present one
 # What only the hub publishes: readings that it decoded, and what it says of itself.
 RESERVED_TOPICS = ("$SYS/", "readings/")
 
@@ -32,35 +33,8 @@ class BrokerLimits(NamedTuple):
 
     filters: FilterLimits = FilterLimits()
     queues: QueueLimits = QueueLimits()
-    routes: int = 65_536
-    retained_topics: int = 100_000
+    topics: int = 100_000
     retained_bytes: int = 33_554_432
-
-
-class Fanout:
-    """The subscribers of some topics, ready for the hot path. Never changed: a change makes a new one."""
-
-    __slots__ = ("cohorts", "dirty", "outboxes", "size", "special")
-
-    def __init__(self, members: Sequence[tuple[Subscription, Outbox]]) -> None:
-        self.special = [subscription for subscription, _ in members if not subscription.plain]
-        groups: dict[Cohort, list[Callable[[Item], None]]] = {}
-        for subscription, outbox in members:
-            if subscription.plain:
-                groups.setdefault(subscription.cohort, []).append(outbox.pending.append)
-        self.cohorts = list(groups.items())
-        self.outboxes = list({id(outbox): outbox for subscription, outbox in members if subscription.plain}.values())
-        self.size = sum(len(appends) for _, appends in self.cohorts)
-        self.dirty = False
-
-
-class Route(NamedTuple):
-    """What is known of one topic."""
-
-    address: Address
-    fanout: Fanout
-    topic: str  # without /topic/
-    reserved: bool  # only the hub publishes here
 
 
 class Broker:
@@ -69,7 +43,7 @@ class Broker:
     def __init__(self, limits: BrokerLimits, clock: Callable[[], float], schedule: Callable[[], None]) -> None:
         """Take the time source (s, monotonic) and what asks for a `flush` soon."""
         self.counters = Counters()
-        self.retained = Retained(limits.retained_topics, limits.retained_bytes, self.counters.dropped)
+        self.topics = Topics(limits.topics, limits.retained_bytes, self.counters.dropped)
         self.queues: dict[str, Queue] = {}
         # Gives the last messages of topics that are only encoded when wanted, for `replay:last`: (prefix, source).
         self.replay_sources: list[tuple[str, Callable[[Callable[[str], bool]], list[Publication]]]] = []
@@ -80,7 +54,7 @@ class Broker:
         self._tree: TopicTree[tuple[Subscription, Outbox]] = TopicTree(limits.filters)
         self._members: dict[Subscription, tuple[Subscription, Outbox]] = {}
         self._cohorts: dict[tuple[str, str, object], Cohort] = {}
-        self._routes: dict[str, Route] = {}
+        self._generation = 0
         self._fanouts: dict[tuple[int, ...], Fanout] = {}
         self._dirty_fanouts: list[Fanout] = []
         self._dirty_outboxes: list[Outbox] = []
@@ -100,24 +74,27 @@ class Broker:
         Raises:
             TopicError: the destination is not a legal topic.
         """
-        return self.publish_on(self.route(destination), body, headers, value)
+        return self.publish_on(self.topic(destination), body, headers, value)
 
-    def route(self, destination: str) -> Route:
-        """Give the route of a topic.
+    def topic(self, destination: str) -> Topic:
+        """Give a topic with its present fan-out.
 
         Raises:
             TopicError: the destination is not a legal topic.
         """
-        return self._routes.get(destination) or self._new_route(destination)
+        topic = self.topics.get(destination)
+        if topic is not None and topic.generation == self._generation:
+            return topic
+        return self._find(destination, topic)
 
-    def publish_on(self, route: Route, body: bytes, headers: UserHeaders, value: float | None = None) -> int:
-        """Do what `publish` does, on a route that was just asked for."""
-        address, fanout, _, _ = route
+    def publish_on(self, topic: Topic, body: bytes, headers: UserHeaders, value: float | None = None) -> int:
+        """Do what `publish` does, on a topic that was just asked for."""
+        fanout = topic.fanout
         counters = self.counters
         counters.messages_in += 1
         counters.number += 1
-        publication = Publication(address, counters.number, body, headers, value)
-        self.retained.keep(publication)
+        publication = Publication(topic.address, counters.number, body, headers, value)
+        self.topics.keep(topic, publication)
         for cohort, appends in fanout.cohorts:
             item = cohort.encode(publication)
             for append in appends:
@@ -142,8 +119,7 @@ class Broker:
         Raises:
             TopicError: the destination is not a legal topic.
         """
-        fanout = self.route(destination).fanout
-        return bool(fanout.size or fanout.special)
+        return self.topic(destination).fanout.wanted
 
     def enqueue(self, destination: str, body: bytes, headers: UserHeaders) -> None:
         """Put a message into a work queue (`/queue/…` or a temporary one).
@@ -179,7 +155,7 @@ class Broker:
         cohort_key = (key, dialect_version, framing)
         cohort = self._cohorts.get(cohort_key)
         if cohort is None:
-            if len(self._cohorts) >= self._limits.routes:
+            if len(self._cohorts) >= self._limits.topics:
                 # Members keep theirs; only new ones will not be grouped with them.
                 self._cohorts.clear()
             cohort = self._cohorts[cohort_key] = make()
@@ -195,7 +171,7 @@ class Broker:
         destination = subscription.destination
         if destination.startswith(TOPIC_PREFIX):
             self._tree.add(destination.removeprefix(TOPIC_PREFIX), member)
-            self._forget_routes(destination)
+            self._forget_fanouts(destination)
         else:
             self.queue(destination).join(subscription)
         self._members[subscription] = member
@@ -208,7 +184,7 @@ class Broker:
         destination = subscription.destination
         if destination.startswith(TOPIC_PREFIX):
             self._tree.remove(destination.removeprefix(TOPIC_PREFIX), member)
-            self._forget_routes(destination)
+            self._forget_fanouts(destination)
         elif subscription.queue is not None:
             subscription.queue.leave(subscription)
             self._drop_if_idle(subscription.queue)
@@ -222,7 +198,7 @@ class Broker:
         def matches(destination: str) -> bool:
             return bool(tree.match_nodes(destination.removeprefix(TOPIC_PREFIX)))
 
-        found = [publication for publication in self.retained.all() if matches(publication.address.destination)]
+        found = self.topics.last_messages(matches)
         known = {publication.address.destination for publication in found}
         for _prefix, source in self.replay_sources:
             found += [extra for extra in source(matches) if extra.address.destination not in known]
@@ -263,31 +239,35 @@ class Broker:
                 subscription.pacer.release(topic, now)
         return self._due[0][0] if self._due else None
 
-    def _new_route(self, destination: str) -> Route:
-        if not destination.startswith(TOPIC_PREFIX):
-            raise SessionError("Bad destination", f"{quoted(destination)} is not a topic")
-        topic = destination.removeprefix(TOPIC_PREFIX)
-        validate_topic(topic)
-        nodes = self._tree.match_nodes(topic)
+    def _find(self, destination: str, known: Topic | None) -> Topic:
+        """Find a topic's subscribers, again if it is known."""
+        name = destination.removeprefix(TOPIC_PREFIX) if known is None else known.name
+        if known is None:
+            if not destination.startswith(TOPIC_PREFIX):
+                raise SessionError("Bad destination", f"{quoted(destination)} is not a topic")
+            validate_topic(name)
+        nodes = self._tree.match_nodes(name)
         key = tuple(map(id, nodes))
         fanout = self._fanouts.get(key)
         if fanout is None:
             fanout = self._fanouts[key] = Fanout([member for node in nodes for member in node.values])
-        if len(self._routes) >= self._limits.routes:
-            del self._routes[next(iter(self._routes))]
-        route = self._routes[destination] = Route(
-            Address(destination), fanout, topic, topic.startswith(RESERVED_TOPICS)
-        )
-        return route
+        if known is not None:
+            known.fanout, known.generation = fanout, self._generation
+            return known
+        reserved = name.startswith(RESERVED_TOPICS)
+        topic = Topic(Address(destination), name, fanout, self._generation, reserved=reserved)
+        self.topics.add(topic)
+        return topic
 
-    def _forget_routes(self, destination: str) -> None:
+    def _forget_fanouts(self, destination: str) -> None:
         """Drop what a subscription on this filter may have changed."""
         # Fan-outs are shared between topics by their nodes, and the nodes have changed.
         self._fanouts.clear()
         if is_exact(parse_filter(destination.removeprefix(TOPIC_PREFIX), self._limits.filters)):
-            self._routes.pop(destination, None)
+            if (topic := self.topics.get(destination)) is not None:
+                topic.generation = STALE
         else:
-            self._routes.clear()
+            self._generation += 1
 
     def _to_dead_letters(self, destination: str, publication: Publication) -> None:
         self.counters.dropped["dead-letter"] += 1

@@ -105,7 +105,7 @@ class Client:
         destination = headers["destination"]
         try:
             if destination.startswith(TOPIC_PREFIX):
-                if self._broker.route(destination).reserved:
+                if self._broker.topic(destination).reserved:
                     raise _reserved(destination, headers.get("receipt"))
                 return
         except TopicError as error:
@@ -127,13 +127,13 @@ class Client:
             user_headers = self._with_reply_queue(user_headers)
         if destination.startswith(TOPIC_PREFIX):
             try:
-                route = self._broker.route(destination)
+                topic = self._broker.topic(destination)
             except TopicError as error:
                 raise _bad_destination(destination, str(error), head.headers.get("receipt")) from None
-            if route.reserved:
+            if topic.reserved:
                 raise _reserved(destination, head.headers.get("receipt"))
-            self._broker.publish_on(route, body, user_headers)
-            return route.topic
+            self._broker.publish_on(topic, body, user_headers)
+            return topic.name
         self.check_send(frame)
         if destination.startswith(TEMP_PREFIX):
             own = self._own_queue(destination)

@@ -89,7 +89,9 @@ class Outbox:
         """Write what the sink takes; keep the rest within the bound."""
         pending = self.pending
         if not self._sink.busy and not self._backlog and not self.owing:
-            if pending == joined.items:
+            if len(pending) == 1:
+                data = pending[0][0]
+            elif pending == joined.items:
                 data = joined.data
             else:
                 data = joined.data = b"".join([item[0] for item in pending])

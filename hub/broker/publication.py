@@ -37,13 +37,14 @@ class Address:
 class Publication:
     """One message: where to, its number (the hub-wide message-id), body, the sender's headers."""
 
-    __slots__ = ("_text", "address", "body", "headers", "number", "value")
+    __slots__ = ("_text", "address", "body", "headers", "message_id", "number", "value")
 
     def __init__(
         self, address: Address, number: int, body: bytes, headers: UserHeaders = NO_HEADERS, value: float | None = None
     ) -> None:
         self.address = address
         self.number = number
+        self.message_id = b"%d" % number
         self.body = body
         self.headers = headers
         self.value = value  # of a reading, for dead-band; None for anything else
@@ -56,14 +57,17 @@ class Publication:
             self._text = self.body.isascii() or _is_utf8(self.body)
         return self._text
 
-    def tail(self, dialect: Dialect) -> bytes:
-        """Give all of the MESSAGE frame after `message-id` that does not depend on the subscriber."""
-        headers = self.headers
-        user = (headers.encoded.get(dialect.version) or encode_user_headers(headers, dialect)) if headers.items else b""
-        address = self.address
-        block = address.blocks.get(dialect.version) or address.block(dialect)
-        body = self.body
-        return b"%bcontent-length:%d\n%b\n%b\0" % (block, len(body), user, body)
+    def frame(self, head: bytes, message_id: bytes, dialect: Dialect) -> bytes:
+        """Give a MESSAGE frame; `head` is the command and the lines of the subscriber."""
+        headers, address, body = self.headers, self.address, self.body
+        return b"%bmessage-id:%b\n%bcontent-length:%d\n%b\n%b\0" % (
+            head,
+            message_id,
+            address.blocks.get(dialect.version) or address.block(dialect),
+            len(body),
+            (headers.encoded.get(dialect.version) or encode_user_headers(headers, dialect)) if headers.items else b"",
+            body,
+        )
 
     @property
     def size(self) -> int:
@@ -101,15 +105,15 @@ class Cohort:
 
     def encode(self, publication: Publication) -> "Item":
         """Encode for all members: auto acknowledgement, nothing to add."""
-        frame = b"%bmessage-id:%d\n%b" % (self.head, publication.number, publication.tail(self.dialect))
+        frame = publication.frame(self.head, publication.message_id, self.dialect)
         text = publication.body.isascii() or publication.text
         return _new_item(Item, (self.framing(len(frame), text) + frame, self, publication, (), None))
 
     def encode_with(self, publication: Publication, extra: list[tuple[str, str]], message_id: str | None) -> "Item":
         """Encode for one member, with headers of its own; `message_id` stands for the publication's number."""
-        own = [*extra, ("message-id", message_id or str(publication.number))]
-        lines = "".join(f"{name}:{value}\n" for name, value in own).encode()
-        frame = b"".join((self.head, lines, publication.tail(self.dialect)))
+        head = self.head + "".join(f"{name}:{value}\n" for name, value in extra).encode()
+        number = publication.message_id if message_id is None else message_id.encode()
+        frame = publication.frame(head, number, self.dialect)
         wire = self.framing(len(frame), publication.text) + frame
         return Item(wire, self, publication, tuple(extra), message_id)
 
@@ -126,3 +130,8 @@ class Item(NamedTuple):
     publication: Publication | None = None
     extra: tuple[tuple[str, str], ...] = ()
     message_id: str | None = None
+
+
+def control_item(wire: bytes) -> Item:
+    """Give an outbox item for a frame that is not a MESSAGE."""
+    return _new_item(Item, (wire, None, None, (), None))

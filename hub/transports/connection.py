@@ -15,7 +15,7 @@ from typing import Protocol
 
 from hub.broker.client import Client
 from hub.broker.outbox import Joined, Sink
-from hub.broker.publication import Framing, Item
+from hub.broker.publication import Framing, control_item
 from hub.stomp.codec import encode_receipt
 from hub.stomp.errors import POLICY_VIOLATION, SessionError, StompError
 from hub.stomp.frames import DISCONNECT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
@@ -162,7 +162,7 @@ class Connection:
         try:
             for event in events:
                 if type(event) is Frame:
-                    if event.head.command == SEND:
+                    if event[0].command == SEND:
                         self._send(event)
                     else:
                         self._rare(event)
@@ -308,7 +308,7 @@ class Connection:
     def _push(self, frame: bytes) -> None:
         client, framing = self._client, self._framing
         if client is not None and framing is not None:
-            client.push(Item(framing(len(frame), True) + frame))
+            client.push(control_item(framing(len(frame), True) + frame))
 
     def _fail(self, error: StompError) -> None:
         """Write the ERROR, then close; nothing comes after it."""
@@ -409,7 +409,7 @@ class Connection:
             return False
         if pulse is Pulse.BEAT and self._framing is not None and self._client is not None:
             # An item of the outbox, so that it never comes inside a frame.
-            self._client.push(Item(self._framing(len(BEAT), True) + BEAT))
+            self._client.push(control_item(self._framing(len(BEAT), True) + BEAT))
         return True
 
 

@@ -1,0 +1,101 @@
+"""What the hub knows of topics: who gets their messages, and what the last one was.
+
+A topic's fan-out is found once and remembered until a subscription that could match it comes or goes. The last message is
+kept for subscribers that ask `replay:last`. Both are bounded, in topics and in octets of last messages; the topic known
+for longest is forgotten first. Forgetting a fan-out costs a look-up; forgetting a last message is counted with reason
+`retained-evicted`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from hub.broker.outbox import Outbox
+from hub.broker.publication import Address, Cohort, Item, Publication
+from hub.broker.subscription import Subscription
+
+Member = tuple[Subscription, Outbox]
+
+
+class Fanout:
+    """The subscribers of some topics, ready for the hot path. Never changed: a change makes a new one."""
+
+    __slots__ = ("cohorts", "dirty", "outboxes", "size", "special")
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.special = [subscription for subscription, _ in members if not subscription.plain]
+        groups: dict[Cohort, list[Callable[[Item], None]]] = {}
+        for subscription, outbox in members:
+            if subscription.plain:
+                groups.setdefault(subscription.cohort, []).append(outbox.pending.append)
+        self.cohorts = list(groups.items())
+        self.outboxes = list({id(outbox): outbox for subscription, outbox in members if subscription.plain}.values())
+        self.size = sum(len(appends) for _, appends in self.cohorts)
+        self.dirty = False  # it has frames that were not flushed
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is in it."""
+        return bool(self.size or self.special)
+
+
+class Topic:
+    """One topic that was published or asked about."""
+
+    __slots__ = ("address", "fanout", "generation", "last", "name", "reserved")
+
+    def __init__(self, address: Address, name: str, fanout: Fanout, generation: int, *, reserved: bool) -> None:
+        self.address = address
+        self.name = name  # without /topic/
+        self.fanout = fanout
+        self.generation = generation  # of the wildcard subscriptions that the fan-out was found with
+        self.reserved = reserved  # only the hub publishes here
+        self.last: Publication | None = None
+
+
+class Topics:
+    """All known topics by destination, oldest first."""
+
+    __slots__ = ("_dropped", "_max_bytes", "_max_topics", "_topics", "bytes")
+
+    def __init__(self, max_topics: int, max_bytes: int, dropped: Counter[str]) -> None:
+        self._topics: dict[str, Topic] = {}
+        self._max_topics = max_topics
+        self._max_bytes = max_bytes
+        self._dropped = dropped
+        self.bytes = 0  # of last messages
+
+    def __len__(self) -> int:
+        return len(self._topics)
+
+    def get(self, destination: str) -> Topic | None:
+        """Give a topic if it is known."""
+        return self._topics.get(destination)
+
+    def add(self, topic: Topic) -> None:
+        """Know another one."""
+        while len(self._topics) >= self._max_topics:
+            self._forget_oldest()
+        self._topics[topic.address.destination] = topic
+
+    def keep(self, topic: Topic, publication: Publication) -> None:
+        """Remember a topic's last message."""
+        last = topic.last
+        topic.last = publication
+        self.bytes += publication.size if last is None else len(publication.body) - len(last.body)
+        if self.bytes > self._max_bytes:
+            while self.bytes > self._max_bytes and self._topics:
+                self._forget_oldest()
+
+    def last_messages(self, matches: Callable[[str], bool]) -> list[Publication]:
+        """Give the last messages of the destinations that match, oldest first."""
+        found = [
+            topic.last for destination, topic in self._topics.items() if topic.last is not None and matches(destination)
+        ]
+        return sorted(found, key=lambda publication: publication.number)
+
+    def _forget_oldest(self) -> None:
+        topic = self._topics.pop(next(iter(self._topics)))
+        if topic.last is not None:
+            self.bytes -= topic.last.size
+            topic.last = None
+            self._dropped["retained-evicted"] += 1
