@@ -43,7 +43,12 @@ def test_signals_while_it_stops_do_not_change_its_exit_status(tmp_path: Path) ->
     with Supervisor(tmp_path / "logs") as supervisor:
         hub = supervisor.start("hub", [*SERVE, "--port", "0", "--stomp-port", "0", "--data-dir", str(tmp_path)])
         hub.wait_ready(30)
-        wait_for(lambda: hub.process.poll() is not None or hub.process.terminate(), 30)
+
+        def ended() -> bool:
+            hub.process.terminate()
+            return hub.process.poll() is not None
+
+        wait_for(ended, 30)
 
         assert 0 == hub.process.returncode
         supervisor.forget(hub)
