@@ -46,8 +46,8 @@ def checked_url(database_url: str) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def make_engine(database_url: str, settings: StorageSettings) -> AsyncEngine:
-    """Return an engine on `database_url`; nothing is connected yet."""
+def make_engine(database_url: str, settings: StorageSettings, connections: int = 5) -> AsyncEngine:
+    """Return an engine of at most `connections` on `database_url`; nothing is connected yet."""
     dsn = checked_url(database_url)
     timeout_ms = str(int(settings.statement_timeout_s * 1000))
 
@@ -68,7 +68,7 @@ def make_engine(database_url: str, settings: StorageSettings) -> AsyncEngine:
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
-        pool_size=settings.writers + settings.query_connections,
+        pool_size=connections,
         max_overflow=0,
         pool_timeout=settings.connect_timeout_s + settings.statement_timeout_s,
     )

@@ -4,6 +4,7 @@
     ├── EmbeddedPostgresError    the embedded server cannot be installed, started or stopped
     ├── DatabaseSettingsError    the database URL cannot be used
     ├── SchemaVersionError       the database holds a schema that this program does not know
+    ├── SpoolError               the spool file is full, or its disk refuses
     └── StoreClosedError         a reading was offered after close()
 
 An unreachable database is no error of this package: the store retries and says so in `health()`.
@@ -54,6 +55,18 @@ class SchemaVersionError(StorageError):
             f"the database's schema revision {self.found!r} is unknown to this program (its newest is {self.known!r}):"
             " install the version that migrated the database, or a newer one"
         )
+
+
+class SpoolError(StorageError):
+    """The spool cannot take or give a batch: it is full, or its disk refuses."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"spool {self.path}: {self.problem}; free space on its disk, or raise storage.spool_bytes"
 
 
 class StoreClosedError(StorageError):

@@ -36,6 +36,7 @@ class Counters:
     quarantined: int = 0
     batches: int = 0
     batches_staged: int = 0
+    batches_spooled: int = 0
     failures: int = 0
 
 

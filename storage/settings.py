@@ -26,6 +26,13 @@ class StorageSettings(BaseModel):
     partition_width: timedelta = Field(
         default=timedelta(days=1), ge=timedelta(hours=1), le=timedelta(days=366), description="time one leaf holds"
     )
+    spool_bytes: int = Field(
+        default=1 << 30, ge=0, description="size of the local spool used while Postgres is away, in compressed bytes"
+    )
+    spool_after_s: float = Field(
+        default=1.0, ge=0.0, description="how long a fresh outage may last before batches go to the spool, s"
+    )
+    write_timeout_s: float = Field(default=5.0, gt=0, description="deadline of one flush, s; then it is spooled")
     connect_timeout_s: float = Field(default=5.0, gt=0, description="to open a connection, s")
-    statement_timeout_s: float = Field(default=15.0, gt=0, description="deadline of each database call, s")
+    statement_timeout_s: float = Field(default=15.0, gt=0, description="deadline of each other database call, s")
     query_connections: int = Field(default=5, ge=1, le=50, description="connections for queries and maintenance")

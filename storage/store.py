@@ -13,6 +13,7 @@ from storage.latest import Lateness
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 from storage.settings import StorageSettings
+from storage.spool import Spool
 from storage.writer import Writer
 
 CLOSE_DEADLINE_S = 8.0
@@ -24,7 +25,8 @@ class Store:
     def __init__(self, settings: StorageSettings, data_dir: Path) -> None:
         self._settings = settings
         self._database = Database(settings, data_dir)
-        self._writer = Writer(settings, self._database)
+        self.spool = Spool(data_dir / "spool.sqlite3", settings.spool_bytes)
+        self._writer = Writer(settings, self._database, self.spool)
         self._lateness = Lateness(settings.series_cached)
 
     @property
@@ -46,7 +48,9 @@ class Store:
         await self._writer.wait_not_full()
 
     async def start(self) -> None:
-        """Begin to connect, migrate and write, in the background."""
+        """Open the spool; then connect, migrate and write in the background. Raises SpoolError."""
+        await self.spool.open()
+        self._database.start()
         self._writer.start()
 
     def write(self, readings: Sequence[Reading], extra_bytes: int = 0) -> asyncio.Future[None]:
@@ -67,18 +71,26 @@ class Store:
 
     def health(self) -> dict[str, object]:
         """Return the state for /readyz: `ok`, and in `detail` what is wrong."""
-        problem = self._database.problem
-        if problem is None and self.full:
-            problem = "the writer is full: publishers are held back"
+        usable = self._database.up and self._database.away_since_s is None
+        problems = [] if usable else [f"database away: {self._database.problem}"]
+        if self.spool.problem is not None:
+            problems.append(f"spool: {self.spool.problem}")
+        if self.full:
+            problems.append("full: publishers are held back")
         return {
-            "ok": problem is None,
-            "detail": problem or "",
-            "database": "up" if self._database.up else "away",
+            "ok": not problems,
+            "detail": "; ".join(problems),
+            "database": "up" if usable else "away",
             "rows_pending": self.rows_pending,
             "full": self.full,
+            "spool_batches": self.spool.batches,
+            "spool_rows": self.spool.rows,
+            "spool_bytes": self.spool.bytes,
+            "spool_oldest_us": self.spool.oldest_us,
         }
 
     async def close(self) -> None:
-        """Write what is left, resolve its futures and disconnect; what cannot be written in time is cancelled."""
+        """Make what is left durable, resolve its futures and disconnect; what cannot be in time is cancelled."""
         await self._writer.close(CLOSE_DEADLINE_S)
         await self._database.close()
+        await self.spool.close()

@@ -1,75 +1,49 @@
-"""The writer: gathers readings into batches and has a few tasks that put them into the database.
+"""The writer: gathers readings into batches, and has a few tasks that make them durable.
 
 Hot path: `add` extends a list and nothing else. A batch is sealed at `flush_rows`, or at `flush_age_s` once a writer is
 free: while all of them are busy the open batch keeps growing, so a slow database gets larger batches and not more.
 
-Promises: a batch's future resolves when its readings are committed, and not before the futures of earlier batches.
-Memory is bounded by `pending_rows` and `pending_bytes`: then `full` is true and the hub stops reading publishers.
-While the database is away the batches wait here; each writer tries again with jittered back-off.
+Durable means committed in Postgres. While Postgres is away (refused, timed out, disk full, read-only), a batch waits
+`spool_after_s` from the beginning of the outage, and then goes to the spool: durable there, its future resolves after
+the fsync. One more task drains the spool in its order when Postgres is back, beside the live batches: readings carry
+their own time, so the order between backlog and live is of no meaning.
+
+Promises: a batch's future resolves when its readings are durable, and not before the futures of earlier batches. Memory
+is bounded by `pending_rows` and `pending_bytes`: then, with the spool full too, `full` stays true and the hub stops
+reading publishers. Nothing is dropped.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 import asyncpg
-import numpy as np
-import numpy.typing as npt
 
-from storage.backoff import Backoff
 from storage.batch import Batch, Ring
-from storage.columns import Columns, key_of, look_up, to_columns, unknown_kinds
 from storage.database import Database
-from storage.engine import DATABASE_AWAY, RawConnection, lend
-from storage.errors import StorageError, StoreClosedError
-from storage.inserter import Counters, Inserter, Leaves
-from storage.quarantine import QuarantinedPayload, refused_reading
+from storage.engine import DATABASE_AWAY
+from storage.errors import SpoolError, StoreClosedError
+from storage.inserter import Counters
+from storage.link import Knowledge, Link
+from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
-from storage.series import SeriesCache
 from storage.settings import StorageSettings
+from storage.spool import Spool
 
-TRACKED_SERIES = 1 << 22
-"""Series ids up to this have their newest time remembered (8 bytes each, as far as they are used)."""
-RETRY_AT_ONCE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-
-
-class NewestTimes:
-    """The newest stored time of each series, by id: tells rows that cannot be repeats from those that may be.
-
-    It may call a new row suspect, never a repeat fresh without the primary key still catching it.
-    """
-
-    def __init__(self) -> None:
-        self._times = np.full(1024, -(1 << 62), np.int64)
-
-    def suspects(self, columns: Columns) -> npt.NDArray[np.bool_] | None:
-        """Return a mask of the rows not newer than what was seen before, None for none; then remember the batch."""
-        if not len(columns.series):
-            return None
-        highest = int(columns.series[-1])
-        if highest >= TRACKED_SERIES:
-            return None
-        if highest >= len(self._times):
-            grown = np.full(max(highest + 1, 2 * len(self._times)), -(1 << 62), np.int64)
-            grown[: len(self._times)] = self._times
-            self._times = grown
-        known = self._times[columns.series]
-        suspect = columns.time_us <= known
-        # Sorted by (series, time): of several rows of a series the last assignment, the newest, stays.
-        self._times[columns.series] = np.maximum(columns.time_us, known)
-        return suspect if suspect.any() else None
-
-    def forget(self) -> None:
-        self._times = np.full(1024, -(1 << 62), np.int64)
+RETRY_AT_ONCE: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+SPOOL_RETRY_S: Final = 0.5
 
 
 class Writer:
     """Owns the open batch, the sealed ones, and the tasks that write them."""
 
-    def __init__(self, settings: StorageSettings, database: Database) -> None:
+    def __init__(self, settings: StorageSettings, database: Database, spool: Spool) -> None:
         self._settings = settings
         self._database = database
+        self._spool = spool
         self._open: Batch | None = None
         self._sealed: deque[Batch] = deque()
         self._ring = Ring()
@@ -81,9 +55,8 @@ class Writer:
         self._empty = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
-        self._series = SeriesCache(settings.series_cached)
-        self._newest = NewestTimes()
-        self._leaves = Leaves(int(settings.partition_width.total_seconds()) * 1_000_000)
+        width_us = int(settings.partition_width.total_seconds()) * 1_000_000
+        self._knowledge = Knowledge(settings.series_cached, width_us)
         self.counters = Counters()
 
     @property
@@ -109,6 +82,7 @@ class Writer:
             asyncio.create_task(self._work(), name=f"storage writer {number}")
             for number in range(self._settings.writers)
         ]
+        self._tasks.append(asyncio.create_task(self._drain(), name="storage spool drain"))
 
     def add(self, readings: Sequence[Reading], extra_bytes: int) -> asyncio.Future[None]:
         batch = self._open or self._begin()
@@ -127,17 +101,18 @@ class Writer:
         return batch.future
 
     async def close(self, deadline_s: float) -> int:
-        """Write what is left within the deadline; return the number of batches that could not be written."""
+        """Make what is left durable within the deadline; return the number of batches for which that failed.
+
+        They were never acknowledged: their futures are cancelled, their senders send them again.
+        """
         self._closed = True
         if self._open is not None:
             self._seal(self._open)
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
                 while len(self._ring):
                     self._empty.clear()
                     await self._empty.wait()
-        except TimeoutError:
-            pass  # the database is away: what is left was never acknowledged, its senders send it again
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -178,7 +153,6 @@ class Writer:
         return self._sealed.popleft()
 
     def _settle(self, batch: Batch) -> None:
-        self.counters.batches += 1
         for settled in self._ring.settle(batch):
             self._sealed_rows -= len(settled.rows)
             self._sealed_bytes -= settled.extra_bytes
@@ -187,66 +161,77 @@ class Writer:
         if not len(self._ring):
             self._empty.set()
 
+    def _link(self) -> Link:
+        return Link(self._database, self._knowledge, self.counters, self._settings.write_timeout_s)
+
+    def _patience_s(self) -> float:
+        """Return how long a batch may still wait for the database before it goes to the spool."""
+        since = self._database.away_since_s
+        if since is None:
+            return 0.0
+        return max(0.0, since + self._settings.spool_after_s - time.monotonic())
+
     async def _work(self) -> None:
-        """Hold a connection and write batch after batch; a batch in hand survives any number of connections."""
-        backoff = Backoff()
-        batch: Batch | None = None
-        while True:
-            try:
-                engine = await self._database.open()
-                async with lend(engine) as connection:
-                    inserter = Inserter(connection, self._leaves, self.counters)
-                    self._database.note_up()
-                    while True:
-                        if batch is None:
-                            batch = await self._next()
-                        await self._write(batch, connection, inserter)
-                        self._settle(batch)
-                        batch = None
-                        self._database.note_up()
-                        backoff.reset()
-            except (*DATABASE_AWAY, StorageError) as error:
-                self.counters.failures += 1
-                if not isinstance(error, RETRY_AT_ONCE):
-                    self._database.note_away(error)
-                    self._forget()
-                await asyncio.sleep(backoff.next_s())
+        link = self._link()
+        try:
+            while True:
+                batch = await self._next()
+                while not (await self._commit(batch, link) or await self._set_aside(batch)):
+                    await self._database.wait_up(SPOOL_RETRY_S)
+                self._settle(batch)
+        finally:
+            await link.close()
 
-    def _forget(self) -> None:
-        """Drop what the connection taught us: the next server may be a restored backup with other ids and leaves."""
-        self._series.ids.clear()
-        self._newest.forget()
-        self._leaves.forget()
+    async def _commit(self, batch: Batch, link: Link) -> bool:
+        """Write the batch to Postgres; False when that is away for longer than the batch may wait."""
+        while await self._database.wait_up(self._patience_s()):
+            if await self._try(link, batch.rows, batch.quarantined, live=True):
+                self.counters.batches += 1
+                return True
+        return False
 
-    async def _write(self, batch: Batch, connection: RawConnection, inserter: Inserter) -> None:
-        quarantined = batch.quarantined
-        if batch.rows:
-            columns = await self._columns(batch.rows, connection)
-            self.counters.rows_duplicate += columns.repeats
-            refused_numbers = await inserter.put_numbers(columns, self._newest.suspects(columns))
-            refused_texts = await inserter.put_texts(columns.texts)
-            refused = columns.refused
-            if refused_numbers or refused_texts:
-                pairs = {(int(columns.series[row]), int(columns.time_us[row])) for row in refused_numbers}
-                pairs |= {(series_id, time_us) for series_id, time_us, _ in refused_texts}
-                refused = refused + self._refusals(batch.rows, pairs)
-            self.counters.rows_refused += len(refused)
-            quarantined = quarantined + refused
-        await inserter.put_quarantined(quarantined)
+    async def _set_aside(self, batch: Batch) -> bool:
+        """Write the batch to the spool; False when that has no room."""
+        if not self._settings.spool_bytes:
+            return False
+        try:
+            await self._spool.put(batch.rows, batch.quarantined)
+        except SpoolError:
+            return False  # shown by `spool.problem`, and by publishers held back once memory is full
+        self.counters.batches_spooled += 1
+        return True
 
-    async def _columns(self, rows: Sequence[Reading], connection: RawConnection) -> Columns:
-        found = look_up(rows, self._series.ids)
-        if None in found:
-            # Looked up in a dictionary of our own: a small cache may push out ids that this batch needs.
-            known = {key_of(row): number for row, number in zip(rows, found, strict=True) if number is not None}
-            known |= await self._series.register(connection, unknown_kinds(rows, known))
-            found = look_up(rows, known)
-        return to_columns(rows, found, time.time_ns() // 1000)
+    async def _try(
+        self, link: Link, rows: Sequence[Reading], quarantined: Sequence[QuarantinedPayload], *, live: bool
+    ) -> bool:
+        try:
+            await link.write(rows, quarantined, live=live)
+        except RETRY_AT_ONCE:
+            self.counters.failures += 1
+            return False
+        except DATABASE_AWAY as error:
+            self.counters.failures += 1
+            self._knowledge.forget()
+            self._database.note_away(error)
+            return False
+        self._database.note_ok()
+        return True
 
-    def _refusals(self, rows: Sequence[Reading], pairs: set[tuple[int, int]]) -> list[QuarantinedPayload]:
-        now_us = time.time_ns() // 1000
-        return [
-            refused_reading(row, "refused", "the database refused the value", now_us)
-            for row, series_id in zip(rows, look_up(rows, self._series.ids), strict=True)
-            if (series_id, row.time_us) in pairs
-        ]
+    async def _drain(self) -> None:
+        """Bring the spool's batches to Postgres, in their order; each leaves the spool after its commit."""
+        link = self._link()
+        try:
+            while True:
+                await self._spool.wait_filled()
+                await self._database.wait_up(None)
+                try:
+                    batches = await self._spool.oldest()
+                    for batch in batches:
+                        while not await self._try(link, batch.readings, batch.quarantined, live=False):
+                            await self._database.wait_up(None)
+                    await self._spool.remove(batches)
+                except SpoolError as error:
+                    self._spool.problem = error.problem
+                    await asyncio.sleep(SPOOL_RETRY_S)
+        finally:
+            await link.close()
