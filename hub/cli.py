@@ -24,6 +24,7 @@ app.add_typer(config_app, name="config")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.", metavar="FILE")]
 DataDir = Annotated[Path | None, typer.Option(help="Where the embedded database and the spool live.", metavar="DIR")]
+DatabaseUrl = Annotated[str | None, typer.Option(help="embedded, or postgresql://user:password@host:port/database.")]
 
 
 @app.command()
@@ -33,7 +34,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="HTTP and WebSocket port; 0 takes a free one.")] = None,
     stomp_port: Annotated[int | None, typer.Option(help="Port of STOMP on plain TCP; 0 switches it off.")] = None,
-    database_url: Annotated[str | None, typer.Option(help="embedded, or postgresql://user:password@host/db.")] = None,
+    database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
     """Run the hub until SIGTERM or Ctrl-C; print `ready` and the addresses when it serves."""
@@ -50,6 +51,16 @@ def serve(
     from hub.serve import run
 
     run(settings)
+
+
+@app.command()
+def migrate(*, config: ConfigFile = None, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+    """Bring the database's schema up to date and print its revision; the hub does so at start, too."""
+    from hub.migrate import run
+    from hub.settings import load_settings
+
+    overrides = {"data_dir": data_dir, "storage": _given(database_url=database_url)}
+    print(run(load_settings(config, _given(**overrides)).settings))
 
 
 @app.command()
