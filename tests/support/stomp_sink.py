@@ -1,7 +1,8 @@
 """A hub in miniature for the bridge's tests: real WebSocket, real STOMP parsing, answers as the test says.
 
 It is not the hub: it keeps what was sent in a list and has no subscriptions. `hold` keeps receipts back until `release`;
-`refuse` makes a SEND on that destination an ERROR and a close; `vanish` closes without a word.
+`refuse` makes a SEND on that destination an ERROR and a close; `vanish` closes without a word;
+`heart_beat` promises beats, which never come.
 """
 
 from collections.abc import Callable
@@ -47,7 +48,7 @@ class _Handler(WebSocketHandler):
         if frame.command in {"STOMP", "CONNECT"}:
             sink.connects.append(dict(frame.headers))
             self._decoder.use(V1_2)
-            self.answer(b"CONNECTED\nversion:1.2\nheart-beat:0,0\n\n\0")
+            self.answer(b"CONNECTED\nversion:1.2\nheart-beat:%b\n\n\0" % sink.heart_beat)
         elif frame.command == "SEND":
             sink.sent_bodies += 1
             if frame.headers["destination"] in sink.refuse:
@@ -98,6 +99,7 @@ class StompSink:
         self.held: list[Callable[[], None]] = []
         self.refuse: set[str] = set()
         self.vanish: set[str] = set()
+        self.heart_beat = b"0,0"
         self.hold = False
         self.count = 0
         self.transactions = 0

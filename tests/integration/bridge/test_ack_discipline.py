@@ -237,3 +237,30 @@ async def test_a_message_of_hundreds_of_kilobytes_goes_alone(broker: ScriptedBro
 
     assert sink.bodies == [b"1", big, b"3"]
     assert sink.largest_message < 900_000 + 200
+
+
+async def test_a_hub_that_falls_silent_is_left_and_nothing_is_lost(broker: ScriptedBroker, sink: StompSink) -> None:
+    sink.heart_beat = b"100,100"
+    sink.hold = True
+    async with running(broker.url, sink.url, hub_heart_beat_s=0.1) as bridge:
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: len(sink.connects) >= 2)
+        sink.heart_beat = b"0,0"
+        await wait_until(lambda: sink.count >= 2)
+        sink.release()
+        await wait_until(lambda: broker.acknowledged == [1])
+        counts = bridge.relay.counts
+
+    assert (counts.relayed, counts.dropped["poison"]) == (1, 0)
+
+
+async def test_login_passcode_and_heart_beats_are_in_the_first_frame(broker: ScriptedBroker, sink: StompSink) -> None:
+    async with running(broker.url, sink.url, hub_login="bridge", hub_passcode="pa:ss", hub_heart_beat_s=7):
+        first = sink.connects[0]
+
+    assert {name: first[name] for name in ("login", "heart-beat", "accept-version")} == {
+        "login": "bridge",
+        "heart-beat": "7000,7000",
+        "accept-version": "1.2",
+    }
+    assert first["passcode"] == "pa:ss"
