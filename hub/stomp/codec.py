@@ -54,7 +54,18 @@ class HeaderCache:
 class FrameDecoder:
     """The reading side of one connection."""
 
-    __slots__ = ("_body_start", "_buffer", "_cache", "_caches", "_head", "_limits", "_scan", "dialect", "error")
+    __slots__ = (
+        "_body_start",
+        "_buffer",
+        "_cache",
+        "_caches",
+        "_head",
+        "_limits",
+        "_receipt",
+        "_scan",
+        "dialect",
+        "error",
+    )
 
     def __init__(self, limits: CodecLimits, caches: HeaderCache) -> None:
         self.dialect = OPENING
@@ -65,6 +76,7 @@ class FrameDecoder:
         self._buffer: bytes | bytearray = b""
         self._scan = 0  # no block end, and no NUL of an uncounted body, begins before this offset
         self._head: Head | None = None  # of the frame whose body is not complete
+        self._receipt: str | None = None  # of the same frame
         self._body_start = 0
 
     @property
@@ -129,7 +141,11 @@ class FrameDecoder:
                 end = buffer.find(b"\n\n", max(position, self._scan), position + _FIND_WINDOW)
                 if end > 0:
                     block = bytes(buffer[position:end])
-                    head = cache.get(block) or (None if _NEEDS_CARE.search(block) else self._decode(block))
+                    head = cache.get(block)
+                    if head is None:
+                        head, receipt = self._decode_with_receipt(block)
+                    else:
+                        receipt = head.receipt
                 if head is not None:
                     body_start = end + 2
                 else:
@@ -138,8 +154,9 @@ class FrameDecoder:
                         return position
                     block_end, body_start, no_body = found
                     head = self._decode(bytes(buffer[position:block_end]))
+                    receipt = head.receipt
                     if no_body:
-                        frames.append(Frame(head, b""))
+                        frames.append(Frame(head, b"", receipt))
                         position = body_start
                         self._scan = 0
                         if opening:
@@ -147,7 +164,7 @@ class FrameDecoder:
                         continue
                 self._scan = 0
             else:
-                position, body_start = 0, self._body_start
+                position, body_start, receipt = 0, self._body_start, self._receipt
             length = head.content_length
             if length is None:
                 body_end = buffer.find(0, max(body_start, self._scan), body_start + limit + 1)
@@ -155,17 +172,17 @@ class FrameDecoder:
                     if size - body_start > limit:
                         raise self._body_too_big(head)
                     self._scan = size - position
-                    return self._suspend(head, position, body_start)
+                    return self._suspend(head, receipt, position, body_start)
             else:
                 body_end = body_start + length
                 if body_end >= size:
-                    return self._suspend(head, position, body_start)
+                    return self._suspend(head, receipt, position, body_start)
                 if buffer[body_end] != 0:
                     raise FrameError(
                         "Bad content-length",
                         f"the octet after the {length} octets of the {head.command} body is not NUL: "
                         "content-length does not match the body",
-                        receipt=head.headers.get("receipt"),
+                        receipt=receipt,
                     )
             body = bytes(buffer[body_start:body_end])
             self._head = None
@@ -173,17 +190,16 @@ class FrameDecoder:
             position = body_end + 1
             if body and head.command != SEND:
                 if body.strip(b"\r\n"):
-                    raise FrameError(
-                        "Unexpected body", f"{head.command} cannot have a body", receipt=head.headers.get("receipt")
-                    )
+                    raise FrameError("Unexpected body", f"{head.command} cannot have a body", receipt=receipt)
                 body = b""
-            frames.append(_new_frame(Frame, (head, body)))
+            frames.append(_new_frame(Frame, (head, body, receipt)))
             if opening:
                 return position
 
-    def _suspend(self, head: Head, position: int, body_start: int) -> int:
+    def _suspend(self, head: Head, receipt: str | None, position: int, body_start: int) -> int:
         """Keep the head while the body is on its way; the frame's octets stay in the buffer from offset 0."""
         self._head = head
+        self._receipt = receipt
         self._body_start = body_start - position
         return position
 
@@ -210,25 +226,30 @@ class FrameDecoder:
         return match.start(), match.end(), buffer[match.end() - 1] == 0
 
     def _check_partial(self, buffer: bytes | bytearray, position: int) -> None:
-        """Refuse by size while a header block arrives, so that nothing oversized is ever kept."""
+        """Refuse by size while a header block arrives, so that nothing oversized is ever kept.
+
+        `decode_block` checks the same in the same order: what is wrong does not depend on how the stream was cut.
+        """
         size = len(buffer) - position
+        limits = self._limits
         first_line = buffer.find(b"\n", position, position + MAX_COMMAND + 2)
-        if first_line < 0 and size > MAX_COMMAND + 1:
-            raise _unknown_command(bytes(buffer[position : position + MAX_COMMAND]))
-        if size > self._limits.header_block_bytes:
-            raise FrameError(
-                "Headers too large", f"more than {self._limits.header_block_bytes} octets of headers", TOO_BIG
-            )
-        last_line = buffer.rfind(b"\n", max(position, len(buffer) - self._limits.header_line_bytes - 2))
-        if last_line < 0 and size > self._limits.header_line_bytes + 1:
-            raise self._line_too_long()
+        if first_line < 0:
+            if size > MAX_COMMAND + 1:
+                raise _unknown_command(bytes(buffer[position : position + MAX_COMMAND]))
+            return
+        _command(bytes(buffer[position:first_line]))
+        # Two octets more: the line end before the empty line, and a CR of that one.
+        if size > limits.header_block_bytes + 2:
+            for line in bytes(buffer[position : position + limits.header_block_bytes + 2]).split(b"\n"):
+                _check_line(line, limits)
+            raise _block_too_long(limits)
+        last_line = buffer.rfind(b"\n", max(position, len(buffer) - limits.header_line_bytes - 2))
+        if last_line < 0:
+            raise _line_too_long(limits)
 
     def _decode(self, block: bytes) -> Head:
         """Turn a header block into a Head, and remember it if it may come again."""
         cacheable = self.dialect is not OPENING and len(block) <= MAX_CACHED_BLOCK_BYTES
-        at = block.find(b"\nreceipt:") if cacheable else -1
-        if at > 0 and (found := self._decode_with_receipt(block, at)) is not None:
-            return found
         head = decode_block(block, self.dialect, self._limits)
         length = head.content_length
         if length is not None and length > self._limits.body_bytes:
@@ -239,23 +260,23 @@ class FrameDecoder:
             self._cache[block] = head
         return head
 
-    def _decode_with_receipt(self, block: bytes, at: int) -> Head | None:
-        """Decode a SEND whose receipt is all that is new: the rest of its block may be known.
+    def _decode_with_receipt(self, block: bytes) -> tuple[Head | None, str | None]:
+        """Decode a block that was not met before; of a SEND whose receipt is all that is new, the rest may be known.
 
-        `at` is where the first receipt line begins. None if it needs the slow way.
+        Gives no head if the block ends earlier than it seems (line ends with CR, or a NUL).
         """
-        end = block.find(b"\n", at + 1)
-        line = block[at + 9 :] if end < 0 else block[at + 9 : end]
-        # Escapes, spaces and colons have rules of their own; receipts seldom have any.
-        if not line.isalnum() and not line.replace(b"-", b"").isalnum():
-            return None
-        rest = block[:at] if end < 0 else block[:at] + block[end:]
-        base = self._cache.get(rest)
-        if base is None:
-            if _NEEDS_CARE.search(rest) or rest.count(b"\n") >= self._limits.headers:
-                return None
-            base = self._decode(rest)
-        return base.with_receipt(line.decode()) if base.command == SEND else None
+        if _NEEDS_CARE.search(block):
+            return None, None
+        at = block.find(b"\nreceipt:")
+        if at > 0 and block.startswith(b"SEND\n") and len(block) <= MAX_CACHED_BLOCK_BYTES:
+            end = block.find(b"\n", at + 1)
+            line = block[at + 9 :] if end < 0 else block[at + 9 : end]
+            # Escapes, spaces and colons have rules of their own; receipts seldom have any.
+            if line.isalnum() or line.replace(b"-", b"").isalnum():
+                rest = block[:at] if end < 0 else block[:at] + block[end:]
+                return self._cache.get(rest) or self._decode(rest), line.decode()
+        head = self._decode(block)
+        return head, head.receipt
 
     def _body_too_big(self, head: Head) -> FrameError:
         return FrameError(
@@ -263,11 +284,6 @@ class FrameDecoder:
             f"the body of a {head.command} is larger than the limit of {self._limits.body_bytes} octets",
             TOO_BIG,
             receipt=head.headers.get("receipt"),
-        )
-
-    def _line_too_long(self) -> FrameError:
-        return FrameError(
-            "Headers too large", f"a header line is longer than {self._limits.header_line_bytes} octets", TOO_BIG
         )
 
 
@@ -278,29 +294,25 @@ def decode_block(block: bytes, dialect: Dialect, limits: CodecLimits) -> Head:
         FrameError: not UTF-8, an unknown command, a line without colon, an undefined escape, a lone CR, or over a limit.
     """
     lines = block.split(b"\n")
+    command = _command(lines[0])
+    if len(block) > min(limits.header_line_bytes, limits.header_block_bytes):
+        for line in lines:
+            _check_line(line, limits)
+        if len(block) > limits.header_block_bytes:
+            raise _block_too_long(limits)
     if len(lines) - 1 > limits.headers:
         raise FrameError("Too many headers", f"more than {limits.headers} header lines", TOO_BIG)
-    raw_command = lines[0].removesuffix(b"\r")
-    try:
-        command = raw_command.decode("ascii")
-    except UnicodeDecodeError:
-        raise _unknown_command(raw_command) from None
-    if command not in CLIENT_COMMANDS:
-        raise _unknown_command(raw_command)
     plain = command in {CONNECT, STOMP} or not dialect.escapes
     headers: dict[str, str] = {}
     for line in lines[1:]:
-        if len(line) > limits.header_line_bytes:
-            raise FrameError(
-                "Headers too large", f"a header line is longer than {limits.header_line_bytes} octets", TOO_BIG
-            )
         try:
             text = line.removesuffix(b"\r").decode()
         except UnicodeDecodeError:
             raise FrameError("Bad header", f"a header of {command} is not UTF-8") from None
         name, colon, value = text.partition(":")
         if not colon:
-            raise FrameError("Bad header", f"a header line of {command} has no colon: {quoted(text)}")
+            # Not quoted: it may be a passcode or a part of a payload.
+            raise FrameError("Bad header", f"a header line of {command} has no colon")
         if not name:
             raise FrameError("Bad header", f"a header line of {command} has no name before its colon")
         if "\r" in text and dialect.lone_cr_is_error:
@@ -323,6 +335,27 @@ def _content_length(text: str | None, command: str) -> int | None:
     if _DIGITS.fullmatch(text.strip(" ")) is None:
         raise FrameError("Bad content-length", f"content-length of {command} is not a number: {quoted(text)}")
     return int(text)
+
+
+def _command(line: bytes) -> str:
+    raw = line.removesuffix(b"\r")
+    command = raw.decode("latin-1")
+    if command not in CLIENT_COMMANDS:
+        raise _unknown_command(raw)
+    return command
+
+
+def _check_line(line: bytes, limits: CodecLimits) -> None:
+    if len(line) > limits.header_line_bytes:
+        raise _line_too_long(limits)
+
+
+def _line_too_long(limits: CodecLimits) -> FrameError:
+    return FrameError("Headers too large", f"a header line is longer than {limits.header_line_bytes} octets", TOO_BIG)
+
+
+def _block_too_long(limits: CodecLimits) -> FrameError:
+    return FrameError("Headers too large", f"more than {limits.header_block_bytes} octets of headers", TOO_BIG)
 
 
 def _unknown_command(raw: bytes) -> FrameError:

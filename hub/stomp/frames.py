@@ -42,25 +42,16 @@ MAX_QUOTE = 64
 class Head:
     """Command and headers of a frame, with what is derived from them once."""
 
-    __slots__ = ("_user_headers", "command", "content_length", "headers", "plain_send")
+    __slots__ = ("_user_headers", "command", "content_length", "headers", "plain_send", "receipt")
 
     def __init__(self, command: str, headers: Mapping[str, str], content_length: int | None) -> None:
         self.command = command
         self.headers = headers
         self.content_length = content_length
+        self.receipt = headers.get("receipt")
         # A SEND that asks for nothing but to be routed: the hot path has nothing to check.
         self.plain_send = command == SEND and bool(headers.get("destination")) and _UNUSUAL.isdisjoint(headers)
         self._user_headers: UserHeaders | None = None
-
-    def with_receipt(self, receipt: str) -> "Head":
-        """Give the same SEND asking for this receipt."""
-        head = Head.__new__(Head)
-        head.command = self.command
-        head.headers = {**self.headers, "receipt": receipt}
-        head.content_length = self.content_length
-        head.plain_send = self.plain_send
-        head._user_headers = self.user_headers
-        return head
 
     @property
     def user_headers(self) -> "UserHeaders":
@@ -79,6 +70,7 @@ class Frame(NamedTuple):
 
     head: Head
     body: bytes
+    receipt: str | None  # asked for; not always in the head, which frames with other receipts may share
 
     @property
     def command(self) -> str:

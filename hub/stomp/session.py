@@ -38,7 +38,7 @@ from hub.stomp.frames import (
     Frame,
     quoted,
 )
-from hub.stomp.heartbeat import Heartbeat, parse_heart_beat
+from hub.stomp.heartbeat import FLOOR_MS, Heartbeat, parse_heart_beat
 from hub.stomp.transactions import TransactionLimits, Transactions
 
 SERVER = "telemetry-hub/0.1"
@@ -144,19 +144,23 @@ class Session:
             if self._decoder.error is not None and self.state is State.OPEN:
                 events.append(self._failure(self._decoder.error))
         elif state is State.WAITING or state is State.PENDING:
+            # Only octets within the budget are read, so that the answer does not depend on how the stream was cut.
+            room = max(0, self._limits.opening_bytes - self._opening_bytes)
             self._opening_bytes += len(data)
-            if self._opening_bytes > self._limits.opening_bytes:
-                over = f"more than {self._limits.opening_bytes} octets came before the connection was open"
-                events.append(self._failure(FrameError("Too much before CONNECT", over, TOO_BIG)))
-                return events
-            frames = self._decoder.feed(data) if state is State.WAITING else self._hold(data)
+            frames = self._decoder.feed(data[:room]) if state is State.WAITING else []
             if frames:
+                self._decoder.hold(data[room:])
                 try:
                     events.append(self._connect_event(frames[0]))
                 except StompError as error:
                     events.append(self._failure(error))
             elif self._decoder.error is not None:
                 events.append(self._failure(self._decoder.error))
+            elif len(data) > room:
+                over = f"more than {self._limits.opening_bytes} octets came before the connection was open"
+                events.append(self._failure(FrameError("Too much before CONNECT", over, TOO_BIG)))
+            elif state is State.PENDING:
+                self._decoder.hold(data)
         return events
 
     def accept(self, session_id: str, now: float) -> bytes:
@@ -167,6 +171,8 @@ class Session:
         self._decoder.use(self.dialect)
         self.heartbeat.last_received = self.heartbeat.last_sent = now
         sends, wants = self._limits.heart_beat_ms if self.dialect.heart_beats else (0, 0)
+        if sends:
+            sends = max(sends, FLOOR_MS)  # what is really sent
         headers = [
             ("version", self.dialect.version),
             ("heart-beat", f"{sends},{wants}"),
@@ -192,11 +198,6 @@ class Session:
         if self._transactions is not None:
             self._transactions.clear()
 
-    def _hold(self, data: bytes) -> list[Frame]:
-        """Keep what is pipelined behind CONNECT; `opening_bytes` bounds it."""
-        self._decoder.hold(data)
-        return []
-
     def _failure(self, error: StompError) -> Failure:
         self.close()
         self.state = State.FAILED
@@ -209,6 +210,9 @@ class Session:
         dialect = negotiate(headers.get("accept-version"))
         if dialect is None:
             raise SessionError("Version mismatch", f"Supported versions are {VERSIONS}")
+        if dialect.trims_values:
+            # Such a CONNECT was read before the version was known.
+            headers = {name: value.lstrip(" ") for name, value in headers.items()}
         client = parse_heart_beat(headers.get("heart-beat"))
         server = self._limits.heart_beat_ms
         self.dialect = dialect
@@ -218,24 +222,24 @@ class Session:
 
     def _open_event(self, frame: Frame) -> Event | None:
         """Check a frame of an open connection and turn it into its event; None if it waits for COMMIT."""
+        if self.state is not State.OPEN:
+            return None
         head = frame.head
         command = head.command
         headers = head.headers
         if command == SEND:
             if not headers.get("destination"):
-                raise missing_header(SEND, "destination", headers.get("receipt"))
+                raise missing_header(SEND, "destination", frame.receipt)
             if "message-id" in headers:
                 text = "message-id is given by the hub and cannot be set on a SEND"
-                raise SessionError("Bad header", text, receipt=headers.get("receipt"))
+                raise SessionError("Bad header", text, receipt=frame.receipt)
             transaction = headers.get("transaction")
             if transaction is None:
-                return frame if self.state is State.OPEN else None
+                return frame
             self._check_send(frame)
             self._opened().add(transaction, frame)
             return None
-        if self.state is not State.OPEN:
-            return None
-        return self._rare_event(frame, command, headers.get("receipt"))
+        return self._rare_event(frame, command, frame.receipt)
 
     def _rare_event(self, frame: Frame, command: str, receipt: str | None) -> Event | None:
         headers = frame.head.headers

@@ -65,7 +65,7 @@ class Transactions:
         """
         transaction = self._open.get(name)
         if transaction is None:
-            raise self._unknown(frame.head.command, name, frame.head.headers.get("receipt"))
+            raise self._unknown(frame.head.command, name, frame.receipt)
         transaction.frames.append(frame)
         transaction.size += len(frame.body) + FRAME_OVERHEAD
         if len(transaction.frames) > self._limits.frames or transaction.size > self._limits.bytes:
@@ -73,7 +73,7 @@ class Transactions:
                 "Transaction too large",
                 f"transaction {quoted(name)} holds more than {self._limits.frames} frames or {self._limits.bytes} octets",
                 TOO_BIG,
-                receipt=frame.head.headers.get("receipt"),
+                receipt=frame.receipt,
             )
 
     def commit(self, name: str, receipt: str | None) -> list[Frame]:
