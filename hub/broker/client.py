@@ -106,13 +106,13 @@ class Client:
         try:
             if destination.startswith(TOPIC_PREFIX):
                 if self._broker.topic(destination).reserved:
-                    raise _reserved(destination, headers.get("receipt"))
+                    raise _reserved(destination, frame.receipt)
                 return
         except TopicError as error:
-            raise _bad_destination(destination, str(error), headers.get("receipt")) from None
+            raise _bad_destination(destination, str(error), frame.receipt) from None
         if not destination.startswith((QUEUE_PREFIX, TEMP_PREFIX)) or destination in {QUEUE_PREFIX, TEMP_PREFIX}:
             text = "destinations begin with /topic/, /queue/ or /temp-queue/ and have a name"
-            raise _bad_destination(destination, text, headers.get("receipt"))
+            raise _bad_destination(destination, text, frame.receipt)
 
     def send(self, frame: Frame) -> str | None:
         """Route a SEND; gives the topic (without /topic/) if it went to one.
@@ -120,7 +120,7 @@ class Client:
         Raises:
             SessionError: destination unknown, reserved or not legal; the queue is full.
         """
-        head, body = frame
+        head, body, _ = frame
         destination = head.headers["destination"]
         user_headers = head.user_headers
         if not head.plain_send and "reply-to" in head.headers:
@@ -129,9 +129,9 @@ class Client:
             try:
                 topic = self._broker.topic(destination)
             except TopicError as error:
-                raise _bad_destination(destination, str(error), head.headers.get("receipt")) from None
+                raise _bad_destination(destination, str(error), frame.receipt) from None
             if topic.reserved:
-                raise _reserved(destination, head.headers.get("receipt"))
+                raise _reserved(destination, frame.receipt)
             self._broker.publish_on(topic, body, user_headers)
             return topic.name
         self.check_send(frame)
@@ -145,7 +145,7 @@ class Client:
         try:
             self._broker.enqueue(destination, body, user_headers)
         except SessionError as error:
-            error.receipt = head.headers.get("receipt")
+            error.receipt = frame.receipt
             raise
         return None
 
@@ -156,7 +156,7 @@ class Client:
             SessionError: the id is in use, one too many, or a header or the destination is not legal.
         """
         headers = frame.head.headers
-        receipt = headers.get("receipt")
+        receipt = frame.receipt
         destination = headers["destination"]
         key = headers.get("id", UNNAMED + destination)
         if key in self.subscriptions:
@@ -194,11 +194,12 @@ class Client:
         subscription = self.subscriptions.get(key)
         if subscription is None:
             text = f"UNSUBSCRIBE: no subscription with id {quoted(key.lstrip(UNNAMED))} on this connection"
-            raise SessionError("Unknown subscription", text, receipt=headers.get("receipt"))
+            raise SessionError("Unknown subscription", text, receipt=frame.receipt)
         # What was routed before may still go out; only what cannot be written now is taken back.
         self.outbox.flush(Joined())
         unwritten = self.outbox.discard(key)
         del self.subscriptions[key]
+        subscription.end()
         queue = subscription.queue
         self._broker.unsubscribe(subscription)
         if queue is not None:
@@ -254,7 +255,7 @@ class Client:
     # The parts.
 
     def _subscribe(self, key: str, destination: str, frame: Frame) -> None:
-        receipt = frame.head.headers.get("receipt")
+        receipt = frame.receipt
         if destination.startswith(TEMP_PREFIX):
             destination = self._own_queue(destination)
         elif not destination.startswith((TOPIC_PREFIX, QUEUE_PREFIX)) or destination == QUEUE_PREFIX:
@@ -280,7 +281,7 @@ class Client:
             f"{frame.head.command}: no message with ack id {quoted(ack_id)} is outstanding: it was acknowledged already, "
             "its subscription is in auto mode, or the id is from an earlier connection"
         )
-        return SessionError("Unknown ack id", text, receipt=frame.head.headers.get("receipt"))
+        return SessionError("Unknown ack id", text, receipt=frame.receipt)
 
     def _nack(self, subscription: Subscription, deliveries: list[Delivery], *, discard: bool) -> None:
         if discard or subscription.destination.startswith(TOPIC_PREFIX):

@@ -138,6 +138,11 @@ class Subscription:
             self._waiting_bytes -= publication.size
             self.emit(publication)
 
+    def end(self) -> None:
+        """Forget what waited: a late ACK of a message already written makes room for nobody."""
+        self._waiting = None
+        self._waiting_bytes = 0
+
     def drop(self, count: int, reason: str) -> None:
         """Count messages that this subscription will not get."""
         self.dropped += count

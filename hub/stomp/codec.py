@@ -122,7 +122,7 @@ class FrameDecoder:
             del buffer[:consumed]
         return frames
 
-    def _read(self, buffer: bytes | bytearray, frames: list[Frame]) -> int:  # noqa: C901, PLR0912
+    def _read(self, buffer: bytes | bytearray, frames: list[Frame]) -> int:  # noqa: C901, PLR0912, PLR0915
         # One function on purpose: it is the hottest loop of the hub, a call per part doubles its cost.
         """Read frames from the start of the buffer; give how many octets are done with."""
         position = 0
@@ -170,7 +170,7 @@ class FrameDecoder:
                 body_end = buffer.find(0, max(body_start, self._scan), body_start + limit + 1)
                 if body_end < 0:
                     if size - body_start > limit:
-                        raise self._body_too_big(head)
+                        raise self._body_too_big(head, receipt)
                     self._scan = size - position
                     return self._suspend(head, receipt, position, body_start)
             else:
@@ -253,7 +253,7 @@ class FrameDecoder:
         head = decode_block(block, self.dialect, self._limits)
         length = head.content_length
         if length is not None and length > self._limits.body_bytes:
-            raise self._body_too_big(head)
+            raise self._body_too_big(head, head.receipt)
         if cacheable and not _NEEDS_CARE.search(block):
             if len(self._cache) >= MAX_CACHED_BLOCKS:
                 self._cache.clear()
@@ -274,16 +274,20 @@ class FrameDecoder:
             # Escapes, spaces and colons have rules of their own; receipts seldom have any.
             if line.isalnum() or line.replace(b"-", b"").isalnum():
                 rest = block[:at] if end < 0 else block[:at] + block[end:]
-                return self._cache.get(rest) or self._decode(rest), line.decode()
+                try:
+                    return self._cache.get(rest) or self._decode(rest), line.decode()
+                except FrameError as error:
+                    error.receipt = line.decode()
+                    raise
         head = self._decode(block)
         return head, head.receipt
 
-    def _body_too_big(self, head: Head) -> FrameError:
+    def _body_too_big(self, head: Head, receipt: str | None) -> FrameError:
         return FrameError(
             "Body too large",
             f"the body of a {head.command} is larger than the limit of {self._limits.body_bytes} octets",
             TOO_BIG,
-            receipt=head.headers.get("receipt"),
+            receipt=receipt,
         )
 
 

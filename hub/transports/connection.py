@@ -192,7 +192,7 @@ class Connection:
 
     def _send(self, frame: Frame) -> None:
         future = self._route(frame)
-        receipt = frame.head.headers.get("receipt")
+        receipt = frame.receipt
         if receipt is not None:
             if future is None:
                 self._receipt(receipt)
@@ -227,7 +227,7 @@ class Connection:
                     futures[future] = None
             else:
                 client.acknowledge_committed(frame)
-            if (receipt := frame.head.headers.get("receipt")) is not None:
+            if (receipt := frame.receipt) is not None:
                 receipts.append(receipt)
         if event.receipt is not None:
             receipts.append(event.receipt)
@@ -246,7 +246,7 @@ class Connection:
         if client is None:
             raise SessionError("Not connected", f"{frame.head.command} before CONNECTED")
         command = frame.head.command
-        receipt = frame.head.headers.get("receipt")
+        receipt = frame.receipt
         if command == SUBSCRIBE:
             key = client.subscribe(frame)
             if receipt is not None:
