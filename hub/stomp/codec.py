@@ -275,7 +275,12 @@ class FrameDecoder:
             if line.isalnum() or line.replace(b"-", b"").isalnum():
                 rest = block[:at] if end < 0 else block[:at] + block[end:]
                 try:
-                    return self._cache.get(rest) or self._decode(rest), line.decode()
+                    receipt = line.decode()
+                try:
+                    return self._cache.get(rest) or self._decode(rest), receipt
+                except FrameError as error:
+                    error.receipt = receipt
+                    raise
                 except FrameError as error:
                     error.receipt = line.decode()
                     raise
