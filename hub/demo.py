@@ -31,7 +31,7 @@ from rich.console import Console
 from hub import child_process
 from hub.demo_status import QUARANTINED, StatusLine, scrape
 from hub.embedded_mqtt import EmbeddedMqttBroker
-from hub.errors import ChildFailedError, PortInUseError
+from hub.errors import ChildFailedError, HubError, PortInUseError
 from hub.supervisor import Child, Supervisor
 from storage.embedded import EmbeddedPostgres
 
@@ -97,8 +97,12 @@ class Demo:
     def run(self) -> int:
         """Run until the time is over or Ctrl-C; print the line of figures and return the exit status."""
         signal.signal(signal.SIGTERM, _interrupt)
-        self._data_dir.mkdir(parents=True, exist_ok=True)
-        self._ledger.unlink(missing_ok=True)
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            self._ledger.unlink(missing_ok=True)
+        except OSError as error:
+            problem = f"{self._data_dir} cannot be written: {error.strerror}"
+            raise HubError(f"{problem}; choose another --data-dir") from error
         with contextlib.ExitStack() as stack:
             try:
                 with self._console.status("Starting Postgres, the MQTT broker, hub, bridge and fleet"):
