@@ -42,7 +42,7 @@ def test_run_says_ready_and_ends_with_what_it_sent(broker_url: str, tmp_path: Pa
 
     assert ready == f"ready {broker_url}"
     assert list(summary) == ["messages", "published", "acknowledged", "seconds"]
-    assert 150 <= summary["messages"] <= 200
+    assert 150 <= summary["messages"] <= 200  # 200 on a machine that is not busy otherwise
     assert summary["published"] == summary["acknowledged"] == 3 * summary["messages"]
     assert sum(len(entry.metrics) for entry in read_ledger(Path(ledger))) == summary["published"]
     assert errors == ""
