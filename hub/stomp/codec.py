@@ -275,12 +275,7 @@ class FrameDecoder:
             if line.isalnum() or line.replace(b"-", b"").isalnum():
                 rest = block[:at] if end < 0 else block[:at] + block[end:]
                 try:
-                    receipt = line.decode()
-                try:
-                    return self._cache.get(rest) or self._decode(rest), receipt
-                except FrameError as error:
-                    error.receipt = receipt
-                    raise
+                    return self._cache.get(rest) or self._decode(rest), line.decode()
                 except FrameError as error:
                     error.receipt = line.decode()
                     raise
