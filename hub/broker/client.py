@@ -44,7 +44,6 @@ class Client:
         "_framing",
         "_limits",
         "_sink",
-        "closed",
         "outbox",
         "session_id",
         "subscriptions",
@@ -63,7 +62,6 @@ class Client:
         self.subscriptions: dict[str, Subscription] = {}
         self.outbox = Outbox(sink, limits.outbox_bytes, self.subscriptions)
         self.session_id = session_id
-        self.closed = False
         self._acks: dict[str, Subscription] = {}
         self._broker = broker
         self._sink = sink
@@ -75,10 +73,9 @@ class Client:
     # What the subscriptions need (`Recipient`).
 
     def push(self, item: Item) -> None:
-        if not self.closed:
-            if not self.outbox.pending:
-                self._broker.mark(self.outbox)
-            self.outbox.pending.append(item)
+        if not self.outbox.pending:
+            self._broker.mark(self.outbox)
+        self.outbox.pending.append(item)
 
     def note_ack(self, ack_id: str, subscription: Subscription) -> None:
         self._acks[ack_id] = subscription
@@ -238,8 +235,7 @@ class Client:
             self.acknowledge(frame)
 
     def close(self) -> None:
-        """End everything: the connection is gone. Unacknowledged work goes back to its queues."""
-        self.closed = True
+        """End everything: the client leaves. Unacknowledged work goes back to its queues."""
         waiting = self.outbox.waiting()
         for key, subscription in list(self.subscriptions.items()):
             queue = subscription.queue

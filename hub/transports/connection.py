@@ -45,6 +45,7 @@ class Connection:
     __slots__ = (
         "_awaiting",
         "_client",
+        "_closing",
         "_frame_since",
         "_framing",
         "_leaving",
@@ -67,6 +68,7 @@ class Connection:
         self._client: Client | None = None
         self._framing: Framing | None = None
         self._awaiting: dict[asyncio.Future[None], list[str]] | None = None
+        self._closing: tuple[int, str] | None = None
         self._leaving: str | None = None  # the receipt of a DISCONNECT that waits for durability
         self._frame_since: float | None = None
         self._stalled_since: float | None = None
@@ -125,12 +127,17 @@ class Connection:
     def resume_writing(self) -> None:
         """The wire is not busy any more."""
         self._stalled_since = None
-        if self._client is not None:
-            self._client.outbox.flush(Joined())
-            if not self._client.outbox.congested:
-                for subscription in tuple(self._client.subscriptions.values()):
-                    if subscription.queue is not None:
-                        subscription.queue.dispatch()
+        client = self._client
+        if client is None:
+            return
+        client.outbox.flush(Joined())
+        if client.outbox.congested:
+            return
+        if self._closing is not None:
+            self._wire.close(*self._closing)
+        for subscription in tuple(client.subscriptions.values()):
+            if subscription.queue is not None:
+                subscription.queue.dispatch()
 
     def writing_stalled(self) -> None:
         """The wire did not take everything."""
@@ -140,7 +147,7 @@ class Connection:
     def overflow(self) -> None:
         """The outbox cannot hold what must not be dropped: the peer is too slow."""
         self._services.broker.counters.slow_consumers += 1
-        self._close(POLICY, "slow consumer")
+        self._close(POLICY, "slow consumer", at_once=True)
 
     def closed(self) -> None:
         """The wire is gone."""
@@ -148,7 +155,7 @@ class Connection:
             self._timer.cancel()
             self._timer = None
         self._session.close()
-        if self._client is not None and not self._client.closed:
+        if self._client is not None:
             self._client.close()
         self._services.leave(self)
 
@@ -265,10 +272,8 @@ class Connection:
 
     def _disconnect(self, client: Client, receipt: str | None) -> None:
         # Requeue and abort come before the RECEIPT, so that a second connection finds the messages.
-        outbox = client.outbox
-        outbox.flush(Joined())
+        client.outbox.flush(Joined())
         client.close()
-        client.closed = False  # the receipts may still be written
         if receipt is not None and self._awaiting:
             self._leaving = receipt
             return
@@ -321,12 +326,19 @@ class Connection:
             self._wire.write(framing(len(frame), True) + frame)
         self._close(error.code, error.summary)
 
-    def _close(self, code: int, reason: str) -> None:
-        client = self._client
+    def _close(self, code: int, reason: str, *, at_once: bool = False) -> None:
+        """Close when what waits is written, or the deadline for that has passed."""
+        if self._closing is not None:
+            return
+        self._closing = (code, reason)
         self._session.close()
-        if client is not None and not client.closed:
+        client = self._client
+        if client is not None:
             client.outbox.flush(Joined())
             client.close()
+            if client.outbox.congested and not at_once:
+                self._loop.call_later(self._services.limits.close_s, self._wire.close, code, reason)
+                return
         self._wire.close(code, reason)
 
     def _check_send(self, frame: Frame) -> None:
