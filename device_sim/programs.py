@@ -108,8 +108,8 @@ def run_verify(ledger: Path, database_url: str) -> int:
 async def _publish(
     target: Target, sources: int, schedule: Callable[[], Iterator[Message]], for_s: float | None, ledger: Path | None
 ) -> None:
-    _prepare_logs()
     with LedgerWriter(ledger) as writer:
+        _prepare_logs()
         publisher = Publisher(lambda events: target.link(events, sources), writer)
         _on_signal(publisher.stop)
         try:

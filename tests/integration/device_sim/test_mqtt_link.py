@@ -12,6 +12,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from structlog.testing import capture_logs
 
 from device_sim.fleet import Fleet
 from device_sim.ledger import LedgerWriter, read_ledger
@@ -169,28 +170,23 @@ async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None
         broker.kill()
 
 
-async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path, "allow_anonymous false")
     broker.start()
     address = parse_address(f"mqtt://fleet:wrong@127.0.0.1:{broker.port}", "mqtt", "--mqtt-url")
     link = MqttLink(address, LinkEvents(lambda _: None, lambda: None), sources=1)
-    starting = asyncio.create_task(link.start())
-    printed = ""
+    with capture_logs() as logged:
+        starting = asyncio.create_task(link.start())
+        try:
+            await wait_until(lambda: len(logged) >= 2)
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await link.close()
+            broker.kill()
 
-    def refused_twice() -> bool:
-        nonlocal printed
-        printed += capsys.readouterr().out
-        return printed.count("Not authorized") >= 2
-
-    try:
-        await wait_until(refused_twice)
-    finally:
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        await link.close()
-        broker.kill()
-
-    assert "wrong" not in printed
+    assert {line["problem"] for line in logged} == {"refused: Not authorized"}
+    assert "wrong" not in str(logged)
 
 
 def _has_sent(publisher: Publisher, messages: int) -> bool:
