@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+
 from hub.dashboard.node import Node, find_node
 
 HERE = Path(__file__).resolve().parent
@@ -60,8 +62,14 @@ def build(*, test: bool = False) -> bool:
 
 def _install(node: Node) -> None:
     if not _is_stamped(_INSTALLED, _MANIFESTS):
-        _run("install", [*node.npm, "ci", "--no-audit", "--no-fund", "--loglevel", "error"])
+        _install_packages(node)
         _stamp(_INSTALLED, _MANIFESTS)
+
+
+# A fresh npm cache can trip over itself (EEXIST on a rename, npm 11), and registries have bad moments.
+@retry(stop=stop_after_attempt(3), wait=wait_fixed(1), retry=retry_if_exception_type(DashboardBuildError), reraise=True)
+def _install_packages(node: Node) -> None:
+    _run("install", [*node.npm, "ci", "--no-audit", "--no-fund", "--loglevel", "error"])
 
 
 def _run(step: str, command: Sequence[str]) -> None:
