@@ -83,10 +83,12 @@ def _unprivileged_uid() -> int:
 class EmbeddedPostgres:
     """One Postgres server on `data_dir`, owned by this process.
 
-    `options` override server settings by name. Blocking: from asyncio call it through `asyncio.to_thread`.
+    `options` override server settings by name; `binaries` is the directory of another installation's `postgres` and
+    `initdb` than the wheel's. Blocking: from asyncio call it through `asyncio.to_thread`.
     """
 
-    def __init__(self, data_dir: Path, options: Mapping[str, str] | None = None) -> None:
+    def __init__(self, data_dir: Path, options: Mapping[str, str] | None = None, binaries: Path | None = None) -> None:
+        self._binaries = binaries
         self.data_dir = data_dir.resolve()
         self.cluster = self.data_dir / "cluster"
         self.log_file = self.data_dir / "server.log"
@@ -118,7 +120,7 @@ class EmbeddedPostgres:
         if self.running:
             return self.url
         self._release()
-        binaries = find_binaries(self.data_dir)
+        binaries = self._binaries or find_binaries(self.data_dir)
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.data_dir.chmod(0o700)
         identity = self._choose_identity()
@@ -165,6 +167,12 @@ class EmbeddedPostgres:
     def kill(self) -> None:
         """Kill the postmaster with SIGKILL, as a fault: the next start() recovers from the write-ahead log."""
         os.kill(self.postmaster_pid, signal.SIGKILL)
+        if self._guard is not None:
+            self._guard.wait(STOP_DEADLINE_S)
+
+    def stop_immediately(self) -> None:
+        """Stop without a checkpoint (`pg_ctl stop -m immediate`), as a fault."""
+        os.kill(self.postmaster_pid, signal.SIGQUIT)
         if self._guard is not None:
             self._guard.wait(STOP_DEADLINE_S)
 

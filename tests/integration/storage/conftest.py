@@ -1,6 +1,7 @@
 """Fixtures of the storage tests: a store on a fresh database, and SQL beside it."""
 
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -32,3 +33,20 @@ async def store(database_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     await store.start()
     yield store
     await store.close()
+
+
+@pytest.fixture
+def tmpfs(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 40 MB in memory; only root can mount one."""
+    place = tmp_path / "tmpfs"
+    place.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=40m,mode=755", "tmpfs", str(place)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if mount.returncode != 0:
+        pytest.skip(f"needs the right to mount a tmpfs: {mount.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
