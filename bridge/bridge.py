@@ -16,7 +16,7 @@ from collections.abc import Callable
 import structlog
 from prometheus_client import CollectorRegistry
 
-from bridge.errors import UnsendableTopicError
+from bridge.errors import BridgeError, UnsendableTopicError
 from bridge.health import HealthServer, State
 from bridge.hub_link import HubLink
 from bridge.metrics import BridgeCollector
@@ -54,7 +54,7 @@ class Bridge:
         self._linger: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
-        self._warned_qos0 = False
+        self._failure: BaseException | None = None
         registry = CollectorRegistry()
         registry.register(BridgeCollector(self.relay, self._connected))
         self._health = HealthServer(settings.health_host, settings.health_port, self.state, registry)
@@ -69,7 +69,7 @@ class Bridge:
         try:
             # A link ends by an error of ours only: then the bridge ends, loudly, and is started anew by its supervisor.
             await asyncio.wait([*links, clock, stop], return_when=asyncio.FIRST_COMPLETED)
-            if self._stopping.is_set():
+            if self._stopping.is_set() and self._failure is None:
                 await self._drain()
         finally:
             for task in (*links, clock, stop):
@@ -79,12 +79,20 @@ class Bridge:
             await self._hub.close()
             await self._health.stop()
             log.info("bridge.stopped", unacknowledged=self.relay.messages, relayed=self.relay.counts.relayed)
-        for result in results:
+        for result in (*results, self._failure):
             if isinstance(result, Exception):
                 raise result
 
     def stop(self) -> None:
         """Ask `run` to end; safe to call from a signal handler on the loop."""
+        self._stopping.set()
+
+    def fail(self, error: BaseException | None) -> None:
+        """End by an error that a callback raised: its messages would otherwise stay unacknowledged for ever.
+
+        `run` raises it; what was not acknowledged comes again after the restart.
+        """
+        self._failure = error or BridgeError("a callback failed")
         self._stopping.set()
 
     async def _drain(self) -> None:

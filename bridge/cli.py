@@ -61,6 +61,7 @@ async def _serve(settings: BridgeSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, bridge.stop)
+    loop.set_exception_handler(lambda _loop, context: bridge.fail(context.get("exception")))
     await bridge.run(lambda health: print(f"ready {settings.mqtt} {settings.hub} {health}", flush=True))
 
 

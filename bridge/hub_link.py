@@ -287,8 +287,9 @@ class HubLink:
             await connection.finish()
 
     def _failed(self, reason: str) -> None:
+        if reason != self.detail:  # once, not at each attempt
+            log.warning("hub.unreachable", hub=str(self._settings.hub), reason=reason)
         self.detail = reason
-        log.warning("hub.unreachable", hub=str(self._settings.hub), reason=reason)
 
     async def _connect(self) -> None:
         """Connect once; raise HubUnreachableError."""

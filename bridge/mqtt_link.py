@@ -215,8 +215,9 @@ class MqttLink:
         self._client.loop_misc()
 
     def _failed(self, reason: str) -> None:
+        if reason != self.detail:  # once, not at each attempt
+            log.warning("mqtt.unreachable", broker=str(self._settings.mqtt), reason=reason)
         self.detail = reason
-        log.warning("mqtt.unreachable", broker=str(self._settings.mqtt), reason=reason)
 
     async def _connect(self) -> None:
         """Connect and subscribe; raise BrokerUnreachableError."""

@@ -61,12 +61,12 @@ class _Handler(WebSocketHandler):
             if "transaction" in frame.headers:
                 self._pending.append(frame)
             else:
-                self._take([frame], frame.headers["receipt"])
+                self._take([frame], (frame.receipt or ""))
         elif frame.command == "COMMIT":
             frames, self._pending = self._pending, []
-            self._take(frames, frame.headers["receipt"])
+            self._take(frames, (frame.receipt or ""))
         elif frame.command == "DISCONNECT":
-            self.answer(b"RECEIPT\nreceipt-id:%b\n\n\0" % frame.headers["receipt"].encode())
+            self.answer(b"RECEIPT\nreceipt-id:%b\n\n\0" % (frame.receipt or "").encode())
 
     def _take(self, frames: list[Frame], receipt: str) -> None:
         sink = self._sink

@@ -264,3 +264,15 @@ async def test_login_passcode_and_heart_beats_are_in_the_first_frame(broker: Scr
         "accept-version": "1.2",
     }
     assert first["passcode"] == "pa:ss"
+
+
+async def test_an_error_of_ours_ends_the_bridge_loudly(broker: ScriptedBroker, sink: StompSink) -> None:
+    settings = BridgeSettings(mqtt_url=broker.url, hub_url=sink.url, health_port=0)
+    bridge = Bridge(settings)
+    ready = asyncio.Event()
+    task = asyncio.create_task(bridge.run(lambda _: ready.set()))
+    await ready.wait()
+    bridge.fail(ZeroDivisionError("ours"))
+
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        await task
