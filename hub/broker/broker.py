@@ -7,9 +7,10 @@ whoever passed `schedule`.
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from hub.broker.acks import Delivery
 from hub.broker.counters import Counters
 from hub.broker.outbox import Joined, Outbox
 from hub.broker.publication import Address, Cohort, Publication
@@ -60,6 +61,7 @@ class Broker:
         self._dirty_outboxes: list[Outbox] = []
         self._due: list[tuple[float, int, Subscription, str]] = []
         self._due_count = 0
+        self._due_stale = 0  # entries of subscriptions that have ended
 
     @property
     def subscriptions(self) -> int:
@@ -182,16 +184,32 @@ class Broker:
         if member is None:
             return
         destination = subscription.destination
+        if subscription.pacer is not None:
+            self._forget_due(subscription.pacer.holding)
         if destination.startswith(TOPIC_PREFIX):
             self._tree.remove(destination.removeprefix(TOPIC_PREFIX), member)
             self._forget_fanouts(destination)
         elif subscription.queue is not None:
             subscription.queue.leave(subscription)
-            self._drop_if_idle(subscription.queue)
+            if destination.startswith(TEMP_PREFIX) and subscription.queue.deserted:
+                # It lives no longer than who asked for answers: nobody else can consume it.
+                self.counters.dropped["reply-gone"] += len(subscription.queue)
+                del self.queues[destination]
+            else:
+                self._drop_if_idle(subscription.queue)
             subscription.queue = None
 
-    def replay_last(self, subscription: Subscription) -> list[Publication]:
-        """Give the last messages of the topics that a subscription matches, oldest first."""
+    def give_back(self, destination: str, deliveries: Sequence[Delivery]) -> None:
+        """Take deliveries back to the front of their queue, in their order."""
+        if destination.startswith(TEMP_PREFIX) and destination not in self.queues:
+            self.counters.dropped["reply-gone"] += len(deliveries)
+            return
+        queue = self.queue(destination, bounded=False)
+        queue.give_back(deliveries)
+        self._drop_if_idle(queue)
+
+    def replay_last(self, subscription: Subscription) -> None:
+        """Offer a subscription the last messages of the topics that it matches, oldest first."""
         tree: TopicTree[bool] = TopicTree(self._limits.filters)
         tree.add(subscription.destination.removeprefix(TOPIC_PREFIX), True)
 
@@ -202,7 +220,12 @@ class Broker:
         known = {publication.address.destination for publication in found}
         for _prefix, source in self.replay_sources:
             found += [extra for extra in source(matches) if extra.address.destination not in known]
-        return found
+        now = self._clock()
+        for publication in found:
+            if subscription not in self._members:
+                break  # given up as too slow
+            # Offered as any other message: prefetch and pacing hold here too.
+            subscription.offer(publication, now)
 
     def mark(self, outbox: Outbox) -> None:
         """Note that an outbox has frames to flush."""
@@ -220,10 +243,10 @@ class Broker:
         for fanout in fanouts:
             fanout.dirty = False
             for outbox in fanout.outboxes:
-                if outbox.pending:
+                if outbox.pending and not (outbox.blocked and outbox.lazy):
                     outbox.flush(joined)
         for outbox in outboxes:
-            if outbox.pending:
+            if outbox.pending and not (outbox.blocked and outbox.lazy):
                 outbox.flush(joined)
 
     def wake(self, when: float, subscription: Subscription, topic: str) -> None:
@@ -235,7 +258,9 @@ class Broker:
         """Send held messages whose time has come; gives when the next is due."""
         while self._due and self._due[0][0] <= now:
             _, _, subscription, topic = heapq.heappop(self._due)
-            if subscription in self._members and subscription.pacer is not None:
+            if subscription not in self._members:
+                self._due_stale -= 1
+            elif subscription.pacer is not None:
                 subscription.pacer.release(topic, now)
         return self._due[0][0] if self._due else None
 
@@ -268,6 +293,14 @@ class Broker:
                 topic.generation = STALE
         else:
             self._generation += 1
+
+    def _forget_due(self, ended: int) -> None:
+        """Count entries of a subscription that has ended, and drop all such once they are the most."""
+        self._due_stale += ended
+        if 2 * self._due_stale > len(self._due):
+            self._due = [entry for entry in self._due if entry[2] in self._members]
+            heapq.heapify(self._due)
+            self._due_stale = 0
 
     def _to_dead_letters(self, destination: str, publication: Publication) -> None:
         self.counters.dropped["dead-letter"] += 1

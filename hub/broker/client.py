@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from hub.broker.acks import Delivery
 from hub.broker.broker import TEMP_PREFIX, TOPIC_PREFIX, Broker
-from hub.broker.options import AckMode, parse_options
+from hub.broker.options import OnSlow, Options, parse_options
 from hub.broker.outbox import Joined, Outbox, Sink
 from hub.broker.publication import UNNAMED, Cohort, Framing, Item
 from hub.broker.queues import PREFIX as QUEUE_PREFIX
@@ -81,6 +81,10 @@ class Client:
         self._acks[ack_id] = subscription
 
     def congested(self) -> bool:
+        pending = self.outbox.pending
+        if len(pending) >= _EARLY_FRAMES or (pending and len(pending[-1].wire) >= _EARLY_BYTES):
+            # A queue asks before each message: what the peer takes is known only once it was tried.
+            self.outbox.flush(Joined())
         return self.outbox.congested
 
     def give_up(self) -> None:
@@ -121,7 +125,7 @@ class Client:
         destination = head.headers["destination"]
         user_headers = head.user_headers
         if not head.plain_send and "reply-to" in head.headers:
-            user_headers = self._with_reply_queue(user_headers)
+            user_headers = self._with_reply_queue(user_headers, frame.receipt)
         if destination.startswith(TOPIC_PREFIX):
             try:
                 topic = self._broker.topic(destination)
@@ -175,8 +179,7 @@ class Client:
         """Send what a new subscription begins with; its RECEIPT goes before that."""
         subscription = self.subscriptions[key]
         if subscription.options.replay_last and subscription.queue is None:
-            for publication in self._broker.replay_last(subscription):
-                subscription.emit(publication)
+            self._broker.replay_last(subscription)
         if subscription.queue is not None:
             subscription.queue.dispatch()
 
@@ -194,13 +197,17 @@ class Client:
             raise SessionError("Unknown subscription", text, receipt=frame.receipt)
         # What was routed before may still go out; only what cannot be written now is taken back.
         self.outbox.flush(Joined())
+        if key not in self.subscriptions:
+            return  # given up as too slow: everything has ended
         unwritten = self.outbox.discard(key)
         del self.subscriptions[key]
         subscription.end()
         queue = subscription.queue
         self._broker.unsubscribe(subscription)
         if queue is not None:
-            self._requeue(subscription, unwritten)
+            self._broker.give_back(
+                subscription.destination, [self._take_back(subscription, item) for item in unwritten]
+            )
 
     def acknowledge(self, frame: Frame) -> None:
         """Settle deliveries by an ACK or NACK.
@@ -236,17 +243,23 @@ class Client:
 
     def close(self) -> None:
         """End everything: the client leaves. Unacknowledged work goes back to its queues."""
-        waiting = self.outbox.waiting()
-        for key, subscription in list(self.subscriptions.items()):
-            queue = subscription.queue
-            del self.subscriptions[key]
+        subscriptions = dict(self.subscriptions)
+        self.subscriptions.clear()
+        # All of them leave before anything is given back: nothing may be delivered to this client again.
+        for subscription in subscriptions.values():
+            subscription.end()
             self._broker.unsubscribe(subscription)
-            if queue is not None and subscription.window is None:
-                self._requeue(subscription, [item for item in waiting if item.cohort is subscription.cohort])
+        back: dict[str, list[Delivery]] = {}
+        for item in self.outbox.take_messages():
+            owner = None if item.cohort is None else subscriptions.get(item.cohort.key)
+            if owner is not None and not owner.destination.startswith(TOPIC_PREFIX):
+                back.setdefault(owner.destination, []).append(self._take_back(owner, item))
         for subscription in dict.fromkeys(self._acks.values()):
-            if subscription.window is not None:
-                self._nack(subscription, list(subscription.window.take_all().values()), discard=False)
+            if subscription.window is not None and not subscription.destination.startswith(TOPIC_PREFIX):
+                back.setdefault(subscription.destination, []).extend(subscription.window.take_all().values())
         self._acks.clear()
+        for destination, deliveries in back.items():
+            self._broker.give_back(destination, sorted(deliveries, key=lambda delivery: delivery.publication.number))
 
     # The parts.
 
@@ -258,6 +271,9 @@ class Client:
             text = "SUBSCRIBE takes /topic/<filter>, /queue/<name> or /temp-queue/<name>"
             raise _bad_destination(destination, text, receipt)
         options = parse_options(frame.head.headers)
+        if not destination.startswith(TOPIC_PREFIX):
+            # Work is never dropped for a slow consumer: it goes to another one.
+            options = options._replace(on_slow=OnSlow.DISCONNECT)
         dialect, framing = self._dialect, self._framing
         cohort = self._broker.cohort(key, dialect.version, framing, lambda: Cohort(key, dialect, framing))
         subscription = Subscription(
@@ -267,6 +283,9 @@ class Client:
             self._broker.subscribe(subscription, self.outbox)
         except TopicError as error:
             raise _bad_destination(destination, str(error), receipt) from None
+        except SessionError as error:
+            error.receipt = receipt
+            raise
         self.subscriptions[key] = subscription
 
     def _ack_id(self, frame: Frame) -> str:
@@ -283,29 +302,25 @@ class Client:
         if discard or subscription.destination.startswith(TOPIC_PREFIX):
             self._broker.counters.dropped["nack"] += len(deliveries)
         else:
-            self._broker.queue(subscription.destination, bounded=False).give_back(deliveries)
+            self._broker.give_back(subscription.destination, deliveries)
 
-    def _requeue(self, subscription: Subscription, items: list[Item]) -> None:
-        """Give messages that were never written back to their queue, as if they had not been delivered."""
-        back: list[Delivery] = []
-        for item in items:
-            if item.publication is None:
-                continue
-            attempt = 1 if ("redelivered", "true") in item.extra else 0
-            if subscription.window is not None and item.message_id is not None:
-                delivery = subscription.window.take_one(item.message_id)
-                self._acks.pop(item.message_id, None)
-                attempt = attempt if delivery is None else delivery.attempt - 1
-            back.append(Delivery(item.publication, attempt))
-        if back:
-            self._broker.queue(subscription.destination, bounded=False).give_back(back)
+    def _take_back(self, subscription: Subscription, item: Item) -> Delivery:
+        """Undo the delivery of a queue's message that was never written."""
+        if item.publication is None:
+            raise ValueError("a frame without publication has no queue")
+        attempt = 1 if ("redelivered", "true") in item.extra else 0
+        if subscription.window is not None and item.message_id is not None:
+            delivery = subscription.window.take_one(item.message_id)
+            self._acks.pop(item.message_id, None)
+            attempt = attempt if delivery is None else delivery.attempt - 1
+        return Delivery(item.publication, attempt)
 
     def _own_queue(self, destination: str) -> str:
         """Give the hub-wide name of a temporary queue of this connection."""
         name = destination.removeprefix(TEMP_PREFIX)
         return f"{TEMP_PREFIX}{self.session_id}/{name}"
 
-    def _with_reply_queue(self, user_headers: UserHeaders) -> UserHeaders:
+    def _with_reply_queue(self, user_headers: UserHeaders, receipt: str | None) -> UserHeaders:
         """Make `reply-to:/temp-queue/…` an address that others can answer to, with a subscription that gets the answers.
 
         As RabbitMQ does: the answers come with `subscription:/temp-queue/<name>` unless the client subscribed itself.
@@ -317,7 +332,7 @@ class Client:
         if not any(subscription.destination == own for subscription in self.subscriptions.values()):
             if len(self.subscriptions) >= self._limits.subscriptions or reply_to in self.subscriptions:
                 text = f"the answers to {quoted(reply_to)} need one more subscription than is allowed"
-                raise SessionError("Too many subscriptions", text, POLICY_VIOLATION)
+                raise SessionError("Too many subscriptions", text, POLICY_VIOLATION, receipt=receipt)
             self._add_reply_subscription(reply_to, own)
         items = ((name, own if name == "reply-to" else value) for name, value in user_headers.items)
         return UserHeaders(tuple(items))
@@ -327,7 +342,7 @@ class Client:
         cohort = self._broker.cohort(key, dialect.version, framing, lambda: Cohort(key, dialect, framing))
         subscription = Subscription(
             destination,
-            parse_options({"ack": AckMode.AUTO.value}),
+            Options(on_slow=OnSlow.DISCONNECT),
             cohort,
             self,
             self._broker.counters,
@@ -335,6 +350,11 @@ class Client:
         )
         self._broker.subscribe(subscription, self.outbox)
         self.subscriptions[key] = subscription
+
+
+# While a queue delivers, the outbox is flushed after so many frames, or one of so many octets.
+_EARLY_FRAMES = 32
+_EARLY_BYTES = 65_536
 
 
 def _reserved(destination: str, receipt: str | None) -> SessionError:

@@ -36,6 +36,7 @@ class OnSlow(Enum):
 DEFAULT_PREFETCH = 1_000
 MAX_PREFETCH = 100_000
 MAX_RATE = 10_000.0
+MAX_PERIOD_S = 86_400.0
 
 
 class Options(NamedTuple):
@@ -75,7 +76,7 @@ def parse_options(headers: Mapping[str, str]) -> Options:
     return Options(
         ack=ack,
         prefetch=_prefetch(headers),
-        period_s=0.0 if rate is None else 1.0 / rate,
+        period_s=0.0 if rate is None else min(1.0 / rate, MAX_PERIOD_S),
         dead_band=_number(headers, "dead-band", math.inf) or 0.0,
         on_slow=policy,
         replay_last=replay == "last",

@@ -6,8 +6,9 @@ subscriptions with `conflate` keep the newest message of each topic, then the ol
 `drop-oldest` go, and if what must not be dropped alone is too much, the connection is given up as a slow consumer.
 Messages that were skipped are told by `dropped:N` on the next MESSAGE of their subscription.
 
-The bound is checked per tick, so a backlog may pass it by what one tick adds; frames are shared between connections, so
-what an outbox really costs is often far less than what it counts.
+The bound is checked per tick, and while the sink is busy once in LAZY_ITEMS frames, so a backlog may pass it by that much:
+a thousand stalled peers must not cost the healthy ones their time. Frames are shared between connections, so what an
+outbox really costs is often far less than what it counts.
 """
 
 from collections import deque
@@ -18,6 +19,8 @@ from hub.broker.options import OnSlow
 from hub.broker.publication import Item
 
 CHUNK_BYTES = 262_144  # handed to the sink at once at most, so that a busy sink holds little that cannot be dropped
+LAZY_ITEMS = 32
+LAZY_BYTES = 4_096  # larger frames are accounted for at once
 
 
 class Sink(Protocol):
@@ -64,6 +67,7 @@ class Outbox:
         "_sink",
         "_subscriptions",
         "backlog_bytes",
+        "blocked",
         "owing",
         "pending",
         "shedding",
@@ -72,6 +76,7 @@ class Outbox:
     def __init__(self, sink: Sink, limit: int, subscriptions: Mapping[str, Droppable]) -> None:
         self.pending: list[Item] = []
         self.backlog_bytes = 0
+        self.blocked = False  # the sink was busy after the last flush; it will ask for the next one
         self.shedding = False  # messages were dropped since the backlog was last empty
         self.owing = False  # some subscription has a `dropped` count to tell
         self._backlog: deque[Item] | None = None  # made when first needed: idle connections stay small
@@ -84,6 +89,12 @@ class Outbox:
     def congested(self) -> bool:
         """Whether the peer is behind."""
         return self._sink.busy or bool(self._backlog)
+
+    @property
+    def lazy(self) -> bool:
+        """Whether a flush now would only move a few frames aside."""
+        pending = self.pending
+        return self.blocked and len(pending) < LAZY_ITEMS and len(pending[-1][0]) < LAZY_BYTES
 
     def flush(self, joined: Joined) -> None:
         """Write what the sink takes; keep the rest within the bound."""
@@ -100,6 +111,7 @@ class Outbox:
                 pending.clear()
                 if data:
                     self._sink.write(data)
+                    self.blocked = self._sink.busy
                 return
         if self._backlog is None:
             self._backlog = deque()
@@ -107,6 +119,7 @@ class Outbox:
         self.backlog_bytes += sum([len(item[0]) for item in pending])
         pending.clear()
         self._drain()
+        self.blocked = self._sink.busy
         if self.backlog_bytes > self._conflate_at:
             self._shed()
 
@@ -119,9 +132,15 @@ class Outbox:
                 self._replace([item for item in self._backlog if not _belongs(item, key)])
         return taken
 
-    def waiting(self) -> list[Item]:
-        """Give the messages that were not handed to the sink."""
-        return [item for item in (*(self._backlog or ()), *self.pending) if item.cohort is not None]
+    def take_messages(self) -> list[Item]:
+        """Take back all messages that were not written: nobody subscribes any more."""
+        waiting = (*(self._backlog or ()), *self.pending)
+        taken = [item for item in waiting if item.cohort is not None]
+        if taken:
+            self._replace([item for item in self._backlog or () if item.cohort is None])
+            # In place: fan-outs hold the list.
+            self.pending[:] = [item for item in self.pending if item.cohort is None]
+        return taken
 
     def _drain(self) -> None:
         backlog = self._backlog
@@ -151,13 +170,14 @@ class Outbox:
         subscription = self._subscriptions.get(cohort.key)
         if subscription is None or not subscription.dropped:
             return item.wire
-        extra = [*item.extra, ("dropped", str(subscription.dropped))]
+        extra = [*item.extra, ("dropped", str(item.told + subscription.dropped))]
         subscription.dropped = 0
         return cohort.encode_with(publication, extra, item.message_id).wire
 
     def _shed(self) -> None:
         """Bring the backlog back within its bound."""
-        self._conflate()
+        if any(subscription.on_slow is OnSlow.CONFLATE for subscription in self._subscriptions.values()):
+            self._conflate()
         if self.backlog_bytes > self._limit:
             self._drop_oldest()
         if self.backlog_bytes > self._limit:
@@ -170,11 +190,13 @@ class Outbox:
         seen: set[tuple[str, str]] = set()
         skipped: dict[Droppable, int] = {}
         for item in reversed(self._backlog or ()):
-            subscription = self._policy(item, {OnSlow.CONFLATE})
-            if subscription is not None and item.publication is not None and item.cohort is not None:
+            subscription = self._subscription(item)
+            conflated = subscription is not None and subscription.on_slow is OnSlow.CONFLATE
+            if subscription and conflated and item.publication is not None and item.cohort is not None:
                 key = (item.cohort.key, item.publication.address.destination)
                 if key in seen:
                     skipped[subscription] = skipped.get(subscription, 0) + 1
+                    subscription.dropped += item.told
                     continue
                 seen.add(key)
             kept.append(item)
@@ -186,26 +208,23 @@ class Outbox:
     def _drop_oldest(self) -> None:
         # Some way below the bound, so that the next message does not need the next pass.
         goal = self._limit * 3 // 4
-        size = self.backlog_bytes
+        backlog = self._backlog or deque()
         kept: list[Item] = []
         skipped: dict[Droppable, int] = {}
-        for item in self._backlog or ():
-            if size > goal:
-                subscription = self._policy(item, {OnSlow.CONFLATE, OnSlow.DROP_OLDEST})
-                if subscription is not None:
-                    size -= len(item.wire)
-                    skipped[subscription] = skipped.get(subscription, 0) + 1
-                    continue
-            kept.append(item)
-        self._replace(kept)
+        while backlog and self.backlog_bytes > goal:
+            item = backlog.popleft()
+            subscription = self._subscription(item)
+            if subscription is None or subscription.on_slow is OnSlow.DISCONNECT:
+                kept.append(item)
+            else:
+                self.backlog_bytes -= len(item[0])
+                skipped[subscription] = skipped.get(subscription, 0) + 1
+        backlog.extendleft(reversed(kept))
         self._count(skipped, "drop-oldest")
 
-    def _policy(self, item: Item, policies: set[OnSlow]) -> Droppable | None:
-        """Give the item's subscription if it may be dropped by one of these policies."""
-        if item.cohort is None:
-            return None
-        subscription = self._subscriptions.get(item.cohort.key)
-        return subscription if subscription is not None and subscription.on_slow in policies else None
+    def _subscription(self, item: Item) -> Droppable | None:
+        """Give the subscription of a MESSAGE that is still there."""
+        return None if item.cohort is None else self._subscriptions.get(item.cohort.key)
 
     def _count(self, skipped: dict[Droppable, int], reason: str) -> None:
         for subscription, count in skipped.items():

@@ -4,7 +4,7 @@ Per topic: a message within the period since the last one is held, a newer one r
 one goes out when the period has passed. With a dead band a reading whose value is closer than that to the last one sent
 is skipped; anything without a number passes. What is replaced or skipped is counted.
 
-Remembers at most MAX_TOPICS topics; the one not seen for longest is forgotten first, its held message sent at once.
+Remembers at most MAX_TOPICS topics; the one known for longest is forgotten first, its held message sent at once.
 """
 
 from collections.abc import Callable
@@ -46,35 +46,53 @@ class Pacer:
         self._wake = wake
         self._paces: dict[str, Pace] = {}
 
+    @property
+    def holding(self) -> int:
+        """How many topics have a message that waits for its time."""
+        return sum(pace.held is not None for pace in self._paces.values())
+
     def offer(self, publication: Publication, now: float) -> None:
         """Take a message of any topic."""
         topic = publication.address.destination
         pace = self._paces.get(topic)
         if pace is None:
             pace = self._remember(topic)
-        value = publication.value
-        if (
-            self._dead_band
-            and value is not None
-            and pace.value is not None
-            and abs(value - pace.value) < self._dead_band
-        ):
-            self._skip("dead-band")
-            return
-        if now < pace.next_s:
-            if pace.held is None:
-                self._wake(pace.next_s, topic)
-            else:
-                self._skip("max-rate")
+        if pace.held is not None:
+            # The newest wins, also where it is back at what was sent: then nothing goes out.
+            self._skip("max-rate")
             pace.held = publication
-            return
-        self._send(pace, publication, now)
+            self._release(pace, now)
+        elif self._unchanged(pace, publication):
+            self._skip("dead-band")
+        elif now < pace.next_s:
+            self._wake(pace.next_s, topic)
+            pace.held = publication
+        else:
+            self._send(pace, publication, now)
 
     def release(self, topic: str, now: float) -> None:
         """Send the held message of a topic: its time has come."""
         pace = self._paces.get(topic)
-        if pace is not None and pace.held is not None:
+        if pace is not None:
+            self._release(pace, now)
+
+    def _release(self, pace: Pace, now: float) -> None:
+        if pace.held is None or now < pace.next_s:
+            return
+        if self._unchanged(pace, pace.held):
+            self._skip("dead-band")
+            pace.held = None
+        else:
             self._send(pace, pace.held, now)
+
+    def _unchanged(self, pace: Pace, publication: Publication) -> bool:
+        value = publication.value
+        return (
+            self._dead_band > 0
+            and value is not None
+            and pace.value is not None
+            and abs(value - pace.value) < self._dead_band
+        )
 
     def _send(self, pace: Pace, publication: Publication, now: float) -> None:
         pace.held = None

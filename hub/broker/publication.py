@@ -72,7 +72,7 @@ class Publication:
     @property
     def size(self) -> int:
         """Give the octets that it counts for in a bounded place."""
-        return len(self.body) + _OVERHEAD
+        return len(self.body) + self.headers.size + _OVERHEAD
 
 
 _OVERHEAD = 256  # headers and bookkeeping
@@ -107,7 +107,7 @@ class Cohort:
         """Encode for all members: auto acknowledgement, nothing to add."""
         frame = publication.frame(self.head, publication.message_id, self.dialect)
         text = publication.body.isascii() or publication.text
-        return _new_item(Item, (self.framing(len(frame), text) + frame, self, publication, (), None))
+        return _new_item(Item, (self.framing(len(frame), text) + frame, self, publication, (), None, 0))
 
     def encode_with(self, publication: Publication, extra: list[tuple[str, str]], message_id: str | None) -> "Item":
         """Encode for one member, with headers of its own; `message_id` stands for the publication's number."""
@@ -130,8 +130,9 @@ class Item(NamedTuple):
     publication: Publication | None = None
     extra: tuple[tuple[str, str], ...] = ()
     message_id: str | None = None
+    told: int = 0  # the value of its `dropped` header; still to be told if this message is dropped too
 
 
 def control_item(wire: bytes) -> Item:
     """Give an outbox item for a frame that is not a MESSAGE."""
-    return _new_item(Item, (wire, None, None, (), None))
+    return _new_item(Item, (wire, None, None, (), None, 0))

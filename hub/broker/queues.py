@@ -54,6 +54,11 @@ class Queue:
         """Whether it may cease to exist."""
         return not self._ready and not self._consumers
 
+    @property
+    def deserted(self) -> bool:
+        """Whether nobody consumes."""
+        return not self._consumers
+
     def put(self, publication: Publication) -> None:
         """Add a message at the end and deliver what can be delivered.
 
@@ -64,7 +69,7 @@ class Queue:
             if not self.destination.startswith(DEAD_PREFIX):
                 text = f"{quoted(self.destination)} holds {len(self._ready)} messages; consume them or try again later"
                 raise SessionError("Queue full", text, TRY_AGAIN_LATER)
-            self._dropped_oldest()
+            self._drop_oldest(publication.size)
         self._ready.append(Delivery(publication, 0))
         self.bytes += publication.size
         self.dispatch()
@@ -104,7 +109,9 @@ class Queue:
                 self._counters.redelivered += 1
             consumer.emit(delivery.publication, delivery.attempt + 1)
 
-    def _dropped_oldest(self) -> None:
-        if self._ready:
+    def _drop_oldest(self, size: int) -> None:
+        """Make room for a message of a size."""
+        limits = self._limits
+        while self._ready and (len(self._ready) >= limits.messages or self.bytes + size > limits.bytes):
             self.bytes -= self._ready.popleft().publication.size
             self._counters.dropped["dead-letter-full"] += 1

@@ -95,7 +95,7 @@ class Subscription:
     @property
     def ready(self) -> bool:
         """Whether a work queue may give it the next message."""
-        return not self._recipient.congested() if self.window is None else self.window.open
+        return (self.window is None or self.window.open) and not self._recipient.congested()
 
     def offer(self, publication: Publication, now: float) -> None:
         """Take a message of a topic that matches."""
@@ -118,12 +118,11 @@ class Subscription:
             self._recipient.note_ack(message_id, self)
         if attempt:
             extra.append(("redelivered", "true" if attempt > 1 else "false"))
-        told = list(extra)
-        if self.dropped:
-            told.append(("dropped", str(self.dropped)))
+        if extra or self.dropped or message_id is not None:
+            told = [*extra, ("dropped", str(self.dropped))] if self.dropped else extra
+            item = self.cohort.encode_with(publication, told, message_id)
+            item = item._replace(extra=tuple(extra), told=self.dropped)
             self.dropped = 0
-        if told or message_id is not None:
-            item = self.cohort.encode_with(publication, told, message_id)._replace(extra=tuple(extra))
         else:
             item = self.cohort.encode(publication)
         self._counters.messages_out += 1

@@ -81,7 +81,7 @@ class Topics:
         """Remember a topic's last message."""
         last = topic.last
         topic.last = publication
-        self.bytes += publication.size if last is None else len(publication.body) - len(last.body)
+        self.bytes += publication.size if last is None else publication.size - last.size
         if self.bytes > self._max_bytes:
             while self.bytes > self._max_bytes and self._topics:
                 self._forget_oldest()

@@ -84,10 +84,11 @@ class Frame(NamedTuple):
 class UserHeaders:
     """Headers that pass through the hub, with their encoded forms kept per escape rule."""
 
-    __slots__ = ("encoded", "items")
+    __slots__ = ("encoded", "items", "size")
 
     def __init__(self, items: tuple[tuple[str, str], ...] = ()) -> None:
         self.items = items
+        self.size = sum([len(name) + len(value) for name, value in items])  # characters, for the bounds on memory
         # Filled by `hub.stomp.codec.encode_user_headers`, keyed by the dialect's name.
         self.encoded: dict[str, bytes] = {}
 

@@ -67,7 +67,7 @@ class Transactions:
         if transaction is None:
             raise self._unknown(frame.head.command, name, frame.receipt)
         transaction.frames.append(frame)
-        transaction.size += len(frame.body) + FRAME_OVERHEAD
+        transaction.size += len(frame.body) + frame.head.user_headers.size + FRAME_OVERHEAD
         if len(transaction.frames) > self._limits.frames or transaction.size > self._limits.bytes:
             raise SessionError(
                 "Transaction too large",

@@ -120,6 +120,8 @@ class Connection:
                 self._arm(now + services.limits.frame_s)
         else:
             self._frame_since = None
+        if self._leaving is not None:
+            return self._leave()
         if services.ingest is not None and services.ingest.full and self._awaiting:
             return self._wait_for_room(services.ingest.wait_not_full)
         return None
@@ -146,7 +148,8 @@ class Connection:
 
     def overflow(self) -> None:
         """The outbox cannot hold what must not be dropped: the peer is too slow."""
-        self._services.broker.counters.slow_consumers += 1
+        if self._closing is None:
+            self._services.broker.counters.slow_consumers += 1
         self._close(POLICY, "slow consumer", at_once=True)
 
     def closed(self) -> None:
@@ -299,7 +302,7 @@ class Connection:
     def _durable(self, future: "asyncio.Future[None]") -> None:
         receipts = self._awaiting.pop(future, []) if self._awaiting is not None else []
         if future.cancelled() or future.exception() is not None:
-            if self._session.state is State.OPEN:
+            if self._session.state is State.OPEN or self._leaving is not None:
                 text = "the readings could not be stored; send them again"
                 self._fail(StompError("Not stored", text, INTERNAL, receipt=receipts[0] if receipts else None))
             return
@@ -346,6 +349,11 @@ class Connection:
             self._client.check_send(frame)
 
     # Back-pressure and clocks.
+
+    async def _leave(self) -> None:
+        """Read nothing until the last receipts are written: a peer that closed its half would end the stream."""
+        while self._leaving is not None and self._awaiting:
+            await asyncio.wait(tuple(self._awaiting))
 
     async def _wait_for_room(self, wait: Callable[[], Awaitable[None]]) -> None:
         self._paused = True
