@@ -219,6 +219,7 @@ class Outbox:
             else:
                 self.backlog_bytes -= len(item[0])
                 skipped[subscription] = skipped.get(subscription, 0) + 1
+                subscription.dropped += item.told
         backlog.extendleft(reversed(kept))
         self._count(skipped, "drop-oldest")
 

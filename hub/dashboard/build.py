@@ -14,8 +14,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
-
 from hub.dashboard.node import Node, find_node
 
 HERE = Path(__file__).resolve().parent
@@ -24,6 +22,7 @@ _INSTALLED = HERE / "node_modules" / ".telemetry-hub-installed"
 _BUILT = HERE / "dist" / ".built-from"
 _MANIFESTS = ("package.json", "package-lock.json", ".npmrc")
 _SOURCES = ("index.html", "vite.config.ts", "tsconfig.json", "src", "public", *_MANIFESTS)
+_INSTALL_ATTEMPTS = 3
 _VITE = "node_modules/vite/bin/vite.js"
 
 
@@ -66,10 +65,17 @@ def _install(node: Node) -> None:
         _stamp(_INSTALLED, _MANIFESTS)
 
 
-# A fresh npm cache can trip over itself (EEXIST on a rename, npm 11), and registries have bad moments.
-@retry(stop=stop_after_attempt(3), wait=wait_fixed(1), retry=retry_if_exception_type(DashboardBuildError), reraise=True)
 def _install_packages(node: Node) -> None:
-    _run("install", [*node.npm, "ci", "--no-audit", "--no-fund", "--loglevel", "error"])
+    command = [*node.npm, "ci", "--no-audit", "--no-fund", "--loglevel", "error"]
+    # A fresh npm cache can trip over itself (EEXIST on a rename, npm 11), and registries have bad moments.
+    for _ in range(_INSTALL_ATTEMPTS - 1):
+        try:
+            _run("install", command)
+        except DashboardBuildError:
+            _say("dashboard: install: once more")
+        else:
+            return
+    _run("install", command)
 
 
 def _run(step: str, command: Sequence[str]) -> None:

@@ -132,8 +132,6 @@ class FrameParser:
                 raise WebSocketViolation(PROTOCOL_ERROR, "unknown opcode")
             if length > 125 or not first & _FIN:
                 raise WebSocketViolation(PROTOCOL_ERROR, "control frames are whole and at most 125 octets")
-        elif opcode > BINARY:
-            raise WebSocketViolation(PROTOCOL_ERROR, "unknown opcode")
         elif self._size + length > self.max_message_bytes:
             raise WebSocketViolation(TOO_BIG, f"a message may have {self.max_message_bytes} octets")
 
@@ -145,6 +143,8 @@ class FrameParser:
                 _check_close(payload)
             messages.append(Message(opcode, payload))
             return
+        if opcode > BINARY:
+            raise WebSocketViolation(PROTOCOL_ERROR, "unknown opcode")
         final = bool(first & _FIN)
         if opcode == CONTINUATION:
             if self._fragments is None:
