@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -54,7 +55,10 @@ async def sink() -> AsyncIterator[StompSink]:
 class BridgeProcess:
     """`telemetry-bridge run` as users start it."""
 
+    started: ClassVar[list["BridgeProcess"]] = []
+
     def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.started.append(self)
         self.process = process
         self.ready_line = ""
 
@@ -88,6 +92,16 @@ class BridgeProcess:
     @property
     def health(self) -> str:
         return self.ready_line.split()[-1]
+
+
+@pytest.fixture(autouse=True)
+async def _leave_none_running() -> AsyncIterator[None]:
+    """A test that fails before its own end leaves no bridge behind."""
+    yield
+    while BridgeProcess.started:
+        bridge = BridgeProcess.started.pop()
+        if bridge.process.returncode is None:
+            await bridge.end(signal.SIGKILL)
 
 
 async def publish(url: str, numbers: range, topic: str = "devices/a/telemetry") -> None:

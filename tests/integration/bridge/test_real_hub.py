@@ -28,9 +28,11 @@ async def hub_url(tmp_path: Path) -> AsyncIterator[str]:
     async with asyncio.timeout(30):
         line = (await process.stdout.readline()).decode()
     assert line.startswith("ready ")
-    yield next(word for word in line.split() if word.startswith("ws://"))
-    process.terminate()
-    await process.communicate()
+    try:
+        yield next(word for word in line.split() if word.startswith("ws://"))
+    finally:
+        process.terminate()
+        await process.communicate()
 
 
 async def test_all_is_acknowledged_in_order_and_what_the_hub_refuses_does_not_block(hub_url: str) -> None:
