@@ -35,6 +35,9 @@ class Wire(Sink, Protocol):
     def framing(self) -> Framing:
         """Give what goes before each frame; asked once, when the connection opens."""
 
+    def hold(self) -> None:
+        """Read no more, not even the peer's end, while it is still owed something."""
+
     def close(self, code: int, reason: str) -> None:
         """Close once what was written is out; give up after a deadline."""
 
@@ -121,6 +124,7 @@ class Connection:
         else:
             self._frame_since = None
         if self._leaving is not None:
+            self._wire.hold()
             return self._leave()
         if services.ingest is not None and services.ingest.full and self._awaiting:
             return self._wait_for_room(services.ingest.wait_not_full)
@@ -351,7 +355,7 @@ class Connection:
     # Back-pressure and clocks.
 
     async def _leave(self) -> None:
-        """Read nothing until the last receipts are written: a peer that closed its half would end the stream."""
+        """Wait until the last receipts are written."""
         while self._leaving is not None and self._awaiting:
             await asyncio.wait(tuple(self._awaiting))
 

@@ -58,6 +58,16 @@ class TcpWire:
         if self._writer.busy:
             self._stalled()
 
+    def hold(self) -> None:
+        """Take the socket out of the loop: the stream closes itself when it sees that the peer has closed its half.
+
+        Tornado watches idle sockets for reads, and has no public way to stop that; a write puts it back.
+        """
+        stream = self._stream
+        if not stream.closed() and stream._state is not None:
+            stream.io_loop.remove_handler(stream.socket)
+            stream._state = None
+
     def close(self, code: int, reason: str) -> None:  # noqa: ARG002 - TCP has no word for why
         """End our direction once all is written; the peer's end, or the deadline, closes the socket.
 

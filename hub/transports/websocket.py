@@ -67,6 +67,9 @@ class WebSocketWire:
         if self._writer.busy:
             self._stalled()
 
+    def hold(self) -> None:
+        """Do nothing: a WebSocket is closed by its Close frame, not by halves."""
+
     def close(self, code: int, reason: str) -> None:
         self._protocol.close(code, reason[:120] or None)
 

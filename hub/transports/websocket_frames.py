@@ -14,7 +14,7 @@ from tornado.util import _websocket_mask as apply_mask
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN, _RESERVED, _OPCODE, _MASKED, _LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
-_RARE = 0x7C  # bits that no data frame may have set: reserved ones, control and unknown opcodes
+_RARE = 0x7C  # bits that no data frame may have set: reserved ones, control and unknown opcodes (but 3)
 # A NamedTuple's own constructor costs three times as much, for every message.
 _new_message = tuple.__new__
 _NO_MASK = b"\0\0\0\0"
