@@ -9,6 +9,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 INSTALLED := .venv/.installed
 PAGE := hub/dashboard/dist/index.html
 PAGE_SOURCES := $(shell find hub/dashboard -type f ! -path '*/node_modules/*' ! -path '*/dist/*' ! -path '*/__pycache__/*')
+BENCH ?= all
 APT_AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
 .PHONY: help install dashboard demo test unit check style types imports bench docs constraints clean
@@ -18,7 +19,7 @@ help:
 	@echo 'make test [TEST_ARGS="-k bridge"]               all tests'
 	@echo 'make unit                                       the quick tests'
 	@echo 'make check                                      lint, types, import rules'
-	@echo 'make bench [BENCH_ARGS=...]                     the benchmarks and their report'
+	@echo 'make bench [BENCH=all] [BENCH_ARGS=--quick]     the benchmarks fanout, path, storage and their report'
 	@echo 'make dashboard                                  build the web page'
 	@echo 'make docs                                       write the generated tables of the documentation'
 	@echo 'make constraints                                resolve the dependencies anew and pin them'
@@ -75,8 +76,14 @@ types: $(INSTALLED)
 imports: $(INSTALLED)
 	@$(BIN)/lint-imports
 
+# The load is written in Go, from ../shared; without Go or that directory the benchmarks that need it say so and are left out.
 bench: $(INSTALLED)
-	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+	@if [ -d ../shared/bench/stompload ] && ! command -v go >/dev/null && [ -n "$(APT_AS_ROOT)" ]; then \
+	    echo 'Installing golang-go'; \
+	    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends golang-go; } \
+	        >/dev/null || echo 'could not install golang-go' >&2; \
+	fi
+	@$(BIN)/python -m tests.bench $(BENCH) $(BENCH_ARGS)
 
 # The tables in docs/reference that the programs know best.
 docs: $(INSTALLED)

@@ -1,0 +1,114 @@
+"""The hub against the naive hub under stompload: the table of the specification, "Speed".
+
+Baseline and hub alternate, several rounds; which of the two begins alternates too. Both serve on the server's core, with
+uvloop; the load has the other one. In a closed loop the server's core should be busy: where it is not, the load
+was the limit, and the row says so, as its ratio is then too small and only the CPU ratio tells.
+"""
+
+import statistics
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+
+from tests.bench.figure import Goal, Row, median_ratio, number
+from tests.bench.servers import Servers
+from tests.bench.stompload import Load, Stompload
+
+BUSY = 0.9  # CPU seconds a second from which on a server is taken to be at its limit
+IDLE_CONNECTIONS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One kind of load, and what is asked of the hub under it."""
+
+    name: str
+    arguments: Sequence[str]
+    goal: Goal
+    measure: str = "delivered"  # a rate of Load; "" for CPU a delivery
+
+
+WORKS = (
+    Work("1 publisher, 100 subscribers", ("-subs", "100"), Goal(90, at_least=True)),
+    Work("1 publisher, 500 subscribers", ("-subs", "500"), Goal(80, at_least=True)),
+    Work("1 publisher, 1 subscriber", ("-subs", "1"), Goal(5, at_least=True)),
+    Work(
+        "SEND with a receipt each, 10 publishers",
+        ("-subs", "0", "-pubs", "10", "-receipt"),
+        Goal(5, at_least=True),
+        "receipts",
+    ),
+    Work(
+        "100 topics, one subscriber each, 10 publishers",
+        ("-subs", "100", "-topics", "100", "-pubs", "10"),
+        Goal(4, at_least=True),
+    ),
+    Work(
+        "50 msg/s to 500 subscribers: CPU a delivery", ("-subs", "500", "-rate", "50"), Goal(0.35, at_least=False), ""
+    ),
+)
+
+
+@dataclass(slots=True)
+class Rounds:
+    """The loads of both sides, a pair a round."""
+
+    baseline: list[Load] = field(default_factory=list)
+    hub: list[Load] = field(default_factory=list)
+
+
+def compare(work: Work, servers: Servers, load: Stompload, rounds: int, seconds: float) -> Rounds:
+    """Measure one row."""
+    taken = Rounds()
+    with ExitStack() as stack:
+        baseline, hub = stack.enter_context(servers.naive()), stack.enter_context(servers.hub())
+        sides = [(baseline, taken.baseline), (hub, taken.hub)]
+        for _ in range(rounds):
+            for server, loads in sides:
+                loads.append(load.run(server.port, server.pid, work.arguments, seconds))
+            sides.reverse()
+    return taken
+
+
+def row(work: Work, taken: Rounds) -> Row:
+    """Summarise one row."""
+    cpu = [[_cpu(work, one) for one in loads] for loads in (taken.baseline, taken.hub)]
+    cpu_ratio = median_ratio(cpu[0], cpu[1])
+    busy = statistics.median(one.server_busy for one in taken.hub)
+    notes = ""
+    if work.measure:
+        rates = [[float(getattr(one, work.measure)) for one in loads] for loads in (taken.baseline, taken.hub)]
+        baseline, ours = (f"{number(statistics.median(side))}/s" for side in rates)
+        value = median_ratio(rates[1], rates[0])
+        if busy < BUSY:
+            limited = f"the load was the limit, the hub's core was busy for {busy:.0%}"
+            notes = f"{limited}; by CPU it is {number(cpu_ratio)} times."
+    else:
+        baseline, ours = (f"{number(statistics.median(side))} µs" for side in cpu)
+        value = median_ratio(cpu[1], cpu[0])
+    medians = " → ".join(number(statistics.median(side)) for side in cpu)
+    return Row(work.name, baseline, ours, value, work.goal, f"{medians} ({number(cpu_ratio)} times)", notes)
+
+
+def idle(servers: Servers, load: Stompload, rounds: int, seconds: float) -> tuple[Row, dict[str, list[float]]]:
+    """Measure the memory of idle connections, each round on a fresh server."""
+    taken: dict[str, list[float]] = {"baseline_kib": [], "hub_kib": []}
+    for _ in range(rounds):
+        with servers.naive() as server:
+            taken["baseline_kib"].append(load.idle_kib(server.port, server.pid, IDLE_CONNECTIONS, seconds))
+        with servers.hub() as server:
+            # What the first connection loads is not what a connection costs.
+            load.run(server.port, server.pid, ("-subs", "1", "-rate", "10"), 1)
+            taken["hub_kib"].append(load.idle_kib(server.port, server.pid, IDLE_CONNECTIONS, seconds))
+    baseline, ours = (statistics.median(side) for side in taken.values())
+    goal = Goal(16, at_least=False, unit="KiB")
+    return Row("1,000 idle connections: memory each", f"{baseline:.1f} KiB", f"{ours:.1f} KiB", ours, goal), taken
+
+
+def raw(taken: Rounds) -> dict[str, list[dict[str, float]]]:
+    """Return the rounds for the JSON file."""
+    return {"baseline": [asdict(one) for one in taken.baseline], "hub": [asdict(one) for one in taken.hub]}
+
+
+def _cpu(work: Work, load: Load) -> float:
+    return load.cpu_us_per_publish if work.measure == "receipts" else load.cpu_us_per_delivery

@@ -1,0 +1,64 @@
+"""The section "Fan-out": each row of the specification's table, measured in turn."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench import fanout, machine, stalled, wildcards
+from tests.bench.cores import load_core
+from tests.bench.effort import Effort
+from tests.bench.figure import Row
+from tests.bench.report import Section
+from tests.bench.servers import Servers
+from tests.bench.stompload import Stompload
+
+TEXT = """\
+`telemetry-hub serve` as it is, with uvloop and a Postgres, against `naive_hub.py`, which writes to each subscriber in
+turn: server on one core, load on another, closed loop with 200 messages under way and one STOMP frame a WebSocket
+message, unless the row says otherwise. The topics carry no telemetry, so nothing is stored."""
+
+Measured = tuple[list[Row], object]
+
+
+def run(effort: Effort, directory: Path) -> tuple[Section, object]:
+    """Measure all rows."""
+    facts = machine.facts()
+    load = Stompload(directory)
+    rows: list[Row] = []
+    raw: dict[str, object] = {}
+    with Servers(directory) as servers:
+        os.sched_setaffinity(0, {load_core()})
+        for name, measure in _parts(servers, load, effort):
+            if effort.wants(name):
+                print(f"{name} …", flush=True)
+                measured, raw[name] = measure()
+                rows += measured
+                for one in measured:
+                    print(f"  {one.baseline} → {one.ours}, {one.cpu or one.value}", flush=True)
+    return Section("fanout", "Fan-out", TEXT, rows, facts), raw
+
+
+def _parts(servers: Servers, load: Stompload, effort: Effort) -> Iterator[tuple[str, Callable[[], Measured]]]:
+    rounds, seconds = effort.rounds, effort.seconds
+    for work in fanout.WORKS:
+
+        def compare(work: fanout.Work = work) -> Measured:
+            taken = fanout.compare(work, servers, load, rounds, seconds)
+            return [fanout.row(work, taken)], fanout.raw(taken)
+
+        yield work.name, compare
+    for name in wildcards.FORMS:
+
+        def wild(name: str = name) -> Measured:
+            row, taken = wildcards.measure(name, servers, rounds, seconds)
+            return [row], taken
+
+        yield f"wildcards, {name}", wild
+
+    def idle() -> Measured:
+        row, taken = fanout.idle(servers, load, rounds, min(seconds, 3.0))
+        return [row], taken
+
+    yield "idle connections", idle
+    # Long enough for the outboxes to fill: 4 MiB at half a megabyte a second.
+    yield "stalled subscribers", lambda: stalled.measure(servers, min(rounds, 3), seconds * 4)
