@@ -63,6 +63,8 @@ class BurstProtocol(WebSocketProtocol13):
                 messages = self._control(messages)
             if messages and not self.server_terminated:
                 waiting = self.handler.on_burst(messages)
+        if parser.started:
+            self.handler.on_part()
         if parser.error is not None and not self.server_terminated:
             self.close_code = parser.error.code
             # The peer is not understood any more: what it sends is discarded until it closes or the time is over.
@@ -110,6 +112,9 @@ class BurstWebSocketHandler(WebSocketHandler):
     def on_burst(self, messages: list[Message]) -> Awaitable[None] | None:
         """Take messages in order. An awaitable is awaited before more is read: that is the back-pressure."""
         raise NotImplementedError
+
+    def on_part(self) -> None:
+        """Note that octets came of a message that is not complete."""
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:  # noqa: ARG002 - Tornado's signature
         raise TypeError("messages come to on_burst")

@@ -130,6 +130,15 @@ class Connection:
             return self._wait_for_room(services.ingest.wait_not_full)
         return None
 
+    def part_received(self) -> None:
+        """Octets came that the transport cannot hand over yet: a sign of life, and the start of a frame's time."""
+        now = self._loop.time()
+        if self._session.heartbeat is not None:
+            self._session.heartbeat.last_received = now
+        if self._frame_since is None and not self._services.draining:
+            self._frame_since = now
+            self._arm(now + self._services.limits.frame_s)
+
     def resume_writing(self) -> None:
         """The wire is not busy any more."""
         self._stalled_since = None
@@ -205,7 +214,7 @@ class Connection:
         self._arm_next(now)
 
     def _send(self, frame: Frame) -> None:
-        future = self._route(frame)
+        future = self._route(frame, time.time_ns() // 1000)
         receipt = frame.receipt
         if receipt is not None:
             if future is None:
@@ -213,7 +222,7 @@ class Connection:
             else:
                 self._when_durable(future, [receipt])
 
-    def _route(self, frame: Frame) -> "asyncio.Future[None] | None":
+    def _route(self, frame: Frame, now_us: int) -> "asyncio.Future[None] | None":
         """Fan a SEND out and hand it to the telemetry pipeline, if a route takes it."""
         client = self._client
         if client is None:
@@ -222,10 +231,9 @@ class Connection:
         ingest = self._services.ingest
         if ingest is None or topic is None:
             return None
-        headers = frame.head.headers
-        return ingest.accept(
-            topic, frame.body, headers.get("content-type"), time.time_ns() // 1000, "retained" in headers
-        )
+        head, body, _ = frame
+        headers = head.headers
+        return ingest.accept(topic, body, headers.get("content-type"), now_us, "retained" in headers)
 
     def _commit(self, event: Commit) -> None:
         client = self._client
@@ -234,9 +242,10 @@ class Connection:
         client.check_commit(event.frames)
         receipts: list[str] = []
         futures: dict[asyncio.Future[None], None] = {}
+        now_us = time.time_ns() // 1000
         for frame in event.frames:
-            if frame.head.command == SEND:
-                future = self._route(frame)
+            if frame[0].command == SEND:
+                future = self._route(frame, now_us)
                 if future is not None:
                     futures[future] = None
             else:

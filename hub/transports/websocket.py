@@ -133,6 +133,10 @@ class StompWebSocketHandler(BurstWebSocketHandler):
             protocol.parser.max_message_bytes = self._services.limits.message_bytes
         return waiting
 
+    def on_part(self) -> None:
+        if self._connection is not None:
+            self._connection.part_received()
+
     def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> None:
         super().on_ws_connection_close(close_code, close_reason)
         if self._connection is not None:
