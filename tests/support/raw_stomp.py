@@ -68,7 +68,7 @@ class TcpOctets:
 
 
 class WebSocketOctets:
-    """A WebSocket written by hand; `send` makes one text message, pings are not answered."""
+    """A WebSocket written by hand; `send` makes one message, text where it is UTF-8; pings are not answered."""
 
     def __init__(
         self, port: int, *, subprotocols: str = "", origin: str = "", receive_buffer: int | None = None
@@ -95,7 +95,12 @@ class WebSocketOctets:
         self.response = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
     def send(self, data: bytes) -> None:
-        self.send_message(data)
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            self.send_message(data, BINARY)
+        else:
+            self.send_message(data)
 
     def send_message(self, data: bytes, opcode: int = TEXT, *, final: bool = True) -> None:
         self.socket.sendall(client_frame(data, opcode, final=final))

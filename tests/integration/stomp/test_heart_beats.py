@@ -1,0 +1,107 @@
+"""Heart-beats on real sockets: kept as promised, missed by either end."""
+
+import time
+
+import pytest
+
+from tests.support.hub import RunningHub
+from tests.support.raw_stomp import RawStomp, TcpOctets, WebSocketOctets, ended
+from tests.support.waiting import wait_for
+
+SLOWLY_S = 2.0  # well over the two periods of 0.5 s that the hub waits
+
+
+def dial(hub: RunningHub, transport: str) -> RawStomp:
+    return RawStomp(TcpOctets(hub.stomp_port) if transport == "tcp" else WebSocketOctets(hub.port))
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websocket"])
+def test_the_hub_beats_as_it_said_also_while_it_is_busy_and_never_inside_a_frame(
+    quick_hub: RunningHub, transport: str
+) -> None:
+    with dial(quick_hub, transport) as client:
+        connected = client.connect("1.2", "heart-beat:0,500")
+        period_s = int(connected.headers["heart-beat"].partition(",")[0]) / 1000
+        assert 0.5 == period_s
+
+        gaps: list[float] = []
+        last = time.monotonic()
+        while len(gaps) < 3:
+            data = client.octets.receive()
+            assert b"\n" == data, "a beat is a line end alone"
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+        assert max(gaps) < 1.5 * period_s, "stomp.py gives up after 1.5 periods"
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websocket"])
+def test_a_silent_client_is_ended_after_two_periods_and_its_work_goes_back(
+    quick_hub: RunningHub, transport: str
+) -> None:
+    queue = f"/queue/{transport}-silent"
+    with dial(quick_hub, transport) as client, dial(quick_hub, "tcp") as other:
+        client.connect("1.2", "heart-beat:500,0")
+        connected = time.monotonic()
+        client.send(f"SUBSCRIBE\nid:s\ndestination:{queue}\nack:client\n\n^@SEND\ndestination:{queue}\n\n1^@")
+        client.expect("MESSAGE")
+
+        ended(client.octets)
+
+        assert 0.9 < time.monotonic() - connected < 3.0
+        if isinstance(client.octets, WebSocketOctets):
+            assert (1002, "heart-beat timeout") == (client.octets.close_code, client.octets.close_reason)
+        other.connect()
+        other.send(f"SUBSCRIBE\nid:s\ndestination:{queue}\n\n^@")
+        other.expect("MESSAGE", redelivered="true")
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websocket"])
+def test_any_octet_is_a_sign_of_life(quick_hub: RunningHub, transport: str) -> None:
+    """A large frame that comes slowly: over WebSocket in one message, within which no beat can be sent."""
+    with dial(quick_hub, transport) as client:
+        client.connect("1.2", "heart-beat:500,0")
+        frame = b"SEND\ndestination:/topic/slow\nreceipt:r\n\n\0"
+        head = b"" if transport == "tcp" else bytes((0x81, 0x80 | len(frame))) + b"\0\0\0\0"
+        data = head + frame
+        begun = time.monotonic()
+        sent = 0
+
+        def drip() -> bool:
+            nonlocal sent
+            due = min(len(data), int((time.monotonic() - begun) / SLOWLY_S * len(data)) + 1)
+            client.octets.socket.sendall(data[sent:due])  # type: ignore[attr-defined]
+            sent = due
+            return sent == len(data)
+
+        wait_for(drip)
+        client.expect("RECEIPT", receipt_id="r")
+
+
+def test_no_beats_are_expected_of_a_1_0_client_nor_sent(quick_hub: RunningHub) -> None:
+    with dial(quick_hub, "tcp") as client, dial(quick_hub, "tcp") as beaten:
+        assert "0,0" == client.connect("1.0", "heart-beat:500,500").headers["heart-beat"]
+        beaten.connect("1.2", "heart-beat:0,500")
+        for _ in range(3):
+            assert b"\n" == beaten.octets.receive()
+        client.round_trip()
+        assert 0 == client.beats
+
+
+def test_a_websocket_ping_does_not_stand_for_a_beat(quick_hub: RunningHub) -> None:
+    octets = WebSocketOctets(quick_hub.port)
+    with RawStomp(octets) as client:
+        client.connect("1.2", "heart-beat:500,0")
+        octets.socket.settimeout(0.1)
+
+        def over() -> bool:
+            try:
+                octets.send_message(b"", 0x9)
+                return not octets.receive()
+            except TimeoutError:
+                return False
+            except OSError:
+                return True
+
+        wait_for(over)
+        assert 1002 == octets.close_code
