@@ -7,6 +7,7 @@ whoever passed `schedule`.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from hub.broker.subscription import Subscription
 from hub.broker.topic import Fanout, Topic, Topics
 from hub.stomp.errors import TRY_AGAIN_LATER, SessionError
 from hub.stomp.frames import NO_HEADERS, UserHeaders, quoted
-from hub.topics.names import FilterLimits, is_exact, parse_filter, validate_topic
+from hub.topics.names import ONE, REST, FilterLimits, is_exact, parse_filter, validate_topic
 from hub.topics.tree import TopicTree
 
 TOPIC_PREFIX = "/topic/"
@@ -56,6 +57,7 @@ class Broker:
         self._members: dict[Subscription, tuple[Subscription, Outbox]] = {}
         self._cohorts: dict[tuple[str, str, object], Cohort] = {}
         self._generation = 0
+        self._first_levels: Counter[str] = Counter()  # never 0, of the filters that are subscribed to
         self._fanouts: dict[tuple[int, ...], Fanout] = {}
         self._dirty_fanouts: list[Fanout] = []
         self._dirty_outboxes: list[Outbox] = []
@@ -123,6 +125,11 @@ class Broker:
         """
         return self.topic(destination).fanout.wanted
 
+    def listening(self, first_level: str) -> bool:
+        """Whether any filter could match a topic that begins with this level (not a `$` one): a quick no."""
+        levels = self._first_levels
+        return first_level in levels or ONE in levels or REST in levels
+
     def enqueue(self, destination: str, body: bytes, headers: UserHeaders) -> None:
         """Put a message into a work queue (`/queue/…` or a temporary one).
 
@@ -173,7 +180,7 @@ class Broker:
         destination = subscription.destination
         if destination.startswith(TOPIC_PREFIX):
             self._tree.add(destination.removeprefix(TOPIC_PREFIX), member)
-            self._forget_fanouts(destination)
+            self._filter_changed(destination, 1)
         else:
             self.queue(destination).join(subscription)
         self._members[subscription] = member
@@ -188,7 +195,7 @@ class Broker:
             self._forget_due(subscription.pacer.holding)
         if destination.startswith(TOPIC_PREFIX):
             self._tree.remove(destination.removeprefix(TOPIC_PREFIX), member)
-            self._forget_fanouts(destination)
+            self._filter_changed(destination, -1)
         elif subscription.queue is not None:
             subscription.queue.leave(subscription)
             if destination.startswith(TEMP_PREFIX) and subscription.queue.deserted:
@@ -284,11 +291,15 @@ class Broker:
         self.topics.add(topic)
         return topic
 
-    def _forget_fanouts(self, destination: str) -> None:
-        """Drop what a subscription on this filter may have changed."""
+    def _filter_changed(self, destination: str, by: int) -> None:
+        """Drop what a subscription on this filter, more or less, may have changed."""
         # Fan-outs are shared between topics by their nodes, and the nodes have changed.
         self._fanouts.clear()
-        if is_exact(parse_filter(destination.removeprefix(TOPIC_PREFIX), self._limits.filters)):
+        levels = parse_filter(destination.removeprefix(TOPIC_PREFIX), self._limits.filters)
+        self._first_levels[levels[0]] += by
+        if not self._first_levels[levels[0]]:
+            del self._first_levels[levels[0]]
+        if is_exact(levels):
             if (topic := self.topics.get(destination)) is not None:
                 topic.generation = STALE
         else:

@@ -42,13 +42,24 @@ MAX_QUOTE = 64
 class Head:
     """Command and headers of a frame, with what is derived from them once."""
 
-    __slots__ = ("_user_headers", "command", "content_length", "headers", "plain_send", "receipt")
+    __slots__ = (
+        "_user_headers",
+        "checked",
+        "command",
+        "content_length",
+        "headers",
+        "plain_send",
+        "receipt",
+        "transaction",
+    )
 
     def __init__(self, command: str, headers: Mapping[str, str], content_length: int | None) -> None:
         self.command = command
         self.headers = headers
         self.content_length = content_length
         self.receipt = headers.get("receipt")
+        self.transaction = headers.get("transaction")
+        self.checked = False  # a SEND with this head was found routable; what is checked never changes
         # A SEND that asks for nothing but to be routed: the hot path has nothing to check.
         self.plain_send = command == SEND and bool(headers.get("destination")) and _UNUSUAL.isdisjoint(headers)
         self._user_headers: UserHeaders | None = None

@@ -126,41 +126,51 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take octets and give what they mean. After a Connect event call again, with no octets, once it is answered."""
+        if self.state is State.OPEN:
+            return self._receive_open(data, now)
+        if self.state is State.WAITING or self.state is State.PENDING:
+            return self._receive_opening(data)
+        return []
+
+    def _receive_open(self, data: bytes, now: float) -> list[Event]:
         events: list[Event] = []
-        state = self.state
-        if state is State.OPEN:
-            if self.heartbeat is not None:
-                self.heartbeat.last_received = now
-            frames = self._decoder.feed(data)
+        if self.heartbeat is not None:
+            self.heartbeat.last_received = now
+        try:
+            for frame in self._decoder.feed(data):
+                head = frame[0]
+                if head.plain_send and self.state is State.OPEN:
+                    events.append(frame)
+                elif head.checked and self._transactions is not None and self.state is State.OPEN:
+                    self._transactions.add(head.transaction or "", frame)
+                elif (event := self._open_event(frame)) is not None:
+                    events.append(event)
+        except StompError as error:
+            events.append(self._failure(error))
+            return events
+        if self._decoder.error is not None and self.state is State.OPEN:
+            events.append(self._failure(self._decoder.error))
+        return events
+
+    def _receive_opening(self, data: bytes) -> list[Event]:
+        events: list[Event] = []
+        # Only octets within the budget are read, so that the answer does not depend on how the stream was cut.
+        room = max(0, self._limits.opening_bytes - self._opening_bytes)
+        self._opening_bytes += len(data)
+        frames = self._decoder.feed(data[:room]) if self.state is State.WAITING else []
+        if frames:
+            self._decoder.hold(data[room:])
             try:
-                for frame in frames:
-                    if frame[0].plain_send and self.state is State.OPEN:
-                        events.append(frame)
-                    elif (event := self._open_event(frame)) is not None:
-                        events.append(event)
+                events.append(self._connect_event(frames[0]))
             except StompError as error:
                 events.append(self._failure(error))
-                return events
-            if self._decoder.error is not None and self.state is State.OPEN:
-                events.append(self._failure(self._decoder.error))
-        elif state is State.WAITING or state is State.PENDING:
-            # Only octets within the budget are read, so that the answer does not depend on how the stream was cut.
-            room = max(0, self._limits.opening_bytes - self._opening_bytes)
-            self._opening_bytes += len(data)
-            frames = self._decoder.feed(data[:room]) if state is State.WAITING else []
-            if frames:
-                self._decoder.hold(data[room:])
-                try:
-                    events.append(self._connect_event(frames[0]))
-                except StompError as error:
-                    events.append(self._failure(error))
-            elif self._decoder.error is not None:
-                events.append(self._failure(self._decoder.error))
-            elif len(data) > room:
-                over = f"more than {self._limits.opening_bytes} octets came before the connection was open"
-                events.append(self._failure(FrameError("Too much before CONNECT", over, TOO_BIG)))
-            elif state is State.PENDING:
-                self._decoder.hold(data)
+        elif self._decoder.error is not None:
+            events.append(self._failure(self._decoder.error))
+        elif len(data) > room:
+            over = f"more than {self._limits.opening_bytes} octets came before the connection was open"
+            events.append(self._failure(FrameError("Too much before CONNECT", over, TOO_BIG)))
+        elif self.state is State.PENDING:
+            self._decoder.hold(data)
         return events
 
     def accept(self, session_id: str, now: float) -> bytes:
@@ -233,11 +243,11 @@ class Session:
             if "message-id" in headers:
                 text = "message-id is given by the hub and cannot be set on a SEND"
                 raise SessionError("Bad header", text, receipt=frame.receipt)
-            transaction = headers.get("transaction")
-            if transaction is None:
+            if head.transaction is None:
                 return frame
             self._check_send(frame)
-            self._opened().add(transaction, frame)
+            self._opened().add(head.transaction, frame)
+            head.checked = True
             return None
         return self._rare_event(frame, command, frame.receipt)
 

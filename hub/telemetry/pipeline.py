@@ -22,7 +22,7 @@ from hub.telemetry.decoders import DECODERS, MEDIA_TYPES, Decoder
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.readings_topic import Series
+from hub.telemetry.readings_topic import FIRST_LEVEL, Series
 from hub.telemetry.routes import Routes
 from hub.telemetry.validation import OLDEST_US, TimeWindow, name_fault
 from storage.quarantine import QuarantinedPayload
@@ -50,6 +50,7 @@ class ReadingSink(Protocol):
 class Audience(Protocol):
     """The part of the broker that the pipeline needs."""
 
+    def listening(self, first_level: str) -> bool: ...
     def wanted(self, destination: str) -> bool: ...
     def publish(self, destination: str, body: bytes, headers: UserHeaders, value: float | None, /) -> int: ...
 
@@ -108,7 +109,8 @@ class Pipeline:
             self.counters.retained_untimed += notes.untimed
             notes.untimed = 0
         known = place.series
-        wanted = self._broker.wanted
+        broker = self._broker
+        wanted = broker.wanted if broker.listening(FIRST_LEVEL) else _nobody
         device = place.origin.device
         newest_us = now_us + self._window.future_us
         for reading in readings:
@@ -200,6 +202,10 @@ class Pipeline:
     def _forget(self) -> None:
         self._places.clear()
         self._series_known = 0
+
+
+def _nobody(destination: str) -> bool:  # noqa: ARG001 - stands for Audience.wanted
+    return False
 
 
 def _decoder_for(content_type: str, by_route: Decoder) -> Decoder:

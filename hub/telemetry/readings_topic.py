@@ -12,7 +12,8 @@ import orjson
 
 from hub.telemetry.clock import iso_utc
 
-PREFIX: Final = "/topic/readings/"
+FIRST_LEVEL: Final = "readings"
+PREFIX: Final = f"/topic/{FIRST_LEVEL}/"
 _ENCODED: Final = str.maketrans({"%": "%25", "/": "%2F", "+": "%2B", "#": "%23"})
 
 

@@ -51,6 +51,9 @@ class FilterAudience:
         for topic_filter in filters:
             self._tree.add(topic_filter, topic_filter)
 
+    def listening(self, first_level: str) -> bool:
+        return any(first_level in topic_filter or topic_filter[0] in "+#" for topic_filter in self._tree)
+
     def wanted(self, destination: str) -> bool:
         return bool(self._tree.match(destination))
 
