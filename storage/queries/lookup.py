@@ -1,0 +1,44 @@
+"""From (device, metric) to the series: its id, kind and unit."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from storage.engine import RawConnection
+from storage.errors import UnknownSeriesError
+
+SeriesName: TypeAlias = tuple[str, str]
+"""(device, metric)"""
+
+
+class SeriesInfo(NamedTuple):
+    """A series as the database knows it."""
+
+    device: str
+    metric: str
+    kind: str
+    """`number`, `text` or `bool`: the type of its first value."""
+    unit: str
+    id: int
+
+
+async def find_series(connection: RawConnection, names: Sequence[SeriesName]) -> list[SeriesInfo]:
+    """Return those of the series that exist, in the order asked for."""
+    rows = await connection.fetch(_FIND, [device for device, _ in names], [metric for _, metric in names])
+    return [SeriesInfo(*row) for row in rows]
+
+
+async def find_one(connection: RawConnection, device: str, metric: str) -> SeriesInfo:
+    """Return the series; raises UnknownSeriesError."""
+    found = await find_series(connection, [(device, metric)])
+    if not found:
+        raise UnknownSeriesError(device, metric)
+    return found[0]
+
+
+_FIND: Final = """
+    SELECT wanted.device, wanted.metric, series.kind, series.unit, series.id
+      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted(device, metric, place)
+      JOIN devices ON devices.name = wanted.device
+      JOIN series ON series.device_id = devices.id AND series.metric = wanted.metric
+     ORDER BY wanted.place
+"""
