@@ -64,10 +64,13 @@ def unknown_kinds(readings: Sequence[Reading], ids: Mapping[SeriesKey, int]) -> 
     return kinds
 
 
-def to_columns(readings: Sequence[Reading], found: Sequence[int | None], now_us: int) -> Columns:
+def to_columns(
+    readings: Sequence[Reading], found: Sequence[int | None], now_us: int, oldest_us: int = OLDEST_US
+) -> Columns:
     """Return the batch as columns, given the series id of each reading (None: the series cannot be stored).
 
-    What cannot be stored is among `refused`, with its reason.
+    What cannot be stored is among `refused`, with its reason: readings older than `oldest_us` too, because retention
+    would drop them at once, and their rollups would be computed from what is left of their hour.
     """
     values = list(map(_value_of, readings))
     if None not in found and PLAIN_TYPES.issuperset(map(type, values)):
@@ -79,9 +82,9 @@ def to_columns(readings: Sequence[Reading], found: Sequence[int | None], now_us:
         except (OverflowError, TypeError, ValueError):
             pass  # some time or number does not fit: find out which
         else:
-            if count == 0 or (time_us.min() >= OLDEST_US and time_us.max() < NEWEST_US):
+            if count == 0 or (time_us.min() >= oldest_us and time_us.max() < NEWEST_US):
                 return sorted_once(series, time_us, value)
-    return _one_by_one(readings, found, now_us)
+    return _one_by_one(readings, found, now_us, oldest_us)
 
 
 def sorted_once(
@@ -98,7 +101,7 @@ def sorted_once(
     return Columns(series, time_us, value, repeats=repeats)
 
 
-def _one_by_one(readings: Sequence[Reading], found: Sequence[int | None], now_us: int) -> Columns:
+def _one_by_one(readings: Sequence[Reading], found: Sequence[int | None], now_us: int, oldest_us: int) -> Columns:
     series: list[int] = []
     times: list[int] = []
     numbers: list[float] = []
@@ -106,7 +109,7 @@ def _one_by_one(readings: Sequence[Reading], found: Sequence[int | None], now_us
     refused: list[QuarantinedPayload] = []
     repeats = 0
     for reading, series_id in zip(readings, found, strict=True):
-        problem = _problem(reading, series_id)
+        problem = _problem(reading, series_id, oldest_us)
         if problem is not None:
             refused.append(refused_reading(reading, *problem, now_us))
         elif series_id is not None and isinstance(reading.value, str):
@@ -124,13 +127,15 @@ def _one_by_one(readings: Sequence[Reading], found: Sequence[int | None], now_us
     return columns
 
 
-def _problem(reading: Reading, series_id: int | None) -> tuple[str, str] | None:
+def _problem(reading: Reading, series_id: int | None, oldest_us: int) -> tuple[str, str] | None:
     """Return (reason, detail) when the reading cannot be stored."""
     if series_id is None:
         problem = name_problem(key_of(reading))
         return "name", problem.detail if problem else "the series could not be registered"
     if type(reading.time_us) is not int or not OLDEST_US <= reading.time_us < NEWEST_US:
         return "clock", f"the time {reading.time_us!r} is not in microseconds between 1970 and 2100"
+    if reading.time_us < oldest_us:
+        return "expired", "the time is older than readings are kept (storage.keep_readings)"
     detail = _value_problem(reading.value)
     return ("value", detail) if detail else None
 

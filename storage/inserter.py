@@ -17,8 +17,10 @@ import numpy.typing as npt
 from storage.columns import Columns
 from storage.copy_format import encode_numbers, encode_texts
 from storage.engine import RawConnection
-from storage.partitions import Leaf, find_leaf, instant, make_leaves, read_leaves
+from storage.leaves import Leaves
+from storage.partitions import instant
 from storage.quarantine import QuarantinedPayload, storable_text
+from storage.rollups import mark_dirty
 
 ROW_COLUMNS: Final = ("series_id", "ts", "value")
 STAGES: Final = {"readings": "stage_readings", "readings_text": "stage_readings_text"}
@@ -40,33 +42,6 @@ class Counters:
     failures: int = 0
 
 
-class Leaves:
-    """The leaves known to this process, per table; shared by all connections."""
-
-    def __init__(self, width_us: int) -> None:
-        self.width_us = width_us
-        self._leaves: dict[str, list[Leaf]] = {}
-
-    def forget(self) -> None:
-        self._leaves.clear()
-
-    async def target(self, connection: RawConnection, table: str, time_us: npt.NDArray[np.int64]) -> str:
-        """Return the table to copy rows of these times into: their leaf, or the parent when they span several."""
-        if table not in self._leaves:
-            self._leaves[table] = await read_leaves(connection, table)
-        first = find_leaf(self._leaves[table], int(time_us.min()))
-        if first is not None and int(time_us.max()) < first.end_us:
-            return first.name
-        slots = np.unique(time_us // self.width_us) * self.width_us
-        # A slot may be shared by several leaves after a change of width: ask for its rows' own extremes as well.
-        wanted = {int(time_us.min()), int(time_us.max()), *(int(slot) for slot in slots)}
-        wanted = {min(max(time, int(time_us.min())), int(time_us.max())) for time in wanted}
-        if any(find_leaf(self._leaves[table], time) is None for time in wanted):
-            self._leaves[table] = await make_leaves(connection, table, sorted(wanted), self.width_us)
-        leaf = find_leaf(self._leaves[table], int(time_us.min()))
-        return leaf.name if leaf is not None and int(time_us.max()) < leaf.end_us else table
-
-
 class Inserter:
     """One connection's way into the tables."""
 
@@ -76,27 +51,30 @@ class Inserter:
         self._counters = counters
         self._staged: set[str] = set()
 
-    async def put_numbers(self, columns: Columns, suspect: npt.NDArray[np.bool_] | None) -> list[int]:
-        """Store the numbers; rows marked `suspect` go through staging. Return the indexes of rows refused."""
+    async def put_numbers(self, columns: Columns, suspect: npt.NDArray[np.bool_] | None, *, fresh: bool) -> list[int]:
+        """Store the numbers; rows marked `suspect` go through staging. Return the indexes of rows refused.
+
+        `fresh` promises that no rollup can have passed the readings' times (see `rollups`).
+        """
         everything = np.arange(len(columns.series))
         if suspect is None or not suspect.any():
-            return await self._numbers(columns, everything, stage=False)
-        refused = await self._numbers(columns, everything[~suspect], stage=False)
-        return refused + await self._numbers(columns, everything[suspect], stage=True)
+            return await self._numbers(columns, everything, stage=False, mark=not fresh)
+        refused = await self._numbers(columns, everything[~suspect], stage=False, mark=not fresh)
+        return refused + await self._numbers(columns, everything[suspect], stage=True, mark=not fresh)
 
-    async def _numbers(self, columns: Columns, rows: npt.NDArray[np.intp], *, stage: bool) -> list[int]:
+    async def _numbers(self, columns: Columns, rows: npt.NDArray[np.intp], *, stage: bool, mark: bool) -> list[int]:
         if not len(rows):
             return []
-        times = columns.time_us[rows]
-        data = encode_numbers(columns.series[rows], times, columns.value[rows])
+        series, times = columns.series[rows], columns.time_us[rows]
+        data = encode_numbers(series, times, columns.value[rows])
         try:
-            await self._put("readings", data, times, stage=stage)
+            await self._put("readings", data, times, stage=stage, marks=series if mark else None)
         except DATA_ERRORS:
             if len(rows) == 1:
                 return [int(rows[0])]
             half = len(rows) // 2
-            left = await self._numbers(columns, rows[:half], stage=stage)
-            return left + await self._numbers(columns, rows[half:], stage=stage)
+            left = await self._numbers(columns, rows[:half], stage=stage, mark=mark)
+            return left + await self._numbers(columns, rows[half:], stage=stage, mark=mark)
         return []
 
     async def put_texts(self, texts: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
@@ -105,7 +83,7 @@ class Inserter:
             return []
         times = np.fromiter((time_us for _, time_us, _ in texts), np.int64, len(texts))
         try:
-            await self._put("readings_text", encode_texts(texts), times, stage=False)
+            await self._put("readings_text", encode_texts(texts), times, stage=False, marks=None)
         except DATA_ERRORS:
             if len(texts) == 1:
                 return list(texts)
@@ -130,22 +108,36 @@ class Inserter:
         )
         self._counters.quarantined += len(items)
 
-    async def _put(self, table: str, data: memoryview, times: npt.NDArray[np.int64], *, stage: bool) -> None:
-        target = await self._leaves.target(self._connection, table, times)
-        for attempt in (1, 2):
+    async def _put(
+        self,
+        table: str,
+        data: memoryview,
+        times: npt.NDArray[np.int64],
+        *,
+        stage: bool,
+        marks: npt.NDArray[np.int32] | None,
+    ) -> None:
+        for last_attempt in (False, False, True):
+            target = await self._leaves.target(self._connection, table, times)
             try:
-                stored = await self._stage(table, data) if stage else await self._copy(target, data)
+                if marks is None:
+                    # One statement is one transaction: a fresh batch without repeats costs a single round trip.
+                    stored = await self._stage(table, data) if stage else await self._copy(target, data)
+                else:
+                    async with self._connection.transaction():
+                        stored = await self._stage(table, data) if stage else await self._copy(target, data)
+                        await mark_dirty(self._connection, marks, times)
             except asyncpg.UniqueViolationError:
                 stage = True
-                stored = await self._stage(table, data)
+                if last_attempt:
+                    raise
             except LEAF_ERRORS:
                 # Retention, here or in another hub, dropped the leaf since we learnt of it.
-                if attempt == 2:
-                    raise
                 self._leaves.forget()
-                target = await self._leaves.target(self._connection, table, times)
-                continue
-            break
+                if last_attempt:
+                    raise
+            else:
+                break
         self._counters.rows_stored += stored
         self._counters.rows_duplicate += len(times) - stored
         self._counters.batches_staged += stage

@@ -11,11 +11,15 @@ from contextlib import AbstractAsyncContextManager
 from storage.columns import Columns, key_of, look_up, to_columns, unknown_kinds
 from storage.database import Database
 from storage.engine import RawConnection, lend
-from storage.inserter import Counters, Inserter, Leaves
+from storage.inserter import Counters, Inserter
+from storage.leaves import Leaves
 from storage.newest import NewestTimes
+from storage.partitions import MICROSECOND, OLDEST_US
 from storage.quarantine import QuarantinedPayload, refused_reading
 from storage.reading import Reading
+from storage.rollups import CLOCK_SKEW_S, fresh_after_us
 from storage.series import SeriesCache
+from storage.settings import StorageSettings
 
 
 class Knowledge:
@@ -38,11 +42,12 @@ class Knowledge:
 class Link:
     """One connection's worth of writing; not for use by two tasks."""
 
-    def __init__(self, database: Database, knowledge: Knowledge, counters: Counters, timeout_s: float) -> None:
+    def __init__(self, database: Database, knowledge: Knowledge, counters: Counters, settings: StorageSettings) -> None:
         self._database = database
         self._knowledge = knowledge
         self._counters = counters
-        self._timeout_s = timeout_s
+        self._settings = settings
+        self._clocks_agree = False
         self._context: AbstractAsyncContextManager[RawConnection] | None = None
         self._connection: RawConnection | None = None
         self._inserter: Inserter | None = None
@@ -57,7 +62,7 @@ class Link:
         by nature, so they say nothing about it.
         """
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._settings.write_timeout_s):
                 await self._write(rows, quarantined, live=live)
         except BaseException as error:
             await self._drop(error)
@@ -78,14 +83,19 @@ class Link:
             context = lend(self._database.writers)
             self._connection = await context.__aenter__()
             self._context = context
+            server_now = await self._connection.fetchval(
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8"
+            )
+            self._clocks_agree = abs(server_now - time.time_ns() // 1000) < CLOCK_SKEW_S * 1_000_000 / 2
             self._inserter = Inserter(self._connection, self._knowledge.leaves, self._counters)
         refused: list[QuarantinedPayload] = []
         if rows:
             columns = await self._columns(rows, self._connection)
             suspects = self._knowledge.newest.suspects(columns) if live else None
+            fresh = live and self._clocks_agree and self._fresh(columns)
             pairs = {
                 (int(columns.series[row]), int(columns.time_us[row]))
-                for row in await self._inserter.put_numbers(columns, suspects)
+                for row in await self._inserter.put_numbers(columns, suspects, fresh=fresh)
             }
             pairs |= {(series_id, time_us) for series_id, time_us, _ in await self._inserter.put_texts(columns.texts)}
             refused = columns.refused + (self._refusals(rows, pairs) if pairs else [])
@@ -101,7 +111,13 @@ class Link:
             known = {key_of(row): number for row, number in zip(rows, found, strict=True) if number is not None}
             known |= await series.register(connection, unknown_kinds(rows, known))
             found = look_up(rows, known)
-        return to_columns(rows, found, time.time_ns() // 1000)
+        now_us = time.time_ns() // 1000
+        keep = self._settings.keep_readings
+        return to_columns(rows, found, now_us, max(OLDEST_US, now_us - keep // MICROSECOND) if keep else OLDEST_US)
+
+    def _fresh(self, columns: Columns) -> bool:
+        limit = fresh_after_us(time.time_ns() // 1000, self._settings.rollup_delay_s, self._settings.write_timeout_s)
+        return len(columns.time_us) == 0 or int(columns.time_us.min()) >= limit
 
     def _refusals(self, rows: Sequence[Reading], pairs: set[tuple[int, int]]) -> list[QuarantinedPayload]:
         now_us = time.time_ns() // 1000

@@ -124,6 +124,13 @@ rollup_state = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("rolled_to", INSTANT, nullable=False, comment="all buckets before it are rolled, dirty ones excepted"),
+    Column(
+        "claimed_to",
+        INSTANT,
+        nullable=False,
+        server_default=text("'1970-01-01 00:00:00+00'"),
+        comment="writers mark the hours of readings before it as dirty",
+    ),
     comment="watermarks of the maintenance loop",
 )
 

@@ -26,6 +26,25 @@ class StorageSettings(BaseModel):
     partition_width: timedelta = Field(
         default=timedelta(days=1), ge=timedelta(hours=1), le=timedelta(days=366), description="time one leaf holds"
     )
+    partitions_ahead: int = Field(default=2, ge=1, le=60, description="leaves made ahead of time")
+    keep_readings: timedelta | None = Field(
+        default=None, ge=timedelta(hours=1), description="age at which readings and texts are dropped; none: never"
+    )
+    keep_minutes: timedelta | None = Field(
+        default=None, ge=timedelta(days=1), description="age at which minute rollups are dropped; none: never"
+    )
+    keep_hours: timedelta | None = Field(
+        default=None, ge=timedelta(days=1), description="age at which hour rollups are dropped; none: never"
+    )
+    keep_quarantine: timedelta | None = Field(
+        default=timedelta(days=30), ge=timedelta(days=1), description="age at which quarantined payloads are dropped"
+    )
+    maintenance_every_s: float = Field(
+        default=20.0, gt=0, description="time between rounds of rollups, partitions and retention, s"
+    )
+    rollup_delay_s: float = Field(
+        default=30.0, ge=20.0, description="how long a minute is left open for readings under way, s"
+    )
     spool_bytes: int = Field(
         default=1 << 30, ge=0, description="size of the local spool used while Postgres is away, in compressed bytes"
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from storage.database import Database
 from storage.inserter import Counters
 from storage.latest import Lateness
+from storage.maintenance import Maintenance
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 from storage.settings import StorageSettings
@@ -27,6 +28,7 @@ class Store:
         self._database = Database(settings, data_dir)
         self.spool = Spool(data_dir / "spool.sqlite3", settings.spool_bytes)
         self._writer = Writer(settings, self._database, self.spool)
+        self.maintenance = Maintenance(settings, self._database)
         self._lateness = Lateness(settings.series_cached)
 
     @property
@@ -52,6 +54,7 @@ class Store:
         await self.spool.open()
         self._database.start()
         self._writer.start()
+        self.maintenance.start()
 
     def write(self, readings: Sequence[Reading], extra_bytes: int = 0) -> asyncio.Future[None]:
         """Take the readings and return the future of their batch, shared by all calls of the batch.
@@ -89,10 +92,12 @@ class Store:
             "spool_rows": self.spool.rows,
             "spool_bytes": self.spool.bytes,
             "spool_oldest_us": self.spool.oldest_us,
+            "maintenance": self.maintenance.problem or "",
         }
 
     async def close(self) -> None:
         """Make what is left durable, resolve its futures and disconnect; what cannot be in time is cancelled."""
+        await self.maintenance.close()
         await self._writer.close(CLOSE_DEADLINE_S)
         await self._database.close()
         await self.spool.close()

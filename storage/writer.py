@@ -174,7 +174,7 @@ class Writer:
             self._empty.set()
 
     def _link(self) -> Link:
-        return Link(self._database, self._knowledge, self.counters, self._settings.write_timeout_s)
+        return Link(self._database, self._knowledge, self.counters, self._settings)
 
     def _patience_s(self) -> float:
         """Return how long a batch may still wait for the database before it goes to the spool."""

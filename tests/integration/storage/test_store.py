@@ -130,8 +130,8 @@ async def test_a_reading_outside_all_partitions_makes_its_own(store: Store, sql:
     )
 
     assert [row[3] for row in await stored(sql)] == [math.inf, 1.0, 3.0]
-    leaves = await sql.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'readings'::regclass")
-    assert leaves == 3
+    leaves = await sql.fetch("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'readings'::regclass")
+    assert "readings_19700101" in {row[0] for row in leaves}
 
 
 async def test_a_leaf_dropped_by_another_hub_is_made_again(store: Store, sql: RawConnection) -> None:
@@ -228,6 +228,7 @@ async def test_a_terminated_backend_loses_nothing(store: Store, sql: RawConnecti
 async def test_it_installs_and_starts_the_embedded_server(tmp_path: Path) -> None:
     store = Store(StorageSettings(), tmp_path)
     await store.start()
+    await wait_until(lambda: store.health()["ok"], 30)
     await store.write([Reading("d", "m", NOW, 1.0)])
     assert store.health()["ok"] is True
     await store.close()

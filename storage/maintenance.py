@@ -1,0 +1,76 @@
+"""Maintenance: one loop that makes and drops leaves and keeps the rollups up, in one hub at a time.
+
+A session-wide advisory lock says which hub does the round; the others skip it. Every step is one transaction and may be
+repeated, so a hub killed between two steps leaves work and never a wrong result. A failed round is logged and repeated;
+it says nothing about the breaker in `database`, which is about writing.
+"""
+
+import asyncio
+import time
+from typing import Final
+
+import structlog
+
+from storage.database import Database
+from storage.engine import DATABASE_AWAY, RawConnection, lend
+from storage.leaves import WIDTHS, Leaves
+from storage.retention import tend
+from storage.rollups import advance, redo_dirty
+from storage.settings import StorageSettings
+
+log = structlog.get_logger(__name__)
+
+LOCK_MAINTENANCE: Final = 0x7E1E_0003
+
+
+class Maintenance:
+    """`start()` and `close()` by the store; `round()` may be called by tests and commands."""
+
+    def __init__(self, settings: StorageSettings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._task: asyncio.Task[None] | None = None
+        self.rounds = 0
+        self.problem: str | None = None
+        """Why the last round failed; None after one that succeeded."""
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep(), name="storage maintenance")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        while True:
+            await self._database.wait_up(None)
+            try:
+                await self.round()
+            except DATABASE_AWAY as error:
+                self.problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+                log.warning("maintenance_failed", problem=self.problem)
+            await asyncio.sleep(self._settings.maintenance_every_s)
+
+    async def round(self) -> bool:
+        """Do one round; False when another hub is at it."""
+        async with lend(self._database.queries) as connection:
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_MAINTENANCE):
+                return False
+            try:
+                await self._round(connection)
+            finally:
+                if not connection.is_closed():
+                    await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_MAINTENANCE)
+        self.rounds += 1
+        self.problem = None
+        return True
+
+    async def _round(self, connection: RawConnection) -> None:
+        leaves = Leaves(int(self._settings.partition_width.total_seconds()) * 1_000_000)
+        now_us = time.time_ns() // 1000
+        await advance(connection, leaves, self._settings.rollup_delay_s)
+        while await redo_dirty(connection, leaves):
+            pass
+        for table in WIDTHS:
+            await tend(connection, leaves, self._settings, table, now_us)

@@ -1,0 +1,166 @@
+"""Rollups: per minute and per hour, recomputed from what is stored and never added up, so nothing counts twice.
+
+Two ways lead a reading into them:
+
+1. *The advancing watermark.* A round claims the minutes up to `now - delay` (`claimed_to`, committed), waits until all
+   transactions of that moment have ended, computes the minutes in between and moves `rolled_to` in the same
+   transaction. A crash between the steps leaves `rolled_to < claimed_to`; the next round computes that span.
+2. *Dirty hours.* A writer whose batch has readings older than a few seconds looks at `claimed_to` after its COPY, inside
+   its transaction, and marks the (series, hour) pairs of readings before it. Either it sees the claim and marks, or it
+   was under way when the claim was made and is waited for. A round computes marked hours again and removes a mark only
+   if nobody has raised it meanwhile.
+
+A batch of fresh readings need not look: the claim stays `delay` behind, which is longer than a flush may take
+(`fresh_after_us`). Hours are computed from minutes, when they are complete.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.engine import RawConnection
+from storage.leaves import Leaves
+from storage.partitions import instant, microseconds
+from storage.sql import statement
+
+HOUR_US: Final = 3_600_000_000
+CLOCK_SKEW_S: Final = 10.0
+"""By how much our clock and the database's may differ; a link measures it when it connects."""
+CHUNK: Final = timedelta(hours=6)
+REDO_HOURS: Final = 2_000
+WAIT_S: Final = 20.0
+WAIT_POLL_S: Final = 0.05
+ROLL_TIMEOUT_S: Final = 300.0
+
+
+class Watermarks(NamedTuple):
+    """How far the rollups are."""
+
+    claimed_to: datetime
+    minutes_to: datetime
+    hours_to: datetime
+
+
+def fresh_after_us(now_us: int, delay_s: float, write_timeout_s: float) -> int:
+    """Return the time from which on readings cannot be overtaken by a claim while they are being written."""
+    return now_us - int((delay_s - write_timeout_s - CLOCK_SKEW_S) * 1_000_000)
+
+
+async def mark_dirty(connection: RawConnection, series: npt.NDArray[np.int32], time_us: npt.NDArray[np.int64]) -> None:
+    """Mark the hours of those readings that a rollup may have passed; in the transaction that stores them."""
+    claimed_to = await connection.fetchval("SELECT claimed_to FROM rollup_state WHERE name = 'minute'")
+    behind = time_us < microseconds(claimed_to)
+    if not behind.any():
+        return
+    pairs = np.unique(np.stack((series[behind].astype(np.int64), time_us[behind] // HOUR_US)), axis=1)
+    await connection.execute(_MARK, pairs[0].tolist(), pairs[1].tolist())
+
+
+_MARK: Final = """
+    INSERT INTO rollup_dirty (series_id, hour)
+    SELECT series_id, to_timestamp(hour * 3600) FROM unnest($1::int4[], $2::int8[]) AS marks(series_id, hour)
+    ON CONFLICT (series_id, hour) DO UPDATE SET marks = rollup_dirty.marks + 1
+"""
+
+
+async def read_watermarks(connection: RawConnection) -> Watermarks:
+    rows = {row["name"]: row for row in await connection.fetch("SELECT * FROM rollup_state")}
+    return Watermarks(rows["minute"]["claimed_to"], rows["minute"]["rolled_to"], rows["hour"]["rolled_to"])
+
+
+async def advance(connection: RawConnection, leaves: Leaves, delay_s: float) -> Watermarks:
+    """Roll everything up to `delay_s` before now; one owner at a time (the maintenance lock)."""
+    marks = await read_watermarks(connection)
+    now: datetime = await connection.fetchval("SELECT now()")
+    target = (now - timedelta(seconds=delay_s)).replace(second=0, microsecond=0)
+    if target > marks.claimed_to:
+        await _claim(connection, target)
+        marks = marks._replace(claimed_to=target)
+    while marks.minutes_to < marks.claimed_to:
+        # Only where there are leaves: a reading from years ago must not cost a pass over the years between.
+        known = await leaves.known(connection, "readings")
+        at = microseconds(marks.minutes_to)
+        leaf = next(
+            (leaf for leaf in known if leaf.end_us > at and leaf.start_us < microseconds(marks.claimed_to)), None
+        )
+        if leaf is None:
+            return await _move(connection, marks, marks.claimed_to)
+        if leaf.start_us > at:
+            marks = await _move(connection, marks, instant(leaf.start_us))
+        until = min(marks.claimed_to, instant(leaf.end_us), _hour(marks.minutes_to) + CHUNK)
+        marks = await _roll(connection, leaves, marks, until)
+    return marks
+
+
+async def _claim(connection: RawConnection, target: datetime) -> None:
+    """Publish the claim, and wait for the transactions that may not have seen it; raises TimeoutError.
+
+    The fence is taken after the commit: a writer may have got its number after ours and looked before our commit.
+    """
+    await connection.execute("UPDATE rollup_state SET claimed_to = $1 WHERE name = 'minute'", target)
+    fence = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8")
+    oldest = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8"
+    async with asyncio.timeout(WAIT_S):
+        while await connection.fetchval(oldest) < fence:  # noqa: ASYNC110 - Postgres tells nobody when one ends
+            await asyncio.sleep(WAIT_POLL_S)
+
+
+async def _move(connection: RawConnection, marks: Watermarks, until: datetime) -> Watermarks:
+    """Move both watermarks; in the transaction that computes what lies between, if anything does."""
+    hours_to = max(marks.hours_to, _hour(until))
+    await connection.execute("UPDATE rollup_state SET rolled_to = $1 WHERE name = 'minute'", until)
+    await connection.execute("UPDATE rollup_state SET rolled_to = $1 WHERE name = 'hour'", hours_to)
+    return marks._replace(minutes_to=until, hours_to=hours_to)
+
+
+async def _roll(connection: RawConnection, leaves: Leaves, marks: Watermarks, until: datetime) -> Watermarks:
+    """Compute the minutes [rolled, until) and the hours that became complete."""
+    hours_to = _hour(until)
+    await leaves.cover(connection, "rollup_minute", marks.minutes_to, until)
+    await leaves.cover(connection, "rollup_hour", max(marks.hours_to, _hour(marks.minutes_to)), until)
+    async with connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute(statement("roll_minutes"), marks.minutes_to, until, timeout=ROLL_TIMEOUT_S)
+        if hours_to > marks.hours_to:
+            start = max(marks.hours_to, _hour(marks.minutes_to))
+            await connection.execute(statement("roll_hours"), start, hours_to, timeout=ROLL_TIMEOUT_S)
+        return await _move(connection, marks, until)
+
+
+async def redo_dirty(connection: RawConnection, leaves: Leaves) -> int:
+    """Compute up to REDO_HOURS dirty hours again; return their number, 0 when there are none left."""
+    marks = await read_watermarks(connection)
+    rows = await connection.fetch(
+        "SELECT series_id, hour, marks FROM rollup_dirty ORDER BY hour, series_id LIMIT $1", REDO_HOURS
+    )
+    if not rows:
+        return 0
+    series, hours = [row["series_id"] for row in rows], [row["hour"] for row in rows]
+    for table in ("rollup_minute", "rollup_hour"):
+        for hour in sorted(set(hours)):
+            await leaves.cover(connection, table, hour, hour + timedelta(hours=1))
+    async with connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute(statement("redo_minutes"), series, hours, marks.minutes_to, timeout=ROLL_TIMEOUT_S)
+        await connection.execute(statement("redo_hours"), series, hours, marks.hours_to, timeout=ROLL_TIMEOUT_S)
+        await connection.execute(
+            _UNMARK,
+            series,
+            hours,
+            [row["marks"] for row in rows],
+        )
+    return len(rows)
+
+
+_UNMARK: Final = """
+    DELETE FROM rollup_dirty
+     USING unnest($1::int4[], $2::timestamptz[], $3::int8[]) AS done(series_id, hour, marks)
+     WHERE rollup_dirty.series_id = done.series_id AND rollup_dirty.hour = done.hour AND rollup_dirty.marks = done.marks
+"""
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
