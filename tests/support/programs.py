@@ -40,6 +40,7 @@ def require_node() -> str:
 
 
 def missing(message: str) -> BaseException:
+    """Give what a test raises when it cannot run here."""
     if os.environ.get("CI") == "true":
         return pytest.fail.Exception(message)
     return pytest.skip.Exception(message)
