@@ -99,7 +99,8 @@ class Outbox:
     def flush(self, joined: Joined) -> None:
         """Write what the sink takes; keep the rest within the bound."""
         pending = self.pending
-        if not self._sink.busy and not self._backlog and not self.owing:
+        sink = self._sink
+        if not sink.busy and not self._backlog and not self.owing:
             if len(pending) == 1:
                 data = pending[0][0]
             elif pending == joined.items:
@@ -110,8 +111,8 @@ class Outbox:
             if len(data) <= CHUNK_BYTES:
                 pending.clear()
                 if data:
-                    self._sink.write(data)
-                    self.blocked = self._sink.busy
+                    sink.write(data)
+                    self.blocked = sink.busy
                 return
         if self._backlog is None:
             self._backlog = deque()

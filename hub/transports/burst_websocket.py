@@ -13,8 +13,7 @@ takes everything (no Future, no Task), and through the IOStream otherwise.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
@@ -123,36 +122,43 @@ class BurstWebSocketHandler(WebSocketHandler):
 class StreamWriter:
     """Writes to a stream's socket directly while it takes everything.
 
-    `busy` from a write that the socket did not take whole until the rest is out; then `resume` is called.
+    `busy` from a write that the socket did not take whole until the rest is out; then `resumed` is called.
     """
 
-    __slots__ = ("_resume", "_stream", "busy")
+    __slots__ = ("_direct", "_socket", "_stream", "busy")
 
-    def __init__(self, stream: IOStream, resume: Callable[[], None]) -> None:
+    def __init__(self, stream: IOStream) -> None:
         self._stream = stream
-        self._resume = resume
+        self._socket = stream.socket
+        self._direct = not isinstance(stream, SSLIOStream)
         self.busy = False
 
-    def write(self, data: bytes) -> None:
+    def resumed(self) -> None:
+        """Go on: all is written."""
+        raise NotImplementedError
+
+    def send(self, data: bytes) -> None:
         """Write now what can be written."""
         stream = self._stream
-        if stream.closed():
-            return
         sent = 0
-        if not isinstance(stream, SSLIOStream) and not stream.writing():
+        # What Tornado itself has still to write (a pong) goes first.
+        if self._direct and not stream.writing():
             try:
-                sent = stream.socket.send(data)
+                sent = self._socket.send(data)
             except BlockingIOError:
                 sent = 0
             except OSError:
                 stream.close()
                 return
-        if sent < len(data):
-            self.busy = True
-            with contextlib.suppress(StreamClosedError):
-                stream.write(memoryview(data)[sent:]).add_done_callback(self._written)
+            if sent == len(data):
+                return
+        self.busy = True
+        try:
+            stream.write(memoryview(data)[sent:]).add_done_callback(self._written)
+        except StreamClosedError:
+            self.busy = False
 
     def _written(self, future: "asyncio.Future[None]") -> None:
         self.busy = False
         if not future.cancelled() and future.exception() is None:
-            self._resume()
+            self.resumed()

@@ -21,7 +21,7 @@ from hub.stomp.errors import POLICY_VIOLATION, SessionError, StompError
 from hub.stomp.frames import DISCONNECT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
 from hub.stomp.heartbeat import BEAT, Pulse
 from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, State
-from hub.transports.services import Services, TransportCounters
+from hub.transports.services import Services
 
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, POLICY, INTERNAL = 1000, 1001, 1002, POLICY_VIOLATION, 1011
 
@@ -94,11 +94,6 @@ class Connection:
     def owed(self) -> "Iterable[asyncio.Future[None]]":
         """Give what receipts wait for."""
         return tuple(self._awaiting or ())
-
-    @property
-    def counters(self) -> TransportCounters:
-        """Where the transports count."""
-        return self._services.counters
 
     def receive(self, data: bytes) -> Awaitable[None] | None:
         """Take octets from the peer. What is returned is to be awaited before more is read (back-pressure)."""

@@ -20,31 +20,33 @@ def no_framing(length: int, text: bool) -> bytes:  # noqa: ARG001 - the signatur
     return b""
 
 
-class TcpWire:
+class TcpWire(StreamWriter):
     """The writing side: frames to the socket, then the end of our direction."""
 
-    def __init__(self, stream: IOStream, peer: str, close_s: float) -> None:
+    __slots__ = ("_close_s", "_closing", "_counters", "_resume", "_stalled", "loopback", "overflow", "peer")
+
+    def __init__(self, stream: IOStream, peer: str, counters: TransportCounters, close_s: float) -> None:
+        super().__init__(stream)
         self.peer = peer
         self.loopback = is_loopback(peer)
         self.overflow: Callable[[], None] = _nothing
-        self._stalled: Callable[[], None] = _nothing
-        self._counters: TransportCounters | None = None
         self._resume: Callable[[], None] = _nothing
-        self._stream = stream
+        self._stalled: Callable[[], None] = _nothing
+        self._counters = counters
         self._close_s = close_s
         self._closing = False
-        self._writer = StreamWriter(stream, self._resumed)
 
     def attach(self, connection: Connection) -> None:
         """Say who is told of stalls."""
-        self._counters = connection.counters
         self.overflow = connection.overflow
         self._stalled = connection.writing_stalled
         self._resume = connection.resume_writing
 
-    @property
-    def busy(self) -> bool:
-        return self._writer.busy
+    def resumed(self) -> None:
+        if self._closing:
+            self._end()
+        else:
+            self._resume()
 
     def framing(self) -> Framing:
         return no_framing
@@ -52,10 +54,9 @@ class TcpWire:
     def write(self, data: bytes) -> None:
         if self._closing:
             return
-        if self._counters is not None:
-            self._counters.bytes_out += len(data)
-        self._writer.write(data)
-        if self._writer.busy:
+        self._counters.bytes_out += len(data)
+        self.send(data)
+        if self.busy:
             self._stalled()
 
     def hold(self) -> None:
@@ -77,14 +78,8 @@ class TcpWire:
             return
         self._closing = True
         asyncio.get_running_loop().call_later(self._close_s, self._stream.close)
-        if not self._writer.busy:
+        if not self.busy:
             self._end()
-
-    def _resumed(self) -> None:
-        if self._closing:
-            self._end()
-        else:
-            self._resume()
 
     def _end(self) -> None:
         if not self._stream.closed():
@@ -107,7 +102,7 @@ class StompTcpServer(TCPServer):
             return
         stream.set_nodelay(True)
         services.counters.accepted += 1
-        wire = TcpWire(stream, address[0], services.limits.close_s)
+        wire = TcpWire(stream, address[0], services.counters, services.limits.close_s)
         connection = Connection(services, wire)
         wire.attach(connection)
         read = 0

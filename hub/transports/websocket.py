@@ -29,31 +29,30 @@ def binary_framing(length: int, text: bool) -> bytes:  # noqa: ARG001 - the sign
     return _BINARY_HEADERS[length] if length < 4_096 else frame_header(BINARY, length)
 
 
-class WebSocketWire:
+class WebSocketWire(StreamWriter):
     """The writing side: frames to the socket, then the Close frame."""
 
-    __slots__ = ("_counters", "_protocol", "_stalled", "_writer", "binary", "loopback", "overflow", "peer")
+    __slots__ = ("_counters", "_protocol", "_resume", "_stalled", "binary", "loopback", "overflow", "peer")
 
-    def __init__(self, protocol: BurstProtocol, peer: str) -> None:
+    def __init__(self, protocol: BurstProtocol, peer: str, counters: TransportCounters) -> None:
+        super().__init__(protocol.stream)
         self.peer = peer
         self.loopback = is_loopback(peer)
         self.binary = False  # the opcode of the peer's first message, mirrored
         self.overflow: Callable[[], None] = _nothing
-        self._protocol = protocol
+        self._resume: Callable[[], None] = _nothing
         self._stalled: Callable[[], None] = _nothing
-        self._counters: TransportCounters | None = None
-        self._writer = StreamWriter(protocol.stream, _nothing)
+        self._counters = counters
+        self._protocol = protocol
 
     def attach(self, connection: Connection) -> None:
         """Say who is told of stalls."""
-        self._counters = connection.counters
         self.overflow = connection.overflow
         self._stalled = connection.writing_stalled
-        self._writer = StreamWriter(self._protocol.stream, connection.resume_writing)
+        self._resume = connection.resume_writing
 
-    @property
-    def busy(self) -> bool:
-        return self._writer.busy
+    def resumed(self) -> None:
+        self._resume()
 
     def framing(self) -> Framing:
         return binary_framing if self.binary else text_framing
@@ -61,10 +60,9 @@ class WebSocketWire:
     def write(self, data: bytes) -> None:
         if self._protocol.server_terminated:
             return
-        if self._counters is not None:
-            self._counters.bytes_out += len(data)
-        self._writer.write(data)
-        if self._writer.busy:
+        self._counters.bytes_out += len(data)
+        self.send(data)
+        if self.busy:
             self._stalled()
 
     def hold(self) -> None:
@@ -116,7 +114,7 @@ class StompWebSocketHandler(BurstWebSocketHandler):
         services = self._services
         services.counters.accepted += 1
         protocol.stream.max_write_buffer_size = None
-        self._wire = WebSocketWire(protocol, self.request.connection.context.address[0])  # type: ignore[union-attr]
+        self._wire = WebSocketWire(protocol, self.request.connection.context.address[0], services.counters)  # type: ignore[union-attr]
         self._connection = Connection(services, self._wire)
         self._wire.attach(self._connection)
 
