@@ -5,9 +5,13 @@
     ├── DatabaseSettingsError    the database URL cannot be used
     ├── SchemaVersionError       the database holds a schema that this program does not know
     ├── SpoolError               the spool file is full, or its disk refuses
-    └── StoreClosedError         a reading was offered after close()
+    ├── StoreClosedError         a reading was offered after close()
+    └── QueryError               a question that makes no sense
+        ├── QueryTooWideError    a question for more than one answer may hold
+        ├── UnknownSeriesError   no such device or metric
+        └── DatabaseAwayError    nobody there to answer
 
-An unreachable database is no error of this package: the store retries and says so in `health()`.
+For a reading, an unreachable database is no error: the store retries and says so in `health()`.
 """
 
 from pathlib import Path
@@ -74,3 +78,44 @@ class StoreClosedError(StorageError):
 
     def __str__(self) -> str:
         return "the store is closed: readings offered after close() are not stored"
+
+
+class QueryError(StorageError):
+    """A question cannot be answered."""
+
+
+class QueryTooWideError(QueryError):
+    """A question asks for more than one answer may hold; `advice` says what would be allowed."""
+
+    def __init__(self, what: str, asked: float, allowed: float, advice: str) -> None:
+        super().__init__(what, asked, allowed, advice)
+        self.what = what
+        self.asked = asked
+        self.allowed = allowed
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"too wide: {self.asked:,.0f} {self.what}, at most {self.allowed:,.0f} are allowed; {self.advice}"
+
+
+class UnknownSeriesError(QueryError):
+    """No reading was ever stored for this device and metric."""
+
+    def __init__(self, device: str, metric: str) -> None:
+        super().__init__(device, metric)
+        self.device = device
+        self.metric = metric
+
+    def __str__(self) -> str:
+        return f"no series: device {self.device!r}, metric {self.metric!r}"
+
+
+class DatabaseAwayError(QueryError):
+    """The database does not answer; readings are being spooled."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"the database is away: {self.problem}"
