@@ -63,15 +63,13 @@ async def read_page(
         )
         pairs = [pair for pair, _ in zip(both, range(rows), strict=False)]
         times, values = [time_us for time_us, _ in pairs], [value for _, value in pairs]
-    if len(times) < rows:
-        next_us = None
-    else:
+    next_us = None
+    if len(times) >= rows:
         next_us = times[-1] if newest_first else times[-1] + 1
     return Page(series, times, values, next_us)
 
 
 _TEXTS: Final = {
-    order: "SELECT ts, value FROM readings_text WHERE series_id = $1 AND ts >= $2 AND ts < $3"
-    f" ORDER BY ts {order} LIMIT $4"
+    order: f"SELECT ts, value FROM readings_text WHERE series_id = $1 AND ts >= $2 AND ts < $3 ORDER BY ts {order} LIMIT $4"  # noqa: S608
     for order in ("ASC", "DESC")
 }
