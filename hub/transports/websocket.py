@@ -82,6 +82,7 @@ class StompWebSocketHandler(BurstWebSocketHandler):
         self._wire: WebSocketWire | None = None
         self._opened = False  # CONNECT was accepted, so larger messages may come
         self.max_message_bytes = services.limits.opening_bytes
+        self.close_s = services.limits.close_s
 
     def prepare(self) -> None:
         services = self._services
