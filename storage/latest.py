@@ -1,14 +1,25 @@
-"""The newest known time of each series, by device time: what makes a reading late."""
+"""The newest known time of each series, by device time and not by arrival: what makes a reading late.
+
+A bounded memory, filled from the database for series that it does not know.
+"""
 
 from collections import OrderedDict
+from typing import Final
+
+UNLEARNT_LIMIT: Final = 20_000
 
 
 class Lateness:
-    """Remembers at most `limit` series, the most recently seen ones."""
+    """The newest time of at most `limit` series, as this hub has seen them.
+
+    Keys seen for the first time are gathered in `unlearnt`, so that their newest stored time can be looked up: until
+    then, so after a restart for a moment, a late reading of theirs is not noticed.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._newest: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self.unlearnt: set[tuple[str, str]] = set()
 
     def observe(self, device: str, metric: str, time_us: int) -> bool:
         """Return True if a reading of the series with a later time was seen before."""
@@ -17,6 +28,15 @@ class Lateness:
         if newest is not None and time_us < newest:
             return True
         self._newest[key] = time_us
-        if newest is None and len(self._newest) > self._limit:
-            self._newest.popitem(last=False)
+        if newest is None:
+            if len(self.unlearnt) < UNLEARNT_LIMIT:
+                self.unlearnt.add(key)
+            if len(self._newest) > self._limit:
+                self._newest.popitem(last=False)
         return False
+
+    def learn(self, key: tuple[str, str], time_us: int) -> None:
+        """Take over a time from the database."""
+        known = self._newest.get(key)
+        if known is not None and known < time_us:
+            self._newest[key] = time_us

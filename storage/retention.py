@@ -1,6 +1,7 @@
 """Retention: leaves are made ahead of time, and dropped whole when all of their rows are too old.
 
-Dropping never overtakes the rollups: a leaf of readings stays until its minutes are rolled and no hour in it is dirty.
+Dropping never overtakes the rollups: a leaf of readings stays until its minutes are rolled and no hour in it is dirty,
+a leaf of minutes until its hours are. What was dropped is noted in the same transaction (`retention_state`).
 A drop waits a second for its lock at most, because writers queue behind it; it is tried again in the next round.
 """
 
@@ -50,28 +51,42 @@ async def tend(connection: RawConnection, leaves: Leaves, settings: StorageSetti
     for leaf in todo.drop:
         if table == "readings" and not await _is_rolled(connection, leaf):
             continue
-        dropped += await _drop(connection, leaf)
+        dropped += await _drop(connection, table, leaf)
     if dropped:
         leaves.forget()
     return dropped
 
 
-async def _is_rolled(connection: RawConnection, leaf: Leaf) -> bool:
+async def _is_rolled(connection: RawConnection, table: str, leaf: Leaf) -> bool:
     marks = await read_watermarks(connection)
-    if instant(leaf.end_us) > marks.minutes_to:
+    if instant(leaf.end_us) > (marks.minutes_to if table == "readings" else marks.hours_to):
         return False
     dirty = "SELECT EXISTS (SELECT FROM rollup_dirty WHERE hour >= $1 AND hour < $2)"
     return not await connection.fetchval(dirty, instant(max(leaf.start_us, 0)), instant(leaf.end_us))
 
 
-async def _drop(connection: RawConnection, leaf: Leaf) -> bool:
+async def _drop(connection: RawConnection, table: str, leaf: Leaf) -> bool:
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_PARTITIONS)
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            await connection.execute(_NOTE, table, instant(leaf.end_us))
+            await connection.execute(_NOTE, table, instant(leaf.end_us))
             await connection.execute(f'DROP TABLE IF EXISTS "{leaf.name}"')
     except asyncpg.LockNotAvailableError:
         log.info("partition_drop_postponed", leaf=leaf.name)
         return False
     log.info("partition_dropped", leaf=leaf.name)
     return True
+
+
+_NOTE: Final = """
+    INSERT INTO retention_state (name, dropped_to) VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET dropped_to = greatest(retention_state.dropped_to, excluded.dropped_to)
+"""
+
+
+_NOTE: Final = """
+    INSERT INTO retention_state VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET dropped_to = greatest(retention_state.dropped_to, excluded.dropped_to)
+"""

@@ -144,4 +144,20 @@ rollup_dirty = Table(
     comment="hours that got readings after they were rolled",
 )
 
+retention_state = Table(
+    "retention_state",
+    metadata,
+    Column("name", Text, primary_key=True, comment="table"),
+    Column("dropped_to", INSTANT, nullable=False, comment="leaves that end here are gone"),
+    comment="how far retention has dropped",
+)
+
+retention_state = Table(
+    "retention_state",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("dropped_to", INSTANT, nullable=False, comment="a leaf that ended here was dropped"),
+    comment="how far retention is, for each partitioned table",
+)
+
 PARTITIONED: Final = (readings, readings_text, quarantine, rollup_minute, rollup_hour)

@@ -8,16 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from storage.database import Database
+from storage.engine import DATABASE_AWAY
+from storage.errors import QueryError
 from storage.inserter import Counters
 from storage.latest import Lateness
 from storage.maintenance import Maintenance
 from storage.quarantine import QuarantinedPayload
+from storage.queries import Queries
 from storage.reading import Reading
 from storage.settings import StorageSettings
 from storage.spool import Spool
 from storage.writer import Writer
 
 CLOSE_DEADLINE_S = 8.0
+LEARN_EVERY_S = 0.25
+LEARN_SERIES = 1_000
 
 
 class Store:
@@ -30,6 +35,8 @@ class Store:
         self._writer = Writer(settings, self._database, self.spool)
         self.maintenance = Maintenance(settings, self._database)
         self._lateness = Lateness(settings.series_cached)
+        self.queries = Queries(self._database)
+        self._learner: asyncio.Task[None] | None = None
 
     @property
     def counters(self) -> Counters:
@@ -55,6 +62,7 @@ class Store:
         self._database.start()
         self._writer.start()
         self.maintenance.start()
+        self._learner = asyncio.create_task(self._learn(), name="storage lateness")
 
     def write(self, readings: Sequence[Reading], extra_bytes: int = 0) -> asyncio.Future[None]:
         """Take the readings and return the future of their batch, shared by all calls of the batch.
@@ -97,7 +105,24 @@ class Store:
 
     async def close(self) -> None:
         """Make what is left durable, resolve its futures and disconnect; what cannot be in time is cancelled."""
+        if self._learner is not None:
+            self._learner.cancel()
+            await asyncio.gather(self._learner, return_exceptions=True)
         await self.maintenance.close()
         await self._writer.close(CLOSE_DEADLINE_S)
         await self._database.close()
         await self.spool.close()
+
+    async def _learn(self) -> None:
+        """Look up the newest stored times of series seen for the first time, so that late readings are known as such."""
+        while True:
+            await asyncio.sleep(LEARN_EVERY_S)
+            unlearnt = self._lateness.unlearnt
+            if not unlearnt or not self._database.up:
+                continue
+            keys = [unlearnt.pop() for _ in range(min(len(unlearnt), LEARN_SERIES))]
+            try:
+                async for latest in self.queries.latest(keys):
+                    self._lateness.learn((latest.device, latest.metric), latest.time_us)
+            except (*DATABASE_AWAY, QueryError):
+                unlearnt.update(keys)

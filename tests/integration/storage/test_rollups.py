@@ -277,6 +277,8 @@ async def test_a_leaf_that_is_not_rolled_is_not_dropped(database_url: str, sql: 
     while await redo_dirty(sql, leaves):
         pass
     assert await tend(sql, leaves, settings, "readings", now) == 1
+    dropped_to = await sql.fetchval("SELECT dropped_to FROM retention_state WHERE name = 'readings'")
+    assert dropped_to <= datetime.now(UTC) - timedelta(days=1)
 
 
 async def test_leaves_are_made_ahead(database_url: str, sql: RawConnection, tmp_path: Path) -> None:
