@@ -1,8 +1,8 @@
 """Maintenance: one loop that makes and drops leaves and keeps the rollups up, in one hub at a time.
 
 A session-wide advisory lock says which hub does the round; the others skip it. Every step is one transaction and may be
-repeated, so a hub killed between two steps leaves work and never a wrong result. A failed round is logged and repeated;
-it says nothing about the breaker in `database`, which is about writing.
+repeated, so a hub killed between two steps leaves work and never a wrong result. A failed round is logged, counted and
+repeated after a growing pause; it says nothing about the breaker in `database`, which is about writing.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from storage.backoff import Backoff
 from storage.database import Database
 from storage.engine import DATABASE_AWAY, RawConnection, lend
 from storage.leaves import WIDTHS, Leaves
@@ -30,12 +31,21 @@ class Maintenance:
         self._settings = settings
         self._database = database
         self._task: asyncio.Task[None] | None = None
+        self._backoff = Backoff(first_s=1.0, longest_s=max(60.0, settings.maintenance_every_s))
         self.rounds = 0
+        self.failures = 0
         self.problem: str | None = None
-        """Why the last round failed; None after one that succeeded."""
+        """Why the last round failed, or the loop ended; None after a round that succeeded."""
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep(), name="storage maintenance")
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Make a programming error visible: the task ends before it is cancelled only by one."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.problem = f"the loop ended: {type(error).__name__}: {error}"
+            log.error("storage_task_ended", task=task.get_name(), exc_info=error)
 
     async def close(self) -> None:
         if self._task is not None:
@@ -45,12 +55,17 @@ class Maintenance:
     async def _keep(self) -> None:
         while True:
             await self._database.wait_up(None)
+            pause_s = self._settings.maintenance_every_s
             try:
                 await self.round()
             except DATABASE_AWAY as error:
+                self.failures += 1
                 self.problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]
                 log.warning("maintenance_failed", problem=self.problem)
-            await asyncio.sleep(self._settings.maintenance_every_s)
+                pause_s = self._backoff.next_s()
+            else:
+                self._backoff.reset()
+            await asyncio.sleep(pause_s)
 
     async def round(self) -> bool:
         """Do one round; False when another hub is at it."""

@@ -49,7 +49,7 @@ async def tend(connection: RawConnection, leaves: Leaves, settings: StorageSetti
         await leaves.cover(connection, table, instant(start_us), instant(end_us))
     dropped = 0
     for leaf in todo.drop:
-        if table == "readings" and not await _is_rolled(connection, leaf):
+        if table in {"readings", "rollup_minute"} and not await _is_rolled(connection, table, leaf):
             continue
         dropped += await _drop(connection, table, leaf)
     if dropped:
@@ -71,7 +71,6 @@ async def _drop(connection: RawConnection, table: str, leaf: Leaf) -> bool:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_PARTITIONS)
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             await connection.execute(_NOTE, table, instant(leaf.end_us))
-            await connection.execute(_NOTE, table, instant(leaf.end_us))
             await connection.execute(f'DROP TABLE IF EXISTS "{leaf.name}"')
     except asyncpg.LockNotAvailableError:
         log.info("partition_drop_postponed", leaf=leaf.name)
@@ -82,11 +81,5 @@ async def _drop(connection: RawConnection, table: str, leaf: Leaf) -> bool:
 
 _NOTE: Final = """
     INSERT INTO retention_state (name, dropped_to) VALUES ($1, $2)
-    ON CONFLICT (name) DO UPDATE SET dropped_to = greatest(retention_state.dropped_to, excluded.dropped_to)
-"""
-
-
-_NOTE: Final = """
-    INSERT INTO retention_state VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET dropped_to = greatest(retention_state.dropped_to, excluded.dropped_to)
 """

@@ -3,8 +3,8 @@
 Two ways lead a reading into them:
 
 1. *The advancing watermark.* A round claims the minutes up to `now - delay` (`claimed_to`, committed), waits until all
-   transactions of that moment have ended, computes the minutes in between and moves `rolled_to` in the same
-   transaction. A crash between the steps leaves `rolled_to < claimed_to`; the next round computes that span.
+   writers of that moment have ended, computes the minutes in between and moves `rolled_to` in the same transaction. A
+   crash between the steps leaves `rolled_to < claimed_to`; the next round waits again and computes that span.
 2. *Dirty hours.* A writer whose batch has readings older than a few seconds looks at `claimed_to` after its COPY, inside
    its transaction, and marks the (series, hour) pairs of readings before it. Either it sees the claim and marks, or it
    was under way when the claim was made and is waited for. A round computes marked hours again and removes a mark only
@@ -12,9 +12,13 @@ Two ways lead a reading into them:
 
 A batch of fresh readings need not look: the claim stays `delay` behind, which is longer than a flush may take
 (`fresh_after_us`). Hours are computed from minutes, when they are complete.
+
+Where retention has dropped readings (`retention_state`), their rollups are final: a mark there is removed and nothing is
+computed, because what is left of the readings is not all of them.
 """
 
 import asyncio
+import time
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -29,7 +33,10 @@ from storage.sql import statement
 HOUR_US: Final = 3_600_000_000
 CLOCK_SKEW_S: Final = 10.0
 """By how much our clock and the database's may differ; a link measures it when it connects."""
-CHUNK: Final = timedelta(hours=6)
+CHUNK: Final = timedelta(minutes=15)
+LONGEST_CHUNK: Final = timedelta(hours=6)
+CHUNK_S: Final = (1.0, 10.0)
+"""A step of a backlog that takes less time than the first doubles the next one, more than the second halves it."""
 REDO_HOURS: Final = 2_000
 WAIT_S: Final = 20.0
 WAIT_POLL_S: Final = 0.05
@@ -77,8 +84,11 @@ async def advance(connection: RawConnection, leaves: Leaves, delay_s: float) -> 
     now: datetime = await connection.fetchval("SELECT now()")
     target = (now - timedelta(seconds=delay_s)).replace(second=0, microsecond=0)
     if target > marks.claimed_to:
-        await _claim(connection, target)
+        await connection.execute("UPDATE rollup_state SET claimed_to = $1 WHERE name = 'minute'", target)
         marks = marks._replace(claimed_to=target)
+    if marks.minutes_to < marks.claimed_to:
+        await _await_writers(connection)
+    chunk = CHUNK
     while marks.minutes_to < marks.claimed_to:
         # Only where there are leaves: a reading from years ago must not cost a pass over the years between.
         known = await leaves.known(connection, "readings")
@@ -90,22 +100,39 @@ async def advance(connection: RawConnection, leaves: Leaves, delay_s: float) -> 
             return await _move(connection, marks, marks.claimed_to)
         if leaf.start_us > at:
             marks = await _move(connection, marks, instant(leaf.start_us))
-        until = min(marks.claimed_to, instant(leaf.end_us), _hour(marks.minutes_to) + CHUNK)
+        until = min(marks.claimed_to, instant(leaf.end_us), marks.minutes_to + chunk)
+        begin = time.monotonic()
         marks = await _roll(connection, leaves, marks, until)
+        chunk = _next_chunk(chunk, time.monotonic() - begin)
     return marks
 
 
-async def _claim(connection: RawConnection, target: datetime) -> None:
-    """Publish the claim, and wait for the transactions that may not have seen it; raises TimeoutError.
+def _next_chunk(chunk: timedelta, took_s: float) -> timedelta:
+    quick_s, slow_s = CHUNK_S
+    if took_s > slow_s:
+        return max(chunk / 2, timedelta(minutes=1))
+    return min(chunk * 2, LONGEST_CHUNK) if took_s < quick_s else chunk
 
-    The fence is taken after the commit: a writer may have got its number after ours and looked before our commit.
+
+async def _await_writers(connection: RawConnection) -> None:
+    """Wait for the transactions that may have looked at the claim before it was there; raises TimeoutError.
+
+    A writer looks after its COPY, so it holds a lock on the readings or on one of their leaves by then.
     """
-    await connection.execute("UPDATE rollup_state SET claimed_to = $1 WHERE name = 'minute'", target)
-    fence = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8")
-    oldest = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8"
+    writers: list[str] = await connection.fetchval(_WRITERS)
     async with asyncio.timeout(WAIT_S):
-        while await connection.fetchval(oldest) < fence:  # noqa: ASYNC110 - Postgres tells nobody when one ends
+        while writers and await connection.fetchval(_ANY_LEFT, writers):  # noqa: ASYNC110 - Postgres tells nobody
             await asyncio.sleep(WAIT_POLL_S)
+
+
+_WRITERS: Final = """
+    SELECT coalesce(array_agg(DISTINCT virtualtransaction), '{}')
+      FROM pg_locks
+     WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND relation IN (SELECT relid FROM pg_partition_tree('readings'))
+"""
+_ANY_LEFT: Final = "SELECT EXISTS (SELECT FROM pg_locks WHERE virtualtransaction = ANY($1::text[]))"
 
 
 async def _move(connection: RawConnection, marks: Watermarks, until: datetime) -> Watermarks:
@@ -138,7 +165,9 @@ async def redo_dirty(connection: RawConnection, leaves: Leaves) -> int:
     )
     if not rows:
         return 0
-    series, hours = [row["series_id"] for row in rows], [row["hour"] for row in rows]
+    dropped_to = await connection.fetchval("SELECT dropped_to FROM retention_state WHERE name = 'readings'")
+    kept = [row for row in rows if dropped_to is None or row["hour"] >= dropped_to]
+    series, hours = [row["series_id"] for row in kept], [row["hour"] for row in kept]
     for table in ("rollup_minute", "rollup_hour"):
         for hour in sorted(set(hours)):
             await leaves.cover(connection, table, hour, hour + timedelta(hours=1))

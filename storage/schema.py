@@ -147,14 +147,6 @@ rollup_dirty = Table(
 retention_state = Table(
     "retention_state",
     metadata,
-    Column("name", Text, primary_key=True, comment="table"),
-    Column("dropped_to", INSTANT, nullable=False, comment="leaves that end here are gone"),
-    comment="how far retention has dropped",
-)
-
-retention_state = Table(
-    "retention_state",
-    metadata,
     Column("name", Text, primary_key=True),
     Column("dropped_to", INSTANT, nullable=False, comment="a leaf that ended here was dropped"),
     comment="how far retention is, for each partitioned table",
