@@ -4,6 +4,7 @@ A bounded memory, filled from the database for series that it does not know.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 UNLEARNT_LIMIT: Final = 20_000
@@ -12,12 +13,15 @@ UNLEARNT_LIMIT: Final = 20_000
 class Lateness:
     """The newest time of at most `limit` series, as this hub has seen them.
 
+    Only readings that somebody watches are observed; `written_us` tells about those written meanwhile.
+
     Keys seen for the first time are gathered in `unlearnt`, so that their newest stored time can be looked up: until
     then, so after a restart for a moment, a late reading of theirs is not noticed.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, written_us: Callable[[tuple[str, str]], int | None] = lambda _: None) -> None:
         self._limit = limit
+        self._written_us = written_us
         self._newest: OrderedDict[tuple[str, str], int] = OrderedDict()
         self.unlearnt: set[tuple[str, str]] = set()
 
@@ -26,6 +30,10 @@ class Lateness:
         key = (device, metric)
         newest = self._newest.get(key)
         if newest is not None and time_us < newest:
+            return True
+        written = self._written_us(key)
+        if written is not None and time_us < written:
+            self._newest[key] = written
             return True
         self._newest[key] = time_us
         if newest is None:

@@ -34,7 +34,7 @@ class Knowledge:
         self.newest = NewestTimes()
 
     def forget(self) -> None:
-        self.series.ids.clear()
+        self.series.forget()
         self.leaves.forget()
         self.newest.forget()
 

@@ -34,7 +34,7 @@ class Store:
         self.spool = Spool(data_dir / "spool.sqlite3", settings.spool_bytes)
         self._writer = Writer(settings, self._database, self.spool)
         self.maintenance = Maintenance(settings, self._database)
-        self._lateness = Lateness(settings.series_cached)
+        self._lateness = Lateness(settings.series_cached, self._writer.newest_us)
         self.queries = Queries(self._database)
         self._learner: asyncio.Task[None] | None = None
 

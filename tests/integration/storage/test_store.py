@@ -257,3 +257,10 @@ async def test_after_a_restart_late_readings_are_known_from_the_database(
     await wait_until(lambda: restarted.observe("d", "m", NOW - 5))
     assert restarted.observe("d", "m", NOW + 1) is False
     await restarted.close()
+
+
+async def test_a_reading_behind_one_that_was_written_unwatched_is_late(store: Store) -> None:
+    await store.write([Reading("d", "m", NOW, 1.0)])
+
+    assert store.observe("d", "m", NOW - 10)
+    assert not store.observe("d", "m", NOW + 10)
