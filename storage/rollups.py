@@ -177,8 +177,8 @@ async def redo_dirty(connection: RawConnection, leaves: Leaves) -> int:
         await connection.execute(statement("redo_hours"), series, hours, marks.hours_to, timeout=ROLL_TIMEOUT_S)
         await connection.execute(
             _UNMARK,
-            series,
-            hours,
+            [row["series_id"] for row in rows],
+            [row["hour"] for row in rows],
             [row["marks"] for row in rows],
         )
     return len(rows)
