@@ -1,11 +1,14 @@
 """Opening a connection: versions, CONNECT's headers, subprotocols, logins, and what may not come before."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from hub.settings import UserSettings
+from hub.app import HubApp
+from hub.errors import HubError
+from hub.settings import HttpSettings, HubSettings, UserSettings
 from hub.stomp.errors import SessionError
 from hub.transports.peers import is_loopback
 from tests.support.hub import RunningHub
@@ -190,14 +193,8 @@ def test_without_users_only_this_machine_is_served(hub: RunningHub, address: str
 
 
 def test_a_hub_for_others_does_not_start_without_users(tmp_path: Path) -> None:
-    from hub.app import HubApp
-    from hub.errors import HubError
-    from hub.settings import HttpSettings, HubSettings
-
     async def start() -> None:
         await HubApp(HubSettings(data_dir=tmp_path, http=HttpSettings(host="0.0.0.0", port=0))).start()
-
-    import asyncio
 
     with pytest.raises(HubError, match="users"):
         asyncio.run(start())

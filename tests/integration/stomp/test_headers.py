@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from hub.limits import Limits
 from tests.support.hub import RunningHub
-from tests.support.raw_stomp import RawStomp, TcpOctets, tcp
+from tests.support.raw_stomp import RawStomp, TcpOctets, WebSocketOctets, tcp
 
 Dial = Callable[[], RawStomp]
 
@@ -118,8 +119,6 @@ def test_content_length_is_honoured_on_every_frame(dial: Dial, command: str) -> 
 
 
 def test_a_large_frame_over_many_websocket_continuations_is_one_message(hub: RunningHub, topic: str) -> None:
-    from tests.support.raw_stomp import WebSocketOctets
-
     octets = WebSocketOctets(hub.port)
     with RawStomp(octets) as client:
         client.connect()
@@ -133,8 +132,6 @@ def test_a_large_frame_over_many_websocket_continuations_is_one_message(hub: Run
 
 
 def test_a_body_of_sixteen_mebibytes_passes_where_the_limit_allows(tmp_path_factory: pytest.TempPathFactory) -> None:
-    from hub.limits import Limits
-
     size = 16 * 1024 * 1024
     limits = Limits(body_bytes=size, outbox_bytes=2 * size)
     with RunningHub(tmp_path_factory.mktemp("hub"), limits=limits) as hub, tcp(hub.stomp_port) as client:
