@@ -6,7 +6,7 @@ only for the series not found there again over everything. The bound is written 
 the planner drops the older leaves, and the prepared statement stays good for a day.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
@@ -17,31 +17,28 @@ from storage.partitions import OLDEST_US, microseconds
 from storage.queries.lookup import SeriesName
 from storage.reading import Reading
 
-CHUNK: Final = 1_000
 DAY_US: Final = 86_400_000_000
 RECENT_DAYS: Final = (2, 32)
 
 
-async def latest(connection: RawConnection, names: Sequence[SeriesName], now_us: int) -> AsyncIterator[Reading]:
-    """Yield the newest reading of each series; those without any, and unknown ones, are left out."""
-    for at in range(0, len(names), CHUNK):
-        wanted = list(dict.fromkeys(names[at : at + CHUNK]))
-        for since_us in (*(now_us - now_us % DAY_US - days * DAY_US for days in RECENT_DAYS), OLDEST_US):
-            rows = await connection.fetch(
-                _LATEST.format(since=time_literal(since_us)),
-                [device for device, _ in wanted],
-                [metric for _, metric in wanted],
-            )
-            found = [reading for row in rows if (reading := _newer(row)) is not None]
-            for reading in found:
-                yield reading
-            if len(found) == len(wanted):
-                break
-            seen = {(reading.device, reading.metric) for reading in found}
-            # Unknown series are not asked for again: the join left them out.
-            wanted = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in seen]
-            if not wanted:
-                break
+async def latest_of(connection: RawConnection, names: Sequence[SeriesName], now_us: int) -> list[Reading]:
+    """Return the newest reading of each series; those without any, and unknown ones, are left out."""
+    newest: list[Reading] = []
+    wanted = list(dict.fromkeys(names))
+    for since_us in (*(now_us - now_us % DAY_US - days * DAY_US for days in RECENT_DAYS), OLDEST_US):
+        rows = await connection.fetch(
+            _LATEST.format(since=time_literal(since_us)),
+            [device for device, _ in wanted],
+            [metric for _, metric in wanted],
+        )
+        found = [reading for row in rows if (reading := _newer(row)) is not None]
+        newest += found
+        if len(found) == len(rows):
+            break
+        # Unknown series are not asked for again: the join left them out.
+        seen = {(reading.device, reading.metric) for reading in found}
+        wanted = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in seen]
+    return newest
 
 
 def _newer(row: asyncpg.Record) -> Reading | None:

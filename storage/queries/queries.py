@@ -1,7 +1,7 @@
 """The questions, on connections of the query engine; the one object that the hub holds for them.
 
 Every method that yields is an async generator: what is not asked for is not read. A connection is held while a page is
-read and not while the caller looks at it.
+read and not while the caller looks at it, so a caller may stop at any time.
 """
 
 import time
@@ -16,7 +16,7 @@ from storage.queries import catalogue, history, refused
 from storage.queries.buckets import SeriesBuckets, read_buckets
 from storage.queries.catalogue import DeviceInfo, MetricInfo
 from storage.queries.history import Page
-from storage.queries.latest import latest
+from storage.queries.latest import latest_of
 from storage.queries.limits import DEFAULT_LIMITS, QueryLimits
 from storage.queries.lookup import SeriesInfo, SeriesName, find_one, find_series
 from storage.queries.refused import QuarantineFilter, Refused
@@ -28,6 +28,7 @@ NAMES_PAGE = 1_000
 REFUSED_PAGE = 100
 """Payloads may be 1 MB each."""
 SERIES_CHUNK = 500
+LATEST_CHUNK = 1_000
 EVERYTHING = QuarantineFilter()
 
 
@@ -54,8 +55,10 @@ class Queries:
     async def latest(self, names: Sequence[SeriesName]) -> AsyncIterator[Reading]:
         """Yield the newest reading by device time of each (device, metric); what has none is left out."""
         _bound("series", len(names), self._limits.latest_series, "ask for fewer at once")
-        async with self._lend() as connection:
-            async for reading in latest(connection, names, time.time_ns() // 1000):
+        for at in range(0, len(names), LATEST_CHUNK):
+            async with self._lend() as connection:
+                found = await latest_of(connection, names[at : at + LATEST_CHUNK], time.time_ns() // 1000)
+            for reading in found:
                 yield reading
 
     async def page(
