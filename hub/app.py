@@ -34,11 +34,14 @@ from hub.transports.peers import is_loopback
 from hub.transports.services import Services
 from hub.transports.tcp import StompTcpServer
 from hub.transports.websocket import StompWebSocketHandler
+from storage.engine import DATABASE_AWAY
+from storage.errors import StorageError
 from storage.store import Store
 
 log = structlog.get_logger("hub")
 # Clients that are told to go come back; this spreads them.
 GOODBYE_SPREAD_S = 1.0
+FILL_RETRY_S = 1.0
 
 
 class TelemetryIngest:
@@ -77,6 +80,9 @@ class HubApp:
         )
         self._lag = LoopLag()
         self._stats = StatsTopic(self.broker, self.services, self._lag)
+        self.broker.replay_sources.append(pipeline.last.messages)
+        self._pipeline = pipeline
+        self._filling: asyncio.Task[None] | None = None
         rows = (
             *pipeline_rows(pipeline.counters),
             *store_rows(self.store),
@@ -106,6 +112,18 @@ class HubApp:
         )
         self._tcp = StompTcpServer(self.services)
 
+    async def _fill_last_readings(self) -> None:
+        """Learn the last readings from the database, once, when it is there."""
+        while True:
+            try:
+                await self._pipeline.last.fill(self.store.queries)
+            except (*DATABASE_AWAY, StorageError) as error:
+                log.info("last_readings_later", reason=str(error))
+                await asyncio.sleep(FILL_RETRY_S)
+            else:
+                log.info("last_readings", series=len(self._pipeline.last))
+                return
+
     def _flush_soon(self) -> None:
         """Write what gathered in this tick of the loop at its end."""
         asyncio.get_running_loop().call_soon(self.broker.flush)
@@ -129,6 +147,7 @@ class HubApp:
         await self.store.start()
         self._http.add_sockets(http_sockets)
         self._tcp.add_sockets(stomp_sockets)
+        self._filling = asyncio.create_task(self._fill_last_readings(), name="last readings")
         self._lag.start()
         self._stats.start()
         http_port = http_sockets[0].getsockname()[1]
@@ -145,6 +164,9 @@ class HubApp:
         self._http.stop()
         self._tcp.stop()
         self._stats.stop()
+        if self._filling is not None:
+            self._filling.cancel()
+            await asyncio.gather(self._filling, return_exceptions=True)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + services.limits.drain_s
         await self.store.close()

@@ -39,6 +39,10 @@ class BrokerLimits(NamedTuple):
     retained_bytes: int = 33_554_432
 
 
+# Given a test of destinations, gives destination, body and headers of the last message of each that passes.
+ReplaySource = Callable[[Callable[[str], bool]], Sequence[tuple[str, bytes, UserHeaders]]]
+
+
 class Broker:
     """Topics, queues and who subscribed to them."""
 
@@ -47,8 +51,8 @@ class Broker:
         self.counters = Counters()
         self.topics = Topics(limits.topics, limits.retained_bytes, self.counters.dropped)
         self.queues: dict[str, Queue] = {}
-        # Gives the last messages of topics that are only encoded when wanted, for `replay:last`: (prefix, source).
-        self.replay_sources: list[tuple[str, Callable[[Callable[[str], bool]], list[Publication]]]] = []
+        # Gives the last messages of topics that are only encoded when wanted, for `replay:last`.
+        self.replay_sources: list[ReplaySource] = []
         self._limits = limits
         self._clock = clock
         self._schedule = schedule
@@ -223,10 +227,14 @@ class Broker:
         def matches(destination: str) -> bool:
             return bool(tree.match_nodes(destination.removeprefix(TOPIC_PREFIX)))
 
-        found = self.topics.last_messages(matches)
+        found: list[Publication] = []
+        for source in self.replay_sources:
+            for destination, body, headers in source(matches):
+                self.counters.number += 1
+                found.append(Publication(Address(destination), self.counters.number, body, headers))
+        # A source knows better than what was published when somebody last watched.
         known = {publication.address.destination for publication in found}
-        for _prefix, source in self.replay_sources:
-            found += [extra for extra in source(matches) if extra.address.destination not in known]
+        found += [last for last in self.topics.last_messages(matches) if last.address.destination not in known]
         now = self._clock()
         for publication in found:
             if subscription not in self._members:

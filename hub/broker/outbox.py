@@ -112,7 +112,8 @@ class Outbox:
                 pending.clear()
                 if data:
                     sink.write(data)
-                    self.blocked = sink.busy
+                # Also where nothing waited: the sink that was busy has asked, and does not ask again.
+                self.blocked = sink.busy
                 return
         if self._backlog is None:
             self._backlog = deque()

@@ -20,6 +20,7 @@ from hub.stomp.frames import UserHeaders
 from hub.telemetry.counters import PipelineCounters
 from hub.telemetry.decoders import DECODERS, MEDIA_TYPES, Decoder
 from hub.telemetry.errors import PayloadError
+from hub.telemetry.last_readings import READING_HEADERS, LastReadings
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from hub.telemetry.readings_topic import FIRST_LEVEL, Series
@@ -29,9 +30,7 @@ from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 
 MAX_PLACES: Final = 50_000  # topics remembered: about 400 bytes each
-MAX_SERIES: Final = 200_000  # series remembered over all topics: about 500 bytes each
 DEFAULT_WINDOW: Final = TimeWindow()
-READING_HEADERS: Final = UserHeaders((("content-type", "application/json"),))
 
 
 class ReadingSink(Protocol):
@@ -79,7 +78,7 @@ class Pipeline:
         self._broker = broker
         self._window = window
         self._places: dict[str, Place | None] = {}  # None: no route takes this topic
-        self._series_known = 0
+        self.last = LastReadings()
         self._notes = Notes()  # reused until a message leaves a remark
 
     def accept(
@@ -122,7 +121,11 @@ class Pipeline:
                     continue
             if not OLDEST_US <= reading[2] <= newest_us:
                 notes.fault("clock", f"{reading.metric!r}: {self._window.fault(reading.time_us, now_us)}")
-            elif wanted(series.destination):
+                continue
+            last = series.last
+            if last is None or reading[2] >= last[2]:
+                series.last = reading
+            if wanted(series.destination):
                 self._publish(series, reading)
         if notes.dirty:
             return self._finish_with_notes(place, body, readings, notes, now_us)
@@ -192,16 +195,15 @@ class Pipeline:
             if fault := name_fault(name):
                 notes.fault(reason, f"the name {name[:80]!r} {fault}")
                 return None
-        if self._series_known >= MAX_SERIES:
+        if self.last.full:
             self._forget()
             place.series.clear()  # it may be of a message in flight, outside the forgotten table
-        series = place.series[key] = Series(reading.device, reading.metric)
-        self._series_known += 1
+        series = place.series[key] = self.last.series(reading.device, reading.metric)
         return series
 
     def _forget(self) -> None:
         self._places.clear()
-        self._series_known = 0
+        self.last.clear()
 
 
 def _nobody(destination: str) -> bool:  # noqa: ARG001 - stands for Audience.wanted

@@ -11,6 +11,7 @@ from typing import Final
 import orjson
 
 from hub.telemetry.clock import iso_utc
+from storage.reading import Reading
 
 FIRST_LEVEL: Final = "readings"
 PREFIX: Final = f"/topic/{FIRST_LEVEL}/"
@@ -18,12 +19,13 @@ _ENCODED: Final = str.maketrans({"%": "%25", "/": "%2F", "+": "%2B", "#": "%23"}
 
 
 class Series:
-    """What is the same for all readings of one series: its destination and the first part of the body."""
+    """What is the same for all readings of one series, and its last reading by device time."""
 
-    __slots__ = ("_head", "destination")
+    __slots__ = ("_head", "destination", "last")
 
     def __init__(self, device: str, metric: str) -> None:
         self.destination = f"{PREFIX}{level(device)}/{level(metric)}"
+        self.last: Reading | None = None
         # Without the closing brace: the body goes on from here.
         self._head = orjson.dumps({"device": device, "metric": metric})[:-1] + b',"t":"'
 
@@ -35,6 +37,10 @@ class Series:
         if late:
             body += b',"late":true'
         return body + b"}"
+
+    def body_of(self, reading: Reading) -> bytes:
+        """Return a last reading as one JSON object; it is not late, whatever came after it."""
+        return self.body(reading.time_us, reading.value, reading.unit, late=False)
 
 
 def level(name: str) -> str:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.broker.broker import Broker, BrokerLimits
+from hub.telemetry import last_readings as last_readings_module
 from hub.telemetry import pipeline as pipeline_module
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes, RouteSettings
