@@ -70,8 +70,10 @@ def demo(
     devices: Annotated[int, typer.Option(help="Simulated devices.", min=1)] = 50,
     rate: Annotated[float, typer.Option(help="Messages a second of the whole fleet.", min=0.1)] = 100,
     data_dir: DataDir = None,
-    port: Annotated[int | None, typer.Option(help="HTTP port; 8080 where it is free, else another.")] = None,
-    mqtt_port: Annotated[int, typer.Option(help="MQTT port; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int | None, typer.Option(help="HTTP port; 8080 where it is free, else another.", min=0, max=65535)
+    ] = None,
+    mqtt_port: Annotated[int, typer.Option(help="MQTT port; 0 takes a free one.", min=0, max=65535)] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the web page.")] = True,
 ) -> None:
     """Run the whole system with a simulated fleet; the last line says what was published, stored and lost, as JSON."""

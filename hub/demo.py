@@ -99,7 +99,6 @@ class Demo:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
-            self._ledger.unlink(missing_ok=True)
         except OSError as error:
             problem = f"{self._data_dir} cannot be written: {error.strerror}"
             raise HubError(f"{problem}; choose another --data-dir") from error
@@ -120,20 +119,20 @@ class Demo:
         return 1 if figures["lost"] or figures["duplicates"] else 0
 
     def _start(self, stack: contextlib.ExitStack) -> _System:
-        http_port = _port(HTTP_PORT, self._options.port, "web page")
-        stomp_port = _port(STOMP_PORT, None, "STOMP")
+        if self._options.port and not _is_free(self._options.port):
+            raise PortInUseError("web page", HOST, self._options.port)
         postgres = EmbeddedPostgres(self._data_dir / "postgres")
         stack.callback(postgres.stop)
         database_url = postgres.start()
+        # Not earlier: from here on the directory is ours, Postgres's lock says so. The ledger of another demo that
+        # runs on it must stay.
+        self._ledger.unlink(missing_ok=True)
         broker = EmbeddedMqttBroker(self._data_dir, self._options.mqtt_port)
         stack.callback(broker.stop)
         mqtt_url = broker.start()
         supervisor = stack.enter_context(Supervisor(self._data_dir / "logs"))
 
-        hub_options = ["--port", str(http_port), "--stomp-port", str(stomp_port)]
-        hub_options += ["--database-url", database_url, "--data-dir", str(self._data_dir / "hub")]
-        hub = supervisor.start("hub", [child_process.program("telemetry-hub"), "serve", *hub_options])
-        addresses = hub.wait_ready(READY_DEADLINE_S)
+        hub, addresses = self._start_hub(supervisor, database_url)
         hub_url = next(address for address in addresses if address.startswith("ws:"))
 
         bridge_options = ["--mqtt-url", mqtt_url, "--hub-url", hub_url, "--health-port", "0"]
@@ -147,6 +146,25 @@ class Demo:
         fleet = supervisor.start("fleet", [device_sim, "run", *fleet_options])
         fleet.wait_ready(READY_DEADLINE_S)
         return _System(postgres, broker, supervisor, hub, bridge, dashboard, fleet, database_url, tuple(addresses))
+
+    def _start_hub(self, supervisor: Supervisor, database_url: str) -> tuple[Child, list[str]]:
+        """Start the hub on the asked or the usual ports, or free ones instead of these; return it and its addresses."""
+        asked = self._options.port
+        while True:
+            http_port = _usual_or_free(HTTP_PORT) if asked is None else asked
+            stomp_port = _usual_or_free(STOMP_PORT)
+            command = [child_process.program("telemetry-hub"), "serve", "--database-url", database_url]
+            command += ["--data-dir", str(self._data_dir / "hub")]
+            command += ["--port", str(http_port), "--stomp-port", str(stomp_port)]
+            hub = supervisor.start("hub", command)
+            try:
+                return hub, hub.wait_ready(READY_DEADLINE_S)
+            except ChildFailedError:
+                # Another program (a second demo) may have taken a usual port between our look and the hub's.
+                taken = [port for port in (http_port, stomp_port) if not _is_free(port)]
+                if not taken or asked in taken:
+                    raise
+                supervisor.forget(hub)
 
     def _live(self, system: _System) -> None:
         """Say where everything is, then show what the hub counts until the time is over."""
@@ -198,12 +216,18 @@ class Demo:
         return counts
 
 
-def _port(usual: int, asked: int | None, what: str) -> int:
-    """Return the port that was asked for, else the usual one where it is free, else some free one."""
-    for port in (usual, 0) if asked is None else (asked,):
-        with contextlib.suppress(OSError), socket.create_server((HOST, port)) as probe:
-            return int(probe.getsockname()[1])
-    raise PortInUseError(what, HOST, asked or usual)
+def _is_free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_server((HOST, port)):
+        return True
+    return False
+
+
+def _usual_or_free(usual: int) -> int:
+    """Return the usual port, where it is taken some free one."""
+    if _is_free(usual):
+        return usual
+    with socket.create_server((HOST, 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _has_screen() -> bool:
