@@ -73,6 +73,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.busy = False
+        self.busy_after_write = False  # the next write is not taken whole at once
         self.data = b""
         self.writes = 0
         self.overflows = 0
@@ -82,6 +83,7 @@ class Wire:
         assert not self.busy, "a busy wire is not written to"
         self.data += data
         self.writes += 1
+        self.busy, self.busy_after_write = self.busy_after_write, False
 
     def overflow(self) -> None:
         self.overflows += 1

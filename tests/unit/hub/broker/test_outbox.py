@@ -9,7 +9,7 @@ from hub.broker.options import OnSlow
 from hub.broker.outbox import CHUNK_BYTES, Joined, Outbox
 from hub.broker.publication import Address, Cohort, Item, Publication, control_item
 from hub.stomp.dialects import V1_2
-from tests.support.core import ServerFrame, Wire, no_framing, server_frames
+from tests.support.core import Hub, ServerFrame, Wire, no_framing, server_frames
 
 LIMIT = 10_000
 
@@ -224,3 +224,15 @@ def test_every_message_is_written_once_in_order_or_counted_and_told(
     skipped = sum(sum(subscription.reasons.values()) for subscription in rig.subscriptions.values())
     assert rig.number == len(messages) + skipped
     assert skipped == told + untold
+
+
+def test_a_peer_that_reads_again_gets_its_next_frame_at_once_though_nothing_waited() -> None:
+    hub = Hub()
+    peer = hub.peer()
+    peer.send("SUBSCRIBE\nid:s\ndestination:/topic/a\n\n^@")
+    peer.wire.busy_after_write = True
+    peer.send("SEND\ndestination:/topic/a\n\n1^@")
+    assert ["1"] == [frame.body.decode() for frame in peer.messages()]
+    peer.read_again()
+    peer.send("SEND\ndestination:/topic/a\n\n2^@")
+    assert ["2"] == [frame.body.decode() for frame in peer.messages()]
