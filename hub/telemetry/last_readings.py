@@ -80,8 +80,7 @@ class LastReadings:
         names: list[tuple[str, str]] = []
         count = 0
         async for device in catalogue.devices():
-            async for series in catalogue.series(device.name):
-                names.append((series.device, series.metric))
+            names += [(series.device, series.metric) async for series in catalogue.series(device.name)]
             if len(names) >= _CHUNK:
                 count += len(names)
                 await self._learn_all(catalogue, names)

@@ -197,7 +197,7 @@ async def test_a_bare_value_on_a_route_without_device_is_a_series_of_its_own() -
 
 async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_module, "MAX_PLACES", 10)
-    monkeypatch.setattr(pipeline_module, "MAX_SERIES", 15)
+    monkeypatch.setattr(last_readings_module, "MAX_SERIES", 15)
     bench = Bench()
 
     for number in range(100):
