@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from hub.db_commands import app as db_app
 from hub.errors import HubError
 from storage.errors import StorageError
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(db_app, name="db")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.", metavar="FILE")]
 DataDir = Annotated[Path | None, typer.Option(help="Where the embedded database and the spool live.", metavar="DIR")]

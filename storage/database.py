@@ -46,6 +46,11 @@ class Database:
         self.problem: str | None = "not connected yet"
 
     @property
+    def url(self) -> str:
+        """The address that connections go to; it may hold a password."""
+        return self._embedded.url if self._embedded else self._settings.database_url
+
+    @property
     def up(self) -> bool:
         return self._up.is_set()
 
@@ -63,6 +68,17 @@ class Database:
 
     def start(self) -> None:
         self._keeper = asyncio.create_task(self._keep(), name="storage database keeper")
+
+    async def connect(self) -> None:
+        """Make one attempt, for commands that want an answer now, and leave the schema as it is.
+
+        Raises what stands in the way.
+        """
+        self._migrated = True
+        await self._try()
+        self._away.clear()
+        self._up.set()
+        self.note_ok()
 
     async def wait_up(self, patience_s: float | None) -> bool:
         """Return True as soon as the database may be tried, False when the patience ends before."""
@@ -122,9 +138,8 @@ class Database:
         if self._embedded is not None and not self._embedded.running:
             await asyncio.to_thread(self._embedded.start)
         if self._writers is None or self._queries is None:
-            url = self._embedded.url if self._embedded else self._settings.database_url
-            self._writers = make_engine(url, self._settings, connections=self._settings.writers + 2)
-            self._queries = make_engine(url, self._settings, connections=self._settings.query_connections)
+            self._writers = make_engine(self.url, self._settings, connections=self._settings.writers + 2)
+            self._queries = make_engine(self.url, self._settings, connections=self._settings.query_connections)
         if not self._migrated:
             await migrate(self._writers)
             self._migrated = True

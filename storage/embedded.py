@@ -18,6 +18,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -114,6 +115,19 @@ class EmbeddedPostgres:
         if not self.running or not status:
             raise EmbeddedPostgresError(self.data_dir, "it does not run", "Call start() first.")
         return int(status[0])
+
+    def attached_url(self) -> str | None:
+        """Return the URL of a server that another process runs on this directory, None if there is none."""
+        status = self._status()
+        if len(status) < 8 or status[7].strip() != "ready":
+            return None
+        directory = status[4].strip()
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(f"{directory}/.s.PGSQL.{status[3].strip()}")
+            except OSError:
+                return None  # the file was left behind
+        return f"postgresql://postgres@/postgres?host={quote(directory, safe='/')}"
 
     def start(self) -> str:
         """Start the server, create its data directory at the first time, and return its URL once it takes queries."""

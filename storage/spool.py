@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 FORMAT: Final = 1
 DRAIN_BLOBS: Final = 8
+SPOOL_FILE: Final = "spool.sqlite3"
+"""Its name in the data directory."""
 
 T = TypeVar("T")
 
@@ -74,6 +76,32 @@ def _check(database: sqlite3.Connection) -> None:
     (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise sqlite3.DatabaseError(verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolContent:
+    """What a spool file holds."""
+
+    batches: int
+    rows: int
+    size_bytes: int
+    oldest_us: int | None
+
+
+def read_spool(path: Path) -> SpoolContent:
+    """Return what waits in a spool file, beside a hub that uses it; nothing if there is no file. Raises SpoolError."""
+    if not path.exists():
+        return SpoolContent(0, 0, 0, None)
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return SpoolContent(*database.execute(_COUNT).fetchone())
+    except sqlite3.Error as error:
+        raise SpoolError(path, str(error)) from error
+
+
+_COUNT: Final = (
+    "SELECT count(*), coalesce(sum(row_count), 0), coalesce(sum(length(body)), 0), min(spooled_us) FROM batches"
+)
 
 
 class Spool:
@@ -174,9 +202,7 @@ class Spool:
         return self._database
 
     def _count(self) -> None:
-        self.batches, self.rows, self.bytes, self.oldest_us = self._sql.execute(
-            "SELECT count(*), coalesce(sum(row_count), 0), coalesce(sum(length(body)), 0), min(spooled_us) FROM batches"
-        ).fetchone()
+        self.batches, self.rows, self.bytes, self.oldest_us = self._sql.execute(_COUNT).fetchone()
 
     def _put(self, readings: Sequence[Reading], quarantined: Sequence[QuarantinedPayload]) -> None:
         blob = encode(readings, quarantined)

@@ -17,7 +17,7 @@ from storage.quarantine import QuarantinedPayload
 from storage.queries import Queries
 from storage.reading import Reading
 from storage.settings import StorageSettings
-from storage.spool import Spool
+from storage.spool import SPOOL_FILE, Spool
 from storage.writer import Writer
 
 CLOSE_DEADLINE_S = 8.0
@@ -31,7 +31,7 @@ class Store:
     def __init__(self, settings: StorageSettings, data_dir: Path) -> None:
         self._settings = settings
         self._database = Database(settings, data_dir)
-        self.spool = Spool(data_dir / "spool.sqlite3", settings.spool_bytes)
+        self.spool = Spool(data_dir / SPOOL_FILE, settings.spool_bytes)
         self._writer = Writer(settings, self._database, self.spool)
         self.maintenance = Maintenance(settings, self._database)
         self._lateness = Lateness(settings.series_cached, self._writer.newest_us)

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+import asyncpg
 import pytest
 
+from storage.engine import RawConnection
 from tests.support.postgres import TestServer
 
 
@@ -27,3 +29,11 @@ async def empty_database_url(postgres_server: TestServer) -> AsyncIterator[str]:
     """The URL of a fresh database without any table."""
     async with postgres_server.database(migrated=False) as url:
         yield url
+
+
+@pytest.fixture
+async def sql(database_url: str) -> AsyncIterator[RawConnection]:
+    """A connection of the test's own, to look at the truth."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()

@@ -4,10 +4,8 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from storage.engine import RawConnection
 from storage.settings import StorageSettings
 from storage.store import Store
 from tests.support.postgres import TestServer
@@ -16,14 +14,6 @@ from tests.support.postgres import TestServer
 @pytest.fixture
 def postgres_server_url(postgres_server: TestServer) -> str:
     return postgres_server.url
-
-
-@pytest.fixture
-async def sql(database_url: str) -> AsyncIterator[RawConnection]:
-    """A connection of the test's own, to look at the truth."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

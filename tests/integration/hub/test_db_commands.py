@@ -1,0 +1,122 @@
+"""`telemetry-hub db …` against a real database, beside a hub or alone."""
+
+import asyncio
+import csv
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hub.db_commands import app
+from storage.engine import RawConnection
+from storage.quarantine import QuarantinedPayload
+from storage.reading import Reading
+from storage.settings import StorageSettings
+from storage.spool import SPOOL_FILE, Spool
+from storage.store import Store
+
+NOW = time.time_ns() // 1000
+
+
+@pytest.fixture
+async def store(database_url: str, tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store(StorageSettings(database_url=database_url), tmp_path / "hub")
+    await store.start()
+    yield store
+    await store.close()
+
+
+async def run(*arguments: str) -> str:
+    """Run a command in a thread, because it has an event loop of its own."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+async def test_partitions_are_listed_with_sizes(store: Store, database_url: str) -> None:
+    await store.write([Reading("d", "m", NOW, 1.0)])
+
+    output = await run("partitions", "--database-url", database_url)
+
+    assert "readings_" in output
+    assert "kB" in output
+    assert "hours to compute again: 0" in output
+
+
+async def test_the_spool_is_counted_while_it_is_in_use(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / SPOOL_FILE, 1 << 20)
+    await spool.open()
+    await spool.put([Reading("d", "m", NOW, 1.0)] * 3, [])
+
+    output = await run("spool", "--data-dir", str(tmp_path))
+
+    assert "1 batches, 3 rows" in output
+    assert "0 batches" in await run("spool", "--data-dir", str(tmp_path / "none"))
+    await spool.close()
+
+
+async def test_advice_is_given_for_a_server_without_fsync(database_url: str) -> None:
+    output = await run("vacuum-advice", "--database-url", database_url)
+
+    assert "Switch fsync on" in output
+
+
+async def test_a_range_is_exported_as_csv(store: Store, database_url: str, tmp_path: Path) -> None:
+    await store.write([Reading("d", "m", NOW + number, number / 4, "Cel") for number in range(25_000)])
+    target = tmp_path / "range.csv"
+
+    output = await run("export", "d", "m", "-o", str(target), "--database-url", database_url)
+
+    rows = list(csv.reader(target.read_text().splitlines()))
+    assert "25,000 readings" in output
+    assert rows[0] == ["device", "metric", "time", "value", "unit"]
+    assert [row[3] for row in rows[1:]] == [str(number / 4) for number in range(25_000)]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", rows[1][2])
+
+
+async def test_a_range_is_exported_as_parquet(store: Store, database_url: str, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    await store.write([Reading("d", "m", NOW, 1.5), Reading("d", "m", NOW + 1, "off")])
+    target = tmp_path / "range.parquet"
+
+    await run("export", "d", "m", "-o", str(target), "--format", "parquet", "--database-url", database_url)
+
+    table = parquet.read_table(target).to_pydict()
+    assert table["value"] == [1.5, None]
+    assert table["text"] == [None, "off"]
+    assert [int(moment.timestamp() * 1_000_000) for moment in table["time"]] == [NOW, NOW + 1]
+
+
+async def test_a_mended_payload_is_stored_and_leaves_the_quarantine(
+    store: Store, database_url: str, sql: RawConnection
+) -> None:
+    await store.quarantine(QuarantinedPayload("devices/d/telemetry", b'{"temperature": 21.5}', "no_route", NOW))
+    await store.quarantine(QuarantinedPayload("devices/d/telemetry", b"{", "decode", NOW, "not JSON"))
+    listed = await run("quarantine", "list", "--database-url", database_url, "--reason", "no_route")
+    identity = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", listed)
+    assert identity is not None
+    assert "21.5" in await run("quarantine", "show", identity[0], "--database-url", database_url)
+
+    output = await run("quarantine", "retry", "--database-url", database_url)
+
+    assert "1 payloads gave 1 readings, 1 refused" in output
+    assert await sql.fetchval("SELECT count(*) FROM quarantine") == 1
+    row = await sql.fetchrow("SELECT value, (extract(epoch FROM ts) * 1000000)::int8 AS at FROM readings")
+    assert row is not None
+    assert (row["value"], row["at"]) == (21.5, NOW)
+    assert "0 payloads gave 0 readings, 1 refused" in await run("quarantine", "retry", "--database-url", database_url)
+
+
+async def test_the_embedded_database_is_shared_with_a_running_hub_and_started_without_one(tmp_path: Path) -> None:
+    hub = Store(StorageSettings(), tmp_path)
+    await hub.start()
+    await hub.write([Reading("d", "m", NOW, 1.0)])
+    assert await hub._database.wait_up(30)
+
+    assert "readings_" in await run("partitions", "--data-dir", str(tmp_path))
+    await hub.close()
+    assert "readings_" in await run("partitions", "--data-dir", str(tmp_path))
