@@ -1,11 +1,13 @@
 """The section "Storage": the programs storage_*.py, each run with `--json`, their figures against the goals.
 
-A program writes one flat JSON object of numbers. Those that a goal is known for come first, the others as they are.
+A program writes one flat JSON object; its numbers are shown, those that a goal is known for first. A quick run takes only
+programs that are known to have a short form.
 """
 
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.bench import machine
@@ -31,10 +33,11 @@ def programs() -> list[str]:
     return sorted(path.stem for path in HERE.glob("storage_*.py") if path.stem != Path(__file__).stem)
 
 
-def rows(name: str, figures: dict[str, float]) -> list[Row]:
-    """Return a program's figures, those with goals first."""
+def rows(name: str, figures: Mapping[str, object]) -> list[Row]:
+    """Return a program's figures, those with goals first; what is no number stays in the raw file."""
     work = name.removeprefix("storage_")
-    ordered = sorted(figures.items(), key=lambda item: item[0] not in GOALS)
+    numbers = [(key, float(value)) for key, value in figures.items() if isinstance(value, int | float)]
+    ordered = sorted(numbers, key=lambda item: item[0] not in GOALS)
     return [Row(f"{work}: {key}", "", number(value), value, GOALS.get(key)) for key, value in ordered]
 
 
@@ -42,12 +45,12 @@ def run(effort: Effort, directory: Path) -> tuple[Section, object]:
     """Run all of them."""
     facts = machine.facts()
     found: list[Row] = []
-    raw: dict[str, dict[str, float]] = {}
+    raw: dict[str, dict[str, object]] = {}
     for name in programs():
-        if not effort.wants(name):
+        if not effort.wants(name) or (effort.quick and name not in QUICK):
             continue
         target = directory / f"{name}.json"
-        options = QUICK.get(name, ()) if effort.quick else ()
+        options = QUICK[name] if effort.quick else ()
         print(f"{name} …", flush=True)
         command = [sys.executable, "-m", f"tests.bench.{name}", "--json", str(target), *options]
         subprocess.run(command, check=True, timeout=DEADLINE_S)
