@@ -1,0 +1,235 @@
+"""The fan-out: what is remembered of topics changes nothing, everybody who matches gets each message once."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from hub.broker.broker import BrokerLimits
+from hub.stomp.errors import SessionError
+from hub.stomp.frames import NO_HEADERS
+from hub.topics.names import TopicError
+from tests.support.core import Hub, Peer
+from tests.support.matching import filters, matches, topics
+
+
+def subscribe(peer: Peer, key: str, destination: str, *lines: str) -> None:
+    peer.send(f"SUBSCRIBE\nid:{key}\ndestination:{destination}\n{''.join(line + chr(10) for line in lines)}\n^@")
+
+
+class Fanouts(RuleBasedStateMachine):
+    """The model: each peer's filters by id; a message goes to each that a naive matcher says, once, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # So few topics are remembered that forgetting them is part of the test.
+        self.hub = Hub(broker=BrokerLimits(topics=3))
+        self.peers = [self.hub.peer(version) for version in ("1.1", "1.2", "1.2")]
+        self.filters: list[dict[str, str]] = [{} for _ in self.peers]
+        self.publisher = self.hub.peer()
+        self.number = 0
+
+    @rule(
+        who=st.integers(0, 2),
+        key=st.sampled_from(["sub-0", "sub-1"]),
+        wanted=filters,
+        ack=st.sampled_from(["auto", "client"]),
+    )
+    def subscribe(self, who: int, key: str, wanted: str, ack: str) -> None:
+        if key not in self.filters[who]:
+            self.filters[who][key] = wanted
+            subscribe(self.peers[who], key, f"/topic/{wanted}", f"ack:{ack}")
+
+    @rule(who=st.integers(0, 2), key=st.sampled_from(["sub-0", "sub-1"]))
+    def unsubscribe(self, who: int, key: str) -> None:
+        if self.filters[who].pop(key, None) is not None:
+            self.peers[who].send(f"UNSUBSCRIBE\nid:{key}\n\n^@")
+
+    @rule(who=st.integers(0, 2))
+    def leave(self, who: int) -> None:
+        self.filters[who] = {}
+        self.peers[who].lose()
+        self.peers[who] = self.hub.peer()
+
+    @rule(published=st.lists(topics, min_size=1, max_size=4))
+    def publish(self, published: list[str]) -> None:
+        expected: list[list[tuple[str, str, str]]] = [[] for _ in self.peers]
+        for topic in published:
+            self.number += 1
+            count = 0
+            for who, wanted in enumerate(self.filters):
+                for key, topic_filter in wanted.items():
+                    if matches(topic_filter, topic):
+                        count += 1
+                        expected[who].append((key, f"/topic/{topic}", str(self.number)))
+            assert bool(count) == self.hub.broker.wanted(f"/topic/{topic}")
+            # Some by a client, some by the hub itself.
+            if self.number % 2:
+                assert count == self.hub.broker.publish(f"/topic/{topic}", str(self.number).encode())
+            else:
+                self.publisher.send(f"SEND\ndestination:/topic/{topic}\n\n{self.number}^@")
+        for who, peer in enumerate(self.peers):
+            frames = [
+                (one.headers["subscription"], one.headers["destination"], one.body.decode()) for one in peer.messages()
+            ]
+            assert sorted(expected[who]) == sorted(frames)
+            for key in self.filters[who]:
+                numbers = [int(body) for name, _, body in frames if name == key]
+                assert sorted(numbers) == numbers
+
+    @invariant()
+    def what_is_remembered_is_bounded(self) -> None:
+        assert len(self.hub.broker.topics) <= 3
+        assert sum(map(len, self.filters)) == self.hub.broker.subscriptions
+
+
+TestFanouts = Fanouts.TestCase
+TestFanouts.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+
+
+def test_subscribers_with_the_same_id_and_version_get_the_very_same_octets() -> None:
+    hub = Hub()
+    peers = [hub.peer() for _ in range(10)]
+    for peer in peers:
+        subscribe(peer, "sub-0", "/topic/a")
+    hub.broker.flush()
+    before = [len(peer.wire.data) for peer in peers]
+    hub.broker.publish("/topic/a", b"x")
+    hub.broker.publish("/topic/a", b"y")
+    hub.broker.flush()
+    written = {peer.wire.data[start:] for peer, start in zip(peers, before, strict=True)}
+    assert 1 == len(written)
+    assert 1 == len(
+        {
+            id(subscription.cohort)
+            for peer in peers
+            if peer.client
+            for subscription in peer.client.subscriptions.values()
+        }
+    )
+    assert 20 == hub.broker.counters.messages_out
+
+
+def test_a_tick_asks_for_one_flush_and_each_connection_gets_one_write() -> None:
+    hub = Hub()
+    peers = [hub.peer() for _ in range(3)]
+    for peer in peers:
+        subscribe(peer, "s", "/topic/#")
+    hub.broker.flush()
+    hub.flushes_asked = 0
+    writes = [peer.wire.writes for peer in peers]
+    for number in range(10):
+        hub.broker.publish(f"/topic/{number % 3}", b"x")
+    hub.broker.flush()
+    assert 1 == hub.flushes_asked
+    assert [count + 1 for count in writes] == [peer.wire.writes for peer in peers]
+
+
+def test_overlapping_subscriptions_of_one_connection_each_get_their_message() -> None:
+    peer = Hub().peer()
+    for key, wanted in (("a", "/topic/x/#"), ("b", "/topic/+/y"), ("c", "/topic/x/y"), ("d", "/topic/x/y")):
+        subscribe(peer, key, wanted)
+    peer.send("SEND\ndestination:/topic/x/y\n\nz^@")
+    assert ["a", "b", "c", "d"] == sorted(frame.headers["subscription"] for frame in peer.messages())
+
+
+@pytest.mark.parametrize("destination", ["/topic/", "/topic/+", "/topic/a#"])
+def test_an_illegal_topic_is_refused(destination: str) -> None:
+    with pytest.raises(TopicError):
+        Hub().broker.publish(destination, b"")
+
+
+def test_what_is_no_topic_is_refused() -> None:
+    with pytest.raises(SessionError):
+        Hub().broker.publish("/queue/a", b"")
+
+
+# Pacing of a subscription.
+
+
+def test_max_rate_sends_the_newest_when_its_time_has_come_and_tells_what_it_skipped() -> None:
+    hub = Hub()
+    peer = hub.peer()
+    subscribe(peer, "s", "/topic/a", "max-rate:2")
+    for number in range(5):
+        hub.broker.publish("/topic/a", str(number).encode())
+    assert [b"0"] == [frame.body for frame in peer.messages()]
+    hub.pass_time(0.5)
+    (frame,) = peer.messages()
+    assert (b"4", "3") == (frame.body, frame.headers["dropped"])
+    hub.pass_time(10)
+    assert [] == peer.messages()
+
+
+def test_a_dead_band_skips_small_changes_of_readings() -> None:
+    hub = Hub()
+    peer = hub.peer()
+    subscribe(peer, "s", "/topic/a", "dead-band:0.5")
+    for value in (20.0, 20.4, 20.5, 20.1, 19.9):
+        hub.broker.publish("/topic/a", str(value).encode(), value=value)
+    assert [(b"20.0", None), (b"20.5", "1"), (b"19.9", "1")] == [
+        (frame.body, frame.headers.get("dropped")) for frame in peer.messages()
+    ]
+
+
+def test_nothing_is_held_for_a_subscription_that_has_ended() -> None:
+    hub = Hub()
+    for _ in range(50):
+        peer = hub.peer()
+        subscribe(peer, "s", "/topic/#", "max-rate:0.001")
+        for number in range(40):
+            hub.broker.publish(f"/topic/{number % 20}", b"x")
+        peer.send("UNSUBSCRIBE\nid:s\n\n^@")
+        assert 20 == len(peer.messages())
+    assert len(hub.broker._due) <= 20
+    hub.pass_time(10_000)
+    assert [] == hub.broker._due
+
+
+# The last messages.
+
+
+def test_replay_begins_with_the_last_message_of_each_topic_that_matches_oldest_first() -> None:
+    hub = Hub()
+    for topic, body in (("a/x", b"1"), ("a/y", b"2"), ("b", b"3"), ("a/x", b"4"), ("$SYS/a", b"5")):
+        hub.broker.publish(f"/topic/{topic}", body)
+    for wanted, expected in (("/topic/a/+", [b"2", b"4"]), ("/topic/#", [b"2", b"3", b"4"]), ("/topic/b", [b"3"])):
+        peer = hub.peer()
+        subscribe(peer, "s", wanted, "replay:last")
+        assert expected == [frame.body for frame in peer.messages()]
+
+
+def test_replay_keeps_to_prefetch_and_rate() -> None:
+    hub = Hub()
+    for number in range(10):
+        hub.broker.publish(f"/topic/{number}", b"x")
+    peer = hub.peer()
+    subscribe(peer, "s", "/topic/#", "replay:last", "ack:client", "prefetch-count:3")
+    assert 3 == len(peer.messages())
+    paced = hub.peer()
+    subscribe(paced, "s", "/topic/#", "replay:last", "max-rate:1")
+    hub.broker.publish("/topic/5", b"y")
+    assert [b"x"] * 10 == [frame.body for frame in paced.messages()]
+    hub.pass_time(1)
+    assert [b"y"] == [frame.body for frame in paced.messages()]
+
+
+def test_replay_believes_a_source_before_what_was_published() -> None:
+    hub = Hub()
+    for name in ("known", "other"):
+        hub.broker.publish(f"/topic/r/{name}", b"published")
+    known = [f"/topic/r/{name}" for name in ("known", "quiet")]
+    hub.broker.replay_sources.append(lambda wanted: [(one, b"sourced", NO_HEADERS) for one in known if wanted(one)])
+    peer = hub.peer()
+    subscribe(peer, "s", "/topic/r/#", "replay:last")
+    frames = {frame.headers["destination"]: frame.body for frame in peer.messages()}
+    assert {"/topic/r/known": b"sourced", "/topic/r/quiet": b"sourced", "/topic/r/other": b"published"} == frames
+
+
+def test_last_messages_are_bounded_with_their_headers() -> None:
+    hub = Hub(broker=BrokerLimits(topics=1_000, retained_bytes=100_000))
+    peer = hub.peer()
+    for number in range(100):
+        peer.send(f"SEND\ndestination:/topic/{number}\nk:{'x' * 5_000}\n\n^@")
+    assert hub.broker.topics.bytes <= 100_000
+    assert hub.broker.counters.dropped["retained-evicted"] > 70
