@@ -30,6 +30,7 @@ from hub.settings import HubSettings
 from hub.stats import StatsTopic
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
+from hub.telemetry.validation import TimeWindow
 from hub.transports.peers import is_loopback
 from hub.transports.services import Services
 from hub.transports.tcp import StompTcpServer
@@ -70,7 +71,8 @@ class HubApp:
         self.broker = Broker(limits.for_broker(), loop.time, self._flush_soon)
         self._clock.drive(self.broker.release)
         self.store = Store(settings.storage, settings.data_dir)
-        pipeline = Pipeline(Routes(settings.telemetry.routes), self.store, self.broker)
+        window = TimeWindow(round(settings.telemetry.future_s * 1_000_000))
+        pipeline = Pipeline(Routes(settings.telemetry.routes), self.store, self.broker, window)
         self.services = Services(
             self.broker,
             self._clock,

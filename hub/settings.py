@@ -46,6 +46,9 @@ class TelemetrySettings(BaseModel):
     routes: tuple[RouteSettings, ...] = Field(
         default=DEFAULT_ROUTES, description="topics with telemetry; the most specific filter that matches wins"
     )
+    future_s: float = Field(
+        default=300.0, ge=0, description="how far ahead of the hub's clock a device time may be, s; else quarantine"
+    )
 
 
 class LogSettings(BaseModel):
