@@ -181,6 +181,8 @@ class Session:
         self._decoder.use(self.dialect)
         self.heartbeat.last_received = self.heartbeat.last_sent = now
         sends, wants = self._limits.heart_beat_ms if self.dialect.heart_beats else (0, 0)
+        # What is offered is kept: the floor of what we send is part of the offer.
+        sends = max(sends, FLOOR_MS) if sends else 0
         if sends:
             sends = max(sends, FLOOR_MS)  # what is really sent
         headers = [

@@ -1,9 +1,11 @@
 """Heart-beats on real sockets: kept as promised, missed by either end."""
 
 import time
+from pathlib import Path
 
 import pytest
 
+from hub.limits import Limits
 from tests.support.hub import RunningHub
 from tests.support.raw_stomp import RawStomp, TcpOctets, WebSocketOctets, ended
 from tests.support.waiting import wait_for
@@ -105,3 +107,9 @@ def test_a_websocket_ping_does_not_stand_for_a_beat(quick_hub: RunningHub) -> No
 
         wait_for(over)
         assert 1002 == octets.close_code
+
+
+def test_a_hub_that_is_set_to_beat_faster_than_it_does_says_so(tmp_path: Path) -> None:
+    with RunningHub(tmp_path, limits=Limits(heart_beat_s=0.1)) as hub, dial(hub, "tcp") as client:
+        connected = client.connect("1.2", "heart-beat:0,100")
+        assert "500,100" == connected.headers["heart-beat"]
