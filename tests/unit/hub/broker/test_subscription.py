@@ -23,6 +23,7 @@ class Recorder:
         self.items.append(item)
 
     def note_ack(self, ack_id: str, subscription: Subscription) -> None:
+        assert subscription.window is not None
         self.acks.append(ack_id)
 
     def congested(self) -> bool:
@@ -32,7 +33,7 @@ class Recorder:
         self.given_up += 1
 
     def wake(self, when: float, subscription: Subscription, topic: str) -> None:
-        raise AssertionError("nothing is held here")
+        raise AssertionError((when, subscription.key, topic))
 
 
 def subscription(options: Options, recorder: Recorder, dialect: Dialect = V1_2, limit: int = 1_000) -> Subscription:
@@ -74,10 +75,10 @@ def test_a_queue_gives_to_who_has_room_and_reads() -> None:
     recorder = Recorder()
     for options in (Options(), Options(ack=AckMode.CLIENT, prefetch=1)):
         made = subscription(options, recorder)
-        assert made.ready
-        recorder.slow = True
-        assert not made.ready
-        recorder.slow = False
+        readiness = []
+        for recorder.slow in (False, True, False):
+            readiness.append(made.ready)
+        assert [True, False, True] == readiness
     made.emit(publication(), 1)
     assert not made.ready
 
