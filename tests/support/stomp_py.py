@@ -62,6 +62,7 @@ class StompPy:
     def __init__(self, hub: RunningHub, kind: str, *, heart_beat_ms: tuple[int, int] = (0, 0)) -> None:
         self.kind = kind
         self.heard = Heard()
+        self._left = threading.Event()
         options: dict[str, Any] = {"auto_decode": False, "reconnect_attempts_max": 1}
         if kind == "websocket":
             # Bodies that are not UTF-8 may not travel in its default, text messages.
@@ -79,6 +80,7 @@ class StompPy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._left.set()
         if self._connection.is_connected():
             self._connection.disconnect()
             assert self.heard.disconnected.wait(10)
@@ -134,7 +136,12 @@ class StompPy:
 
     def deafen(self) -> None:
         """Have the library read nothing more, as behind a network that lost the way back."""
-        self._connection.transport.receive = _nothing_for_ever
+
+        def nothing() -> bytes:
+            self._left.wait()
+            return b""
+
+        self._connection.transport.receive = nothing
 
     def messages(self, count: int, deadline_s: float = 10.0) -> list[Received]:
         """Wait for so many messages in all."""
@@ -154,8 +161,3 @@ class StompPy:
 def _received(frame: Any) -> Received:
     body = frame.body if isinstance(frame.body, bytes) else (frame.body or "").encode()
     return Received(dict(frame.headers), body)
-
-
-def _nothing_for_ever() -> bytes:
-    threading.Event().wait(30)
-    return b""
