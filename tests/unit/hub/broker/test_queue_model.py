@@ -6,12 +6,13 @@ marked when it comes again, and after twenty deliveries it is a dead letter.
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from hub.broker.queues import MAX_ATTEMPTS
 from tests.support.core import Hub, Peer
 
 PEERS = st.integers(0, 2)
+MODES = ["client", "client-individual", "auto"]
 DEAD = "/queue/$dead/q"
 
 
@@ -32,15 +33,26 @@ class Queues(RuleBasedStateMachine):
         self.epoch: dict[tuple[int, str], str] = {}
         self.transaction: list[list[tuple[str, str]] | None] = [None] * 3
 
-    @rule()
-    def publish(self) -> None:
-        self.publisher.send(f"SEND\ndestination:/queue/q\n\n{self.number}^@")
-        self.number += 1
+    @initialize(
+        wishes=st.lists(st.tuples(st.sampled_from(MODES), st.integers(1, 3)), min_size=3, max_size=3),
+        count=st.integers(0, 12),
+    )
+    def start(self, wishes: list[tuple[str, int]], count: int) -> None:
+        """Begin where something is going on: shrinking takes away what a failure does not need."""
+        for who, (ack, prefetch) in enumerate(wishes):
+            self.subscribe(who, "x", ack, prefetch)
+        self.publish(count)
+
+    @rule(count=st.integers(1, 6))
+    def publish(self, count: int) -> None:
+        for _ in range(count):
+            self.publisher.send(f"SEND\ndestination:/queue/q\n\n{self.number}^@")
+            self.number += 1
 
     @rule(
         who=PEERS,
         key=st.sampled_from("xy"),
-        ack=st.sampled_from(["auto", "client", "client-individual"]),
+        ack=st.sampled_from(MODES),
         prefetch=st.integers(1, 3),
     )
     def subscribe(self, who: int, key: str, ack: str, prefetch: int) -> None:
@@ -51,10 +63,11 @@ class Queues(RuleBasedStateMachine):
             self.modes[who][key] = ack
             self.peers[who].send(text)
 
-    @rule(who=PEERS)
-    def stall(self, who: int) -> None:
-        self.collect()
-        self.peers[who].stall()
+    @rule(who=PEERS, count=st.integers(0, 4))
+    def stall(self, who: int, count: int) -> None:
+        """Stop reading after messages were given to the outbox, and before they are written."""
+        self.publish(count)
+        self.peers[who].wire.busy = True
 
     @rule(who=PEERS)
     def read_again(self, who: int) -> None:
@@ -192,7 +205,7 @@ class Queues(RuleBasedStateMachine):
 
 
 TestQueues = Queues.TestCase
-TestQueues.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestQueues.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
 
 
 def test_new_messages_come_to_a_consumer_in_order() -> None:
