@@ -1,8 +1,7 @@
-"""A Tornado WebSocket that reads bursts: the one module that touches Tornado's private names (pinned to 6.6).
+"""A Tornado WebSocket that reads bursts. Touches private names of Tornado's WebSocket (pinned to 6.6).
 
-Tornado's own reader awaits three times a frame and gives the handler one message at a time. `BurstProtocol` reads what
-the socket has, parses every frame in it, and gives the handler the list. Writing goes straight to the socket while it
-takes everything (no Future, no Task), and through the IOStream otherwise.
+Tornado's own reader awaits three times a frame and gives the handler one message at a time. `BurstProtocol` takes what
+the socket has (`burst_stream`), parses every frame in it, and gives the handler the list.
 
     class Echo(BurstWebSocketHandler):
         def on_burst(self, messages):
@@ -12,18 +11,15 @@ takes everything (no Future, no Task), and through the IOStream otherwise.
 `tests/unit/hub/transports/test_burst_websocket.py` fails when the names that are used here move.
 """
 
-import asyncio
 from collections.abc import Awaitable
 
 from tornado.httputil import HTTPHeaders
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13, _WebSocketParams
 
+from hub.transports.burst_stream import BurstReader
 from hub.transports.websocket_frames import CLOSE, PING, PONG, FrameParser, Message
 
-READ_BYTES = 65_536
-# Other connections get their turn after this much was read without a pause.
-QUANTUM_BYTES = 131_072
 _NO_HEADERS = HTTPHeaders()
 
 
@@ -55,17 +51,8 @@ class BurstProtocol(WebSocketProtocol13):
             self._waiting = self.stream.io_loop.call_later(self.handler.close_s, self._abort)
 
     async def _receive_frame_loop(self) -> None:
-        read = 0
         try:
-            while not self.client_terminated:
-                data = await self.stream.read_bytes(READ_BYTES, partial=True)
-                waiting = self._burst(data)
-                if waiting is not None:
-                    await waiting
-                read += len(data)
-                if read >= QUANTUM_BYTES:
-                    read = 0
-                    await asyncio.sleep(0)
+            await BurstReader(self.stream, self._burst).run()
         except StreamClosedError:
             self._abort()
         finally:
@@ -144,48 +131,3 @@ class BurstWebSocketHandler(WebSocketHandler):
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:  # noqa: ARG002 - Tornado's signature
         raise TypeError("messages come to on_burst")
-
-
-class StreamWriter:
-    """Writes to a stream's socket directly while it takes everything.
-
-    `busy` from a write that the socket did not take whole until the rest is out; then `resumed` is called.
-    """
-
-    __slots__ = ("_direct", "_socket", "_stream", "busy")
-
-    def __init__(self, stream: IOStream) -> None:
-        self._stream = stream
-        self._socket = stream.socket
-        self._direct = not isinstance(stream, SSLIOStream)
-        self.busy = False
-
-    def resumed(self) -> None:
-        """Go on: all is written."""
-        raise NotImplementedError
-
-    def send(self, data: bytes) -> None:
-        """Write now what can be written."""
-        stream = self._stream
-        sent = 0
-        # What Tornado itself has still to write (a pong) goes first.
-        if self._direct and not stream.writing():
-            try:
-                sent = self._socket.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                stream.close()
-                return
-            if sent == len(data):
-                return
-        self.busy = True
-        try:
-            stream.write(memoryview(data)[sent:]).add_done_callback(self._written)
-        except StreamClosedError:
-            self.busy = False
-
-    def _written(self, future: "asyncio.Future[None]") -> None:
-        self.busy = False
-        if not future.cancelled() and future.exception() is None:
-            self.resumed()

@@ -35,9 +35,6 @@ class Wire(Sink, Protocol):
     def framing(self) -> Framing:
         """Give what goes before each frame; asked once, when the connection opens."""
 
-    def hold(self) -> None:
-        """Read no more, not even the peer's end, while it is still owed something."""
-
     def close(self, code: int, reason: str) -> None:
         """Close once what was written is out; give up after a deadline."""
 
@@ -119,7 +116,6 @@ class Connection:
         else:
             self._frame_since = None
         if self._leaving is not None:
-            self._wire.hold()
             return self._leave()
         if services.ingest is not None and services.ingest.full and self._awaiting:
             return self._wait_for_room(services.ingest.wait_not_full)

@@ -9,7 +9,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpserver import TCPServer
 
 from hub.broker.publication import Framing
-from hub.transports.burst_websocket import QUANTUM_BYTES, READ_BYTES, StreamWriter
+from hub.transports.burst_stream import READ_BYTES, BurstReader, StreamWriter
 from hub.transports.connection import Connection
 from hub.transports.peers import is_loopback
 from hub.transports.services import Services, TransportCounters
@@ -59,16 +59,6 @@ class TcpWire(StreamWriter):
         if self.busy:
             self._stalled()
 
-    def hold(self) -> None:
-        """Take the socket out of the loop: the stream closes itself when it sees that the peer has closed its half.
-
-        Tornado watches idle sockets for reads, and has no public way to stop that; a write puts it back.
-        """
-        stream = self._stream
-        if not stream.closed() and stream._state is not None:
-            stream.io_loop.remove_handler(stream.socket)
-            stream._state = None
-
     def close(self, code: int, reason: str) -> None:  # noqa: ARG002 - TCP has no word for why
         """End our direction once all is written; the peer's end, or the deadline, closes the socket.
 
@@ -105,17 +95,8 @@ class StompTcpServer(TCPServer):
         wire = TcpWire(stream, address[0], services.counters, services.limits.close_s)
         connection = Connection(services, wire)
         wire.attach(connection)
-        read = 0
         try:
-            while True:
-                data = await stream.read_bytes(READ_BYTES, partial=True)
-                waiting = connection.receive(data)
-                if waiting is not None:
-                    await waiting
-                read += len(data)
-                if read >= QUANTUM_BYTES:
-                    read = 0
-                    await asyncio.sleep(0)
+            await BurstReader(stream, connection.receive).run()
         except StreamClosedError:
             pass
         finally:

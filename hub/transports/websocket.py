@@ -7,7 +7,8 @@ from tornado.websocket import WebSocketClosedError
 from hub.broker.publication import Framing
 from hub.http.hosts import AllowedHosts
 from hub.stomp.dialects import pick_subprotocol
-from hub.transports.burst_websocket import BurstProtocol, BurstWebSocketHandler, StreamWriter
+from hub.transports.burst_stream import StreamWriter
+from hub.transports.burst_websocket import BurstProtocol, BurstWebSocketHandler
 from hub.transports.connection import Connection
 from hub.transports.peers import is_loopback
 from hub.transports.services import Services, TransportCounters
@@ -64,9 +65,6 @@ class WebSocketWire(StreamWriter):
         self.send(data)
         if self.busy:
             self._stalled()
-
-    def hold(self) -> None:
-        """Do nothing: a WebSocket is closed by its Close frame, not by halves."""
 
     def close(self, code: int, reason: str) -> None:
         self._protocol.close(code, reason[:120] or None)
