@@ -13,6 +13,7 @@ payloads; `seconds` is how long the fleet sent.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ import time
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import BinaryIO, Final, NoReturn
 
 from platformdirs import user_data_path
 from rich.console import Console
@@ -97,12 +98,8 @@ class Demo:
     def run(self) -> int:
         """Run until the time is over or Ctrl-C; print the line of figures and return the exit status."""
         signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            self._data_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            problem = f"{self._data_dir} cannot be written: {error.strerror}"
-            raise HubError(f"{problem}; choose another --data-dir") from error
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._reserve())
             try:
                 with self._console.status("Starting Postgres, the MQTT broker, hub, bridge and fleet"):
                     system = self._start(stack)
@@ -111,12 +108,30 @@ class Demo:
                 return EXIT_INTERRUPTED
             with contextlib.suppress(KeyboardInterrupt):
                 self._live(system)
-            with self._console.status("Stopping the fleet; waiting until all that was acknowledged is stored"):
-                figures = self._finish(system)
+            try:
+                with self._console.status("Stopping the fleet; waiting until all that was acknowledged is stored"):
+                    figures = self._finish(system)
+            except KeyboardInterrupt:
+                self._console.print("Stopped before all was counted; nothing is proved.")
+                return EXIT_INTERRUPTED
         kept = "all of them are stored" if not figures["lost"] else f"{figures['lost']:,} of them are missing"
         self._console.print(f"{figures['acknowledged']:,} readings were acknowledged, {kept}.", highlight=False)
         print(json.dumps(figures), flush=True)  # noqa: T201 - the demo's result
         return 1 if figures["lost"] or figures["duplicates"] else 0
+
+    def _reserve(self) -> BinaryIO:
+        """Make the data directory and keep it to ourselves until the file that is returned is closed, or we are dead."""
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            lock = (self._data_dir / "lock").open("wb")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._ledger.unlink(missing_ok=True)
+        except BlockingIOError:
+            raise HubError(f"another demo runs on {self._data_dir}; stop it, or choose another --data-dir") from None
+        except OSError as error:
+            problem = f"{self._data_dir} cannot be written: {error.strerror}"
+            raise HubError(f"{problem}; choose another --data-dir") from error
+        return lock
 
     def _start(self, stack: contextlib.ExitStack) -> _System:
         if self._options.port and not _is_free(self._options.port):
@@ -124,9 +139,6 @@ class Demo:
         postgres = EmbeddedPostgres(self._data_dir / "postgres")
         stack.callback(postgres.stop)
         database_url = postgres.start()
-        # Not earlier: from here on the directory is ours, Postgres's lock says so. The ledger of another demo that
-        # runs on it must stay.
-        self._ledger.unlink(missing_ok=True)
         broker = EmbeddedMqttBroker(self._data_dir, self._options.mqtt_port)
         stack.callback(broker.stop)
         mqtt_url = broker.start()

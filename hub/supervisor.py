@@ -23,6 +23,7 @@ from hub.errors import ChildFailedError
 
 READY_WORD: Final = "ready"
 POLL_S: Final = 0.02
+FAILED_STOP_DEADLINE_S: Final = 2.0
 
 
 class Child:
@@ -88,8 +89,10 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # After a failure nobody waits for what the others would still bring in order.
+        deadline_s = child_process.STOP_DEADLINE_S if error is None else FAILED_STOP_DEADLINE_S
         for child in reversed(self._children):
-            child_process.stop(child.process)
+            child_process.stop(child.process, deadline_s)
 
     def start(self, name: str, command: Sequence[str]) -> Child:
         """Start a program; `command` begins with an absolute path."""

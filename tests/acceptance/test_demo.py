@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from hub import child_process
-from tests.support.demo import running_demo
+from tests.support.demo import STOP_DEADLINE_S, running_demo
 from tests.support.waiting import wait_for
 
 FLEET = ("--devices", "20", "--rate", "200")
@@ -58,6 +58,31 @@ def test_a_part_that_dies_is_reported_and_ends_the_demo(tmp_path: Path) -> None:
 
     assert 1 == demo.process.returncode
     assert "telemetry-hub: bridge: ended unexpectedly with status -9" in (tmp_path / "demo.log").read_text()
+    assert [] == processes_of(tmp_path)
+
+
+def test_a_second_demo_on_the_same_directory_is_told_so_and_does_no_harm(tmp_path: Path) -> None:
+    with running_demo(tmp_path, *FLEET) as demo:
+        command = [child_process.program("telemetry-hub"), "demo", "--no-browser", "--data-dir", str(tmp_path)]
+        second = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+        status, figures = demo.stop()
+
+    assert 1 == second.returncode
+    assert f"another demo runs on {tmp_path}; stop it, or choose another --data-dir" in second.stderr
+    assert (0, 0) == (status, figures["lost"])
+    assert figures["stored"] == figures["acknowledged"] > 0
+
+
+def test_a_second_interrupt_ends_it_without_a_proof(tmp_path: Path) -> None:
+    with running_demo(tmp_path, *FLEET) as demo:
+        fleet = next(p for p in psutil.Process(demo.process.pid).children() if p.cmdline()[1:3][-1] == "run")
+        demo.process.send_signal(signal.SIGINT)
+        fleet.wait(STOP_DEADLINE_S)
+        demo.process.send_signal(signal.SIGINT)
+        out, _ = demo.process.communicate(timeout=30)
+
+    assert (130, "") == (demo.process.returncode, out)
+    assert "nothing is proved" in (tmp_path / "demo.log").read_text()
     assert [] == processes_of(tmp_path)
 
 
