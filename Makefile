@@ -48,7 +48,8 @@ demo: $(INSTALLED) $(PAGE)
 	@$(BIN)/telemetry-hub demo $(DEMO_ARGS)
 
 # Mosquitto and Chromium come from Debian; Node.js is in .venv as a wheel. Where they cannot be installed the tests that
-# need them skip and say so, or fail when CI=true.
+# need them skip and say so, or fail when CI=true. Two tests run at a time: they share nothing but this machine, and mostly
+# wait. TEST_ARGS="-n 0" runs them one by one.
 test: $(INSTALLED) $(PAGE)
 	@missing=; \
 	PATH="$$PATH:/usr/sbin"; \
@@ -59,7 +60,7 @@ test: $(INSTALLED) $(PAGE)
 	    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; } \
 	        >/dev/null || echo "could not install$$missing" >&2; \
 	fi
-	@$(BIN)/python -m pytest $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TEST_ARGS)
 
 unit: $(INSTALLED)
 	@$(BIN)/python -m pytest tests/unit $(TEST_ARGS)
