@@ -1,8 +1,9 @@
 """Readings of many series in buckets of time: count, sum, min, max, first and last of each.
 
 Two statements: one reads how far the rollups are, then one COPY of a UNION ALL with a branch for each piece of the plan,
-so that Postgres prunes leaves while planning. A branch aggregates to the question's width on the server; a bucket that
-several pieces touch comes as several rows, which are merged here. All bounds are times, so a reading is in one piece.
+so that Postgres prunes leaves while planning. A branch aggregates on the server, to the question's width, what may be
+many rows: raw readings, and long pieces of rollups. Short pieces of rollups come as they are, which is cheaper than
+grouping them there. Rows of one bucket are merged here. All bounds are times, so a reading is in one piece.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ PART: Final = row_type(
     ("last", "f8"),
 )
 SOURCE_UNIT_US: Final = {Source.MINUTE: MINUTE_US, Source.HOUR: HOUR_US}
+PLAIN_ROWS: Final = 10_000
+"""Rollup rows of a piece up to which grouping them on the server is not worth it: 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ async def read_buckets(
     progress, dirty_hours = await read_progress(connection, ids, from_us, to_us)
     pieces = plan(from_us, to_us, width_us, progress, dirty_hours)
     query = " UNION ALL ".join(_branch(piece, ids, width_us) for piece in pieces)
-    found, columns = _merge(await copy_rows(connection, query, PART))
+    found, columns = _merge(await copy_rows(connection, query, PART), width_us)
     starts, ends = np.searchsorted(found, ids), np.searchsorted(found, ids, "right")
     return [
         SeriesBuckets(one, width_us, columns.part(int(start), int(end)))
@@ -112,7 +115,10 @@ def _branch(piece: Piece, ids: Sequence[int], width_us: int) -> str:
         f" FROM {piece.source.value} WHERE series_id = ANY({ids_literal(ids)})"
         f" AND ts >= {time_literal(piece.start_us)} AND ts < {time_literal(piece.end_us)}"
     )
-    if SOURCE_UNIT_US.get(piece.source) == width_us:
+    unit_us = SOURCE_UNIT_US.get(piece.source)
+    if unit_us is not None and (
+        unit_us == width_us or len(ids) * (piece.end_us - piece.start_us) <= PLAIN_ROWS * unit_us
+    ):
         return f"SELECT series_id, ts, ts, count::int8, sum, min, max, first, last{where}"
     bucket = f"date_bin(interval '{width_us} microseconds', ts, {time_literal(ORIGIN_US)})"
     if piece.source is Source.RAW:
@@ -130,10 +136,12 @@ def _branch(piece: Piece, ids: Sequence[int], width_us: int) -> str:
     )
 
 
-def _merge(parts: Rows) -> tuple[npt.NDArray[np.int32], BucketColumns]:
+def _merge(parts: Rows, width_us: int) -> tuple[npt.NDArray[np.int32], BucketColumns]:
     """Merge the rows of each (series, bucket); return the series of each bucket, and the buckets, sorted."""
-    parts = parts[np.lexsort((parts["at"], parts["bucket"], parts["series"]))]
-    series, bucket, count = parts["series"].astype(np.int32), times_us(parts["bucket"]), parts["count"].astype(np.int64)
+    parts = parts[np.lexsort((parts["at"], parts["series"]))]
+    series, count = parts["series"].astype(np.int32), parts["count"].astype(np.int64)
+    bucket = times_us(parts["bucket"])
+    bucket -= (bucket - ORIGIN_US) % width_us
     numbers = [parts[name].astype(np.float64) for name in ("sum", "min", "max", "first", "last")]
     begins = np.ones(len(parts), np.bool_)
     np.logical_or(series[1:] != series[:-1], bucket[1:] != bucket[:-1], out=begins[1:])

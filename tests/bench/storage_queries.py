@@ -4,8 +4,10 @@
 
 The data are those of `many_readings`, rolled up by the maintenance loop's own code, then vacuumed once, as autovacuum
 would have done on a day without load. Each question is asked in turn by the store and by bare asyncpg with SQL written
-by hand for the same rows (ids looked up by name in the same statement); medians of the rounds. The bare statements know
-where the rows are (raw, minute or hour table) and look for no watermark, dirty hour, text or older leaf.
+by hand for the same rows (ids looked up by name in the same statement); medians of the rounds. The bare statements are
+told where the rows are (raw, minute or hour table) and look for no watermark, dirty hour, text or older leaf. An answer
+is complete when its rows are in memory: asyncpg's records, the store's readings, pages and columns. The garbage
+collector is set as `telemetry-hub serve` sets it.
 
 Ingest: the same stream into the store for some seconds alone, and with all four questions asked each second, rounds of
 maintenance and a partition dropped meanwhile, in turns.
@@ -14,6 +16,7 @@ maintenance and a partition dropped meanwhile, in turns.
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import statistics
 import tempfile
@@ -28,10 +31,10 @@ import uvloop
 from storage.embedded import EmbeddedPostgres
 from storage.engine import RawConnection
 from storage.leaves import Leaves
-from storage.partitions import instant, read_leaves
+from storage.partitions import instant, microseconds, read_leaves
 from storage.reading import Reading
 from storage.retention import tend
-from storage.rollups import advance
+from storage.rollups import advance, read_watermarks
 from storage.settings import StorageSettings
 from storage.store import Store
 from tests.bench.many_readings import LONG_POINTS, METRIC, TICK_US, device_name, fill, long_name
@@ -40,6 +43,7 @@ SERIES = 1_000
 FLEET = 200
 LONG = 10
 DAY_US = 86_400_000_000
+HOUR_US = 3_600_000_000
 MINUTE_US = 60_000_000
 MESSAGE = 3
 WRITERS = 1_000
@@ -59,13 +63,20 @@ BARE_RAW = """
      ORDER BY ts
 """
 BARE_BUCKETS = """
+    WITH wanted AS (SELECT series.id FROM series JOIN devices ON devices.id = device_id
+                     WHERE devices.name = $1 AND metric = $2),
+         parts AS (
+         SELECT ts, count, sum, min, max, first, last FROM rollup_hour
+          WHERE series_id = (SELECT id FROM wanted) AND ts >= $3 AND ts < $4
+          UNION ALL
+         SELECT ts, count, sum, min, max, first, last FROM rollup_minute
+          WHERE series_id = (SELECT id FROM wanted) AND ts >= $4 AND ts < $5
+          UNION ALL
+         SELECT ts, 1, value, value, value, value, value FROM readings
+          WHERE series_id = (SELECT id FROM wanted) AND ts >= $5 AND ts < $6)
     SELECT date_bin('2 hours', ts, '1900-01-01 00:00+00') AS bucket, sum(count), sum(sum) / sum(count), min(min), max(max),
            (array_agg(first ORDER BY ts))[1], (array_agg(last ORDER BY ts))[count(*)]
-      FROM rollup_hour
-     WHERE series_id = (SELECT series.id FROM series JOIN devices ON devices.id = device_id
-                         WHERE devices.name = $1 AND metric = $2)
-       AND ts >= $3 AND ts < $4
-     GROUP BY bucket ORDER BY bucket
+      FROM parts GROUP BY bucket ORDER BY bucket
 """
 BARE_MINUTES = """
     SELECT devices.name, ts, count, sum / count, min, max, first, last
@@ -80,10 +91,11 @@ BARE_MINUTES = """
 class Questions:
     """The four questions, each as the store answers it and as bare asyncpg does; each returns its number of rows."""
 
-    def __init__(self, store: Store, bare: RawConnection, now_us: int, series: int) -> None:
+    def __init__(self, store: Store, bare: RawConnection, now_us: int, rolled_us: int, series: int) -> None:
         self._queries = store.queries
         self._bare = bare
         self._now_us = now_us
+        self._rolled_us = max(min(rolled_us, now_us), now_us - now_us % HOUR_US)
         self._names = [device_name(number) for number in range(series)]
         self._fleet = self._names[:FLEET]
         self._turn = 0
@@ -117,10 +129,11 @@ class Questions:
     async def month(self) -> int:
         names = [(long_name(self._turn % LONG), METRIC)]
         found = self._queries.buckets(names, self._now_us - 30 * DAY_US, self._now_us, max_points=500)
-        return sum([len(one.buckets()) async for one in found])
+        return sum([len(one.columns.times_us) async for one in found])
 
     async def bare_month(self) -> int:
-        span = instant(self._now_us - 30 * DAY_US), instant(self._now_us)
+        times = (self._now_us - 30 * DAY_US, self._now_us - self._now_us % HOUR_US, self._rolled_us, self._now_us)
+        span = [instant(time_us) for time_us in times]
         return len(await self._bare.fetch(BARE_BUCKETS, long_name(self._turn % LONG), METRIC, *span))
 
     async def fleet(self) -> int:
@@ -128,7 +141,7 @@ class Questions:
         newest = [one async for one in self._queries.latest(names)]
         begin_us = self._now_us - 60 * MINUTE_US
         found = self._queries.buckets(names, begin_us, self._now_us, width_us=MINUTE_US)
-        return len(newest) + sum([len(one.buckets()) async for one in found])
+        return len(newest) + sum([len(one.columns.times_us) async for one in found])
 
     async def bare_fleet(self) -> int:
         newest = await self._bare.fetch(BARE_LATEST, self._fleet, METRIC)
@@ -308,7 +321,10 @@ async def run(points: int, rounds: int, ingest_rounds: int, seconds: float, data
         "SELECT (extract(epoch FROM max(ts)) * 1000000)::int8 FROM readings"
         " WHERE series_id = (SELECT min(id) FROM series)"
     )
-    questions = Questions(store, bare, newest + TICK_US, SERIES)
+    rolled_us = microseconds((await read_watermarks(sql)).minutes_to)
+    questions = Questions(store, bare, newest + TICK_US, rolled_us, SERIES)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     figures |= await measure_questions(questions, rounds)
     figures |= await measure_ingest(questions, store, sql, ingest_rounds, seconds)
     await bare.close()

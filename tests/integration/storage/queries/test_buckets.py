@@ -15,7 +15,7 @@ from storage.leaves import Leaves
 from storage.queries.bucket_plan import DAY_US, HOUR_US, MINUTE_US, ORIGIN_US, SECOND_US, choose_width
 from storage.queries.buckets import Bucket, read_buckets
 from storage.queries.lookup import SeriesInfo
-from storage.rollups import advance, read_watermarks, redo_dirty
+from storage.rollups import Marks, advance, read_watermarks, take_dirty
 from storage.series import register_series
 
 NAMES = ("a", "b", "c")
@@ -30,7 +30,7 @@ class World:
         self.series = series
         self.leaves = Leaves(DAY_US)
         self.written: dict[int, dict[int, float]] = {one.id: {} for one in series}
-        self._inserter = Inserter(connection, self.leaves, Counters())
+        self._inserter = Inserter(connection, self.leaves, Marks(), Counters())
 
     @classmethod
     async def create(cls, connection: RawConnection) -> "World":
@@ -84,7 +84,7 @@ async def test_buckets_equal_a_naive_aggregation_at_any_progress_of_the_rollups(
             delay_s *= rng.random()
             await advance(sql, world.leaves, delay_s)
         else:
-            await redo_dirty(sql, world.leaves)
+            await take_dirty(sql, world.leaves)
         for _ in range(6):
             start = rng.randrange(begin - HOUR_US, now)
             end = min(start + rng.choice((SECOND_US, MINUTE_US, HOUR_US, DAY_US)) * rng.randrange(1, 40), now + HOUR_US)
@@ -139,10 +139,10 @@ async def test_after_retention_the_rollups_answer_alone(sql: RawConnection) -> N
     await sql.execute(f"DROP TABLE {(await world.leaves.known(sql, 'readings'))[0].name}")
     await sql.execute("INSERT INTO retention_state VALUES ('readings', to_timestamp($1::float8))", (day + DAY_US) / 1e6)
     await sql.execute(
-        "INSERT INTO rollup_dirty VALUES ($1, to_timestamp($2::float8))", world.series[0].id, (day + HOUR_US) / 1e6
+        "INSERT INTO rollup_dirty VALUES ($1, to_timestamp($2::float8), 0)", world.series[0].id, (day + HOUR_US) / 1e6
     )
     world.leaves.forget()
-    assert await redo_dirty(sql, world.leaves) == 1
+    assert await take_dirty(sql, world.leaves) == 1
 
     (answer, *_) = await world.ask(day + 100 * SECOND_US, day + 2 * DAY_US, DAY_US)
     assert [24, 24] == [bucket.count for bucket in answer]
