@@ -20,7 +20,7 @@ from storage.engine import RawConnection
 from storage.leaves import Leaves
 from storage.partitions import instant
 from storage.quarantine import QuarantinedPayload, storable_text
-from storage.rollups import mark_dirty
+from storage.rollups import Marks
 
 ROW_COLUMNS: Final = ("series_id", "ts", "value")
 STAGES: Final = {"readings": "stage_readings", "readings_text": "stage_readings_text"}
@@ -45,8 +45,9 @@ class Counters:
 class Inserter:
     """One connection's way into the tables."""
 
-    def __init__(self, connection: RawConnection, leaves: Leaves, counters: Counters) -> None:
+    def __init__(self, connection: RawConnection, leaves: Leaves, marks: Marks, counters: Counters) -> None:
         self._connection = connection
+        self._marks = marks
         self._leaves = leaves
         self._counters = counters
         self._staged: set[str] = set()
@@ -126,7 +127,8 @@ class Inserter:
                 else:
                     async with self._connection.transaction():
                         stored = await self._stage(table, data) if stage else await self._copy(target, data)
-                        await mark_dirty(self._connection, marks, times)
+                        marked = await self._marks.mark(self._connection, marks, times)
+                    self._marks.keep(*marked)
             except asyncpg.UniqueViolationError:
                 stage = True
                 if last_attempt:

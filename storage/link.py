@@ -17,7 +17,7 @@ from storage.newest import NewestTimes
 from storage.partitions import MICROSECOND, OLDEST_US
 from storage.quarantine import QuarantinedPayload, refused_reading
 from storage.reading import Reading
-from storage.rollups import CLOCK_SKEW_S, fresh_after_us
+from storage.rollups import CLOCK_SKEW_S, Marks, fresh_after_us
 from storage.series import SeriesCache
 from storage.settings import StorageSettings
 
@@ -32,11 +32,13 @@ class Knowledge:
         self.series = SeriesCache(series_cached)
         self.leaves = Leaves(partition_width_us)
         self.newest = NewestTimes()
+        self.marks = Marks()
 
     def forget(self) -> None:
         self.series.forget()
         self.leaves.forget()
         self.newest.forget()
+        self.marks.forget()
 
 
 class Link:
@@ -87,7 +89,7 @@ class Link:
                 "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8"
             )
             self._clocks_agree = abs(server_now - time.time_ns() // 1000) < CLOCK_SKEW_S * 1_000_000 / 2
-            self._inserter = Inserter(self._connection, self._knowledge.leaves, self._counters)
+            self._inserter = Inserter(self._connection, self._knowledge.leaves, self._knowledge.marks, self._counters)
         refused: list[QuarantinedPayload] = []
         if rows:
             columns = await self._columns(rows, self._connection)

@@ -16,7 +16,7 @@ from storage.database import Database
 from storage.engine import DATABASE_AWAY, RawConnection, lend
 from storage.leaves import WIDTHS, Leaves
 from storage.retention import tend
-from storage.rollups import advance, redo_dirty
+from storage.rollups import advance, take_dirty
 from storage.settings import StorageSettings
 
 log = structlog.get_logger(__name__)
@@ -85,7 +85,6 @@ class Maintenance:
         leaves = Leaves(int(self._settings.partition_width.total_seconds()) * 1_000_000)
         now_us = time.time_ns() // 1000
         await advance(connection, leaves, self._settings.rollup_delay_s)
-        while await redo_dirty(connection, leaves):
-            pass
+        await take_dirty(connection, leaves)
         for table in WIDTHS:
             await tend(connection, leaves, self._settings, table, now_us)

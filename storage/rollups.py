@@ -8,7 +8,7 @@ Two ways lead a reading into them:
 2. *Dirty hours.* A writer whose batch has readings older than a few seconds looks at `claimed_to` after its COPY, inside
    its transaction, and marks the (series, hour) pairs of readings before it. Either it sees the claim and marks, or it
    was under way when the claim was made and is waited for. A round computes marked hours again and removes a mark only
-   if nobody has raised it meanwhile.
+   if nobody has raised it meanwhile. A writer marks a pair once a *generation*, which the round raises before it begins.
 
 A batch of fresh readings need not look: the claim stays `delay` behind, which is longer than a flush may take
 (`fresh_after_us`). Hours are computed from minutes, when they are complete.
@@ -19,9 +19,11 @@ computed, because what is left of the readings is not all of them.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+import asyncpg
 import numpy as np
 import numpy.typing as npt
 
@@ -31,6 +33,7 @@ from storage.partitions import instant, microseconds
 from storage.sql import statement
 
 HOUR_US: Final = 3_600_000_000
+OLDEST: Final = instant(0)
 CLOCK_SKEW_S: Final = 10.0
 """By how much our clock and the database's may differ; a link measures it when it connects."""
 CHUNK: Final = timedelta(minutes=15)
@@ -38,6 +41,7 @@ LONGEST_CHUNK: Final = timedelta(hours=6)
 CHUNK_S: Final = (1.0, 10.0)
 """A step of a backlog that takes less time than the first doubles the next one, more than the second halves it."""
 REDO_HOURS: Final = 2_000
+MARKS_KEPT: Final = 200_000
 WAIT_S: Final = 20.0
 WAIT_POLL_S: Final = 0.05
 ROLL_TIMEOUT_S: Final = 300.0
@@ -56,20 +60,58 @@ def fresh_after_us(now_us: int, delay_s: float, write_timeout_s: float) -> int:
     return now_us - int((delay_s - write_timeout_s - CLOCK_SKEW_S) * 1_000_000)
 
 
-async def mark_dirty(connection: RawConnection, series: npt.NDArray[np.int32], time_us: npt.NDArray[np.int64]) -> None:
-    """Mark the hours of those readings that a rollup may have passed; in the transaction that stores them."""
-    claimed_to = await connection.fetchval("SELECT claimed_to FROM rollup_state WHERE name = 'minute'")
-    behind = time_us < microseconds(claimed_to)
-    if not behind.any():
-        return
-    pairs = np.unique(np.stack((series[behind].astype(np.int64), time_us[behind] // HOUR_US)), axis=1)
-    await connection.execute(_MARK, pairs[0].tolist(), pairs[1].tolist())
+class Marks:
+    """The (series, hour) pairs that this process has marked in the present generation; shared by its links.
+
+    A pair is marked once a generation and not once a batch: the mark is still there, because the maintenance loop raises
+    the generation, waits for the transactions that have seen the old one, and then removes marks of older ones only.
+    """
+
+    def __init__(self) -> None:
+        self._generation = -1
+        self._pairs: set[int] = set()
+
+    def forget(self) -> None:
+        self._pairs.clear()
+
+    async def mark(
+        self, connection: RawConnection, series: npt.NDArray[np.int32], time_us: npt.NDArray[np.int64]
+    ) -> tuple[int, list[int]]:
+        """Mark the hours of those readings that a rollup may have passed, in the transaction that stores them.
+
+        Return the generation seen and the pairs marked: `keep` them when the transaction is committed.
+        """
+        claimed_to, generation = await _row(connection, _CLAIM)
+        if generation != self._generation or len(self._pairs) > MARKS_KEPT:
+            self._generation = generation
+            self._pairs.clear()
+        behind = time_us < microseconds(claimed_to)
+        if not behind.any():
+            return generation, []
+        pairs = np.unique((series[behind].astype(np.int64) << 32) + time_us[behind] // HOUR_US)
+        new = [pair for pair in pairs.tolist() if pair not in self._pairs]
+        if new:
+            await connection.execute(
+                _MARK, [pair >> 32 for pair in new], [pair & 0xFFFF_FFFF for pair in new], generation
+            )
+        return generation, new
+
+    def keep(self, generation: int, pairs: list[int]) -> None:
+        if generation == self._generation:
+            self._pairs.update(pairs)
 
 
+async def _row(connection: RawConnection, query: str) -> asyncpg.Record:
+    row = await connection.fetchrow(query)
+    assert row is not None  # noqa: S101 - the migrations made it
+    return row
+
+
+_CLAIM: Final = "SELECT claimed_to, generation FROM rollup_state WHERE name = 'minute'"
 _MARK: Final = """
-    INSERT INTO rollup_dirty (series_id, hour)
-    SELECT series_id, to_timestamp(hour * 3600) FROM unnest($1::int4[], $2::int8[]) AS marks(series_id, hour)
-    ON CONFLICT (series_id, hour) DO UPDATE SET marks = rollup_dirty.marks + 1
+    INSERT INTO rollup_dirty (series_id, hour, marks)
+    SELECT series_id, to_timestamp(hour * 3600), $3 FROM unnest($1::int4[], $2::int8[]) AS marks(series_id, hour)
+    ON CONFLICT (series_id, hour) DO UPDATE SET marks = greatest(rollup_dirty.marks, excluded.marks)
 """
 
 
@@ -157,14 +199,25 @@ async def _roll(connection: RawConnection, leaves: Leaves, marks: Watermarks, un
         return await _move(connection, marks, until)
 
 
-async def redo_dirty(connection: RawConnection, leaves: Leaves) -> int:
-    """Compute up to REDO_HOURS dirty hours again; return their number, 0 when there are none left."""
-    marks = await read_watermarks(connection)
-    rows = await connection.fetch(
-        "SELECT series_id, hour, marks FROM rollup_dirty ORDER BY hour, series_id LIMIT $1", REDO_HOURS
-    )
-    if not rows:
+async def take_dirty(connection: RawConnection, leaves: Leaves) -> int:
+    """Compute all hours again that are dirty now; return their number.
+
+    Marks of the generation that begins here stay for the next round: their writers count on finding them.
+    """
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM rollup_dirty)"):
         return 0
+    generation: int = await connection.fetchval(_NEXT_GENERATION)
+    await _await_writers(connection)
+    done, last = 0, (OLDEST, 0)
+    while rows := await connection.fetch(_DIRTY, *last, REDO_HOURS):
+        await _redo(connection, leaves, rows, generation)
+        last = rows[-1]["hour"], rows[-1]["series_id"]
+        done += len(rows)
+    return done
+
+
+async def _redo(connection: RawConnection, leaves: Leaves, rows: Sequence[asyncpg.Record], generation: int) -> None:
+    marks = await read_watermarks(connection)
     dropped_to = await connection.fetchval("SELECT dropped_to FROM retention_state WHERE name = 'readings'")
     kept = [row for row in rows if dropped_to is None or row["hour"] >= dropped_to]
     series, hours = [row["series_id"] for row in kept], [row["hour"] for row in kept]
@@ -180,14 +233,22 @@ async def redo_dirty(connection: RawConnection, leaves: Leaves) -> int:
             [row["series_id"] for row in rows],
             [row["hour"] for row in rows],
             [row["marks"] for row in rows],
+            generation,
         )
-    return len(rows)
 
 
+_NEXT_GENERATION: Final = """
+    UPDATE rollup_state SET generation = generation + 1 WHERE name = 'minute' RETURNING generation
+"""
+_DIRTY: Final = """
+    SELECT series_id, hour, marks FROM rollup_dirty
+     WHERE (hour, series_id) > ($1::timestamptz, $2::int4) ORDER BY hour, series_id LIMIT $3
+"""
 _UNMARK: Final = """
     DELETE FROM rollup_dirty
      USING unnest($1::int4[], $2::timestamptz[], $3::int8[]) AS done(series_id, hour, marks)
-     WHERE rollup_dirty.series_id = done.series_id AND rollup_dirty.hour = done.hour AND rollup_dirty.marks = done.marks
+     WHERE rollup_dirty.series_id = done.series_id AND rollup_dirty.hour = done.hour
+       AND rollup_dirty.marks = done.marks AND rollup_dirty.marks < $4
 """
 
 

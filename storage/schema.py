@@ -131,6 +131,13 @@ rollup_state = Table(
         server_default=text("'1970-01-01 00:00:00+00'"),
         comment="writers mark the hours of readings before it as dirty",
     ),
+    Column(
+        "generation",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="raised before dirty hours are taken in hand: marks of an older one may be gone",
+    ),
     comment="watermarks of the maintenance loop",
 )
 

@@ -2,9 +2,10 @@
 
     python -m tests.bench.storage_writer [--rows N] [--rounds N] [--json FILE]
 
-Each round writes the same shape of stream (3 series a device, 5,000 devices, batches of 5,000 rows) three times, at
+Each round writes the same shape of stream (3 series a device, 5,000 devices, batches of 5,000 rows) four times, at
 times of its own: by a bare loop (arrays in memory, numpy encoding, one COPY after the other), by the store (readings in
-memory, one `write` a message), and by the store with 5 % of the readings repeated. The rounds alternate, so that
+memory, one `write` a message), by the store with 5 % of the readings repeated, and by the store with times of 40 days
+ago, which the rollups have passed. The rounds alternate, so that
 a checkpoint or a busy neighbour meets all of them; the medians are compared. CPU is this process's own, less the
 feeding loop's.
 """
@@ -33,6 +34,9 @@ from storage.store import Store
 DEVICES = 5_000
 METRICS = ("temperature", "humidity", "pressure")
 BATCH = 5_000
+TURN_US = 5_000
+HOUR_US = 3_600_000_000
+BACKFILL_US = 40 * 24 * HOUR_US
 REPEATS = 0.05
 
 
@@ -41,7 +45,7 @@ def messages(rows: int, start_us: int, rng: random.Random, repeats: float) -> li
     made: list[list[Reading]] = []
     for number in range(rows // len(METRICS)):
         turn, device = divmod(number, DEVICES)
-        time_us = start_us + turn * 1_000_000 + device * 7
+        time_us = start_us + turn * TURN_US + device
         name = f"sim-{device:05d}"
         made.append([Reading(name, metric, time_us, rng.random() * 100) for metric in METRICS])
         if made and rng.random() < repeats:
@@ -54,7 +58,7 @@ async def bare(connection: RawConnection, rows: int, start_us: int, ids: dict[tu
     order = np.array([ids[f"sim-{device:05d}", metric] for device in range(DEVICES) for metric in METRICS], np.int32)
     number = np.arange(rows)
     series = order[number % len(order)]
-    times = start_us + number // len(order) * 1_000_000 + number % len(order) // len(METRICS) * 7
+    times = start_us + number // len(order) * TURN_US + number % len(order) // len(METRICS)
     values = np.random.default_rng(1).random(rows) * 100
     begin = time.perf_counter()
     for at in range(0, rows, BATCH):
@@ -112,25 +116,23 @@ async def run(rows: int, rounds: int, data_dir: Path) -> dict[str, float]:
     rng = random.Random(7)
     store = Store(StorageSettings(database_url=url), data_dir / "hub")
     await store.start()
-    now = time.time_ns() // 1000
-    midnight = now - now % 86_400_000_000
-    span = (rows // len(METRICS) // DEVICES + 2) * 1_000_000
-    await store.write([reading for message in messages(3 * DEVICES, midnight, rng, 0) for reading in message])
+    await store.write([reading for message in messages(3 * DEVICES, _now_us(), rng, 0) for reading in message])
     connection = await asyncpg.connect(url)
     ids = await series_ids(connection)
-    measured: dict[str, list[float]] = {"bare": [], "store": [], "cpu_us": [], "repeats": []}
+    measured: dict[str, list[float]] = {"bare": [], "store": [], "cpu_us": [], "repeats": [], "backfill": []}
     for number in range(rounds):
-        start = midnight + 10_000_000 + number * 3 * span
-        measured["bare"].append(await bare(connection, rows, start, ids))
-        stream = messages(rows, start + span, rng, 0)
+        measured["bare"].append(await bare(connection, rows, _now_us(), ids))
+        stream = messages(rows, _now_us(), rng, 0)
         _, feeding = await through_store(Nothing(), stream)
         rate, cpu = await through_store(store, stream)
         measured["store"].append(rate)
         measured["cpu_us"].append(cpu - feeding)
-        rate, _ = await through_store(store, messages(rows, start + 2 * span, rng, REPEATS))
+        rate, _ = await through_store(store, messages(rows, _now_us(), rng, REPEATS))
         measured["repeats"].append(rate)
+        rate, _ = await through_store(store, messages(rows, _now_us() - BACKFILL_US + number * HOUR_US, rng, 0))
+        measured["backfill"].append(rate)
         print({name: round(values[-1], 3) for name, values in measured.items()}, flush=True)
-    expected = 3 * DEVICES + rounds * 3 * (rows // len(METRICS)) * len(METRICS)
+    expected = 3 * DEVICES + rounds * 4 * (rows // len(METRICS)) * len(METRICS)
     found = await connection.fetchval("SELECT count(*) FROM readings")
     assert found == expected, f"{found} rows stored, {expected} expected"
     size = await connection.fetchval(
@@ -147,10 +149,15 @@ async def run(rows: int, rounds: int, data_dir: Path) -> dict[str, float]:
         "client_cpu_us_per_reading": round(median["cpu_us"], 3),
         "with_5_percent_repeats_rows_per_s": round(median["repeats"]),
         "repeats_to_store": round(median["repeats"] / median["store"], 3),
+        "backfill_rows_per_s": round(median["backfill"]),
         "bytes_per_reading": round(float(size) / found, 1),
         "batches_staged": store.counters.batches_staged,
         "rows_duplicate": store.counters.rows_duplicate,
     }
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 def main() -> None:
