@@ -41,6 +41,9 @@ class Limits(BaseModel):
     filter_levels: int = Field(16, ge=1, description="levels of a topic filter")
     filter_wildcards: int = Field(4, ge=1, description="wildcards of a topic filter")
     outbox_bytes: int = Field(4 * MIB, ge=64 * KIB, description="octets that wait for a connection whose peer is slow")
+    send_buffer_bytes: int = Field(
+        256 * KIB, ge=16 * KIB, description="octets that the kernel may hold for a connection, beside the outbox"
+    )
     transactions: int = Field(4, ge=1, description="open transactions of a connection")
     transaction_frames: int = Field(1_000, ge=1, description="frames in a transaction")
     transaction_bytes: int = Field(16 * MIB, ge=64 * KIB, description="octets in a transaction")

@@ -123,7 +123,8 @@ def build_registry(rows: Iterable[Row]) -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    build = Row("hub_build_info", "gauge", "1, with the version as label.", lambda: {_version(): 1}, "version")
+    build_info = {_version(): 1}
+    build = Row("hub_build_info", "gauge", "1, with the version as label.", lambda: build_info, "version")
     registry.register(HubCollector((*rows, build)))
     return registry
 
