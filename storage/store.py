@@ -4,7 +4,6 @@ It starts at once, whether or not the database answers; `health()` says how it s
 """
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 from storage.database import Database
@@ -15,7 +14,6 @@ from storage.latest import Lateness
 from storage.maintenance import Maintenance
 from storage.quarantine import QuarantinedPayload
 from storage.queries import Queries
-from storage.reading import Reading
 from storage.settings import StorageSettings
 from storage.spool import SPOOL_FILE, Spool
 from storage.writer import Writer
@@ -33,6 +31,8 @@ class Store:
         self._database = Database(settings, data_dir)
         self.spool = Spool(data_dir / SPOOL_FILE, settings.spool_bytes)
         self._writer = Writer(settings, self._database, self.spool)
+        self.write = self._writer.add
+        """The hot path, without a call in between: `write(readings, extra_bytes=0)`, see `Writer.add`."""
         self.maintenance = Maintenance(settings, self._database)
         self._lateness = Lateness(settings.series_cached, self._writer.newest_us)
         self.queries = Queries(self._database)
@@ -63,14 +63,6 @@ class Store:
         self._writer.start()
         self.maintenance.start()
         self._learner = asyncio.create_task(self._learn(), name="storage lateness")
-
-    def write(self, readings: Sequence[Reading], extra_bytes: int = 0) -> asyncio.Future[None]:
-        """Take the readings and return the future of their batch, shared by all calls of the batch.
-
-        It resolves after the commit, or is cancelled when the store is closed before. `extra_bytes` is the memory
-        that they hold beyond numbers and known names (long texts): the size of the payload is a good answer.
-        """
-        return self._writer.add(readings, extra_bytes)
 
     def quarantine(self, item: QuarantinedPayload) -> asyncio.Future[None]:
         """Keep a payload that could not be decoded, with the same promise as for a reading."""

@@ -47,6 +47,7 @@ class Writer:
         self._settings = settings
         self._database = database
         self._spool = spool
+        self._flush_rows = settings.flush_rows
         self._open: Batch | None = None
         self._sealed: deque[Batch] = deque()
         self._ring = Ring()
@@ -101,11 +102,17 @@ class Writer:
         series_id = self._knowledge.series.by_name.get(key)
         return None if series_id is None else self._knowledge.newest.newest_us(series_id)
 
-    def add(self, readings: Sequence[Reading], extra_bytes: int) -> asyncio.Future[None]:
+    def add(self, readings: Sequence[Reading], extra_bytes: int = 0) -> asyncio.Future[None]:
+        """Take the readings and return the future of their batch, shared by all calls of the batch.
+
+        It resolves after the commit, or is cancelled when the store is closed before. `extra_bytes` is the memory
+        that they hold beyond numbers and known names (long texts): the size of the payload is a good answer.
+        """
         batch = self._open or self._begin()
-        batch.rows += readings
+        rows = batch.rows
+        rows += readings
         batch.extra_bytes += extra_bytes
-        if len(batch.rows) >= self._settings.flush_rows:
+        if len(rows) >= self._flush_rows:
             self._seal(batch)
         return batch.future
 
