@@ -96,6 +96,16 @@ def store_rows(store: Store) -> Sequence[Row]:
         ),
         Row("hub_batch_failures_total", "counter", "Attempts that failed and are repeated.", lambda: counters.failures),
         Row("hub_quarantined_total", "counter", "Payloads stored in quarantine.", lambda: counters.quarantined),
+        Row("hub_batches_spooled_total", "counter", "Batches put into the spool.", lambda: counters.batches_spooled),
+        Row("hub_spool_batches", "gauge", "Batches waiting in the spool.", lambda: store.spool.batches),
+        Row("hub_spool_bytes", "gauge", "Compressed size of what waits in the spool.", lambda: store.spool.bytes),
+        Row("hub_spool_oldest_seconds", "gauge", "Age of the oldest batch in the spool.", store.spool_age_s),
+        Row(
+            "hub_maintenance_rounds_total",
+            "counter",
+            "Rounds of rollups, partitions and retention that this hub did.",
+            lambda: store.maintenance.rounds,
+        ),
     )
 
 

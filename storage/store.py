@@ -4,6 +4,7 @@ It starts at once, whether or not the database answers; `health()` says how it s
 """
 
 import asyncio
+import time
 from pathlib import Path
 
 from storage.database import Database
@@ -71,6 +72,11 @@ class Store:
     def observe(self, device: str, metric: str, time_us: int) -> bool:
         """Return True when the reading is late: behind one already seen for its series. Bounded memory."""
         return self._lateness.observe(device, metric, time_us)
+
+    def spool_age_s(self) -> float:
+        """Return the age of the oldest batch in the spool, 0 when it is empty."""
+        oldest_us = self.spool.oldest_us
+        return 0.0 if oldest_us is None else max(0.0, time.time() - oldest_us / 1_000_000)
 
     def health(self) -> dict[str, object]:
         """Return the state for /readyz: `ok`, and in `detail` what is wrong."""
