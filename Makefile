@@ -47,9 +47,9 @@ $(PAGE): $(PAGE_SOURCES) | $(INSTALLED)
 demo: $(INSTALLED) $(PAGE)
 	@$(BIN)/telemetry-hub demo $(DEMO_ARGS)
 
-# Mosquitto, Chromium and a second Postgres come from Debian; Node.js is in .venv as a wheel. Where they cannot be installed the tests that
-# need them skip and say so, or fail when CI=true. Two tests run at a time: they share nothing but this machine, and mostly
-# wait. TEST_ARGS="-n 0" runs them one by one.
+# Mosquitto, Chromium and a second Postgres come from Debian; Node.js is in .venv as a wheel. Where they cannot be
+# installed the tests that need them skip and say so, or fail when CI=true. Two tests run at a time: they share nothing
+# but this machine, and mostly wait. TEST_ARGS="-n 0" runs them one by one.
 test: $(INSTALLED) $(PAGE)
 	@missing=; \
 	PATH="$$PATH:/usr/sbin"; \

@@ -31,8 +31,8 @@ class TestServer:
 
     __test__ = False
 
-    def __init__(self, data_dir: Path) -> None:
-        self.postgres = EmbeddedPostgres(data_dir, FAST)
+    def __init__(self, data_dir: Path, binaries: Path | None = None) -> None:
+        self.postgres = EmbeddedPostgres(data_dir, FAST, binaries)
         self.url = self.postgres.start()
         self._template_ready = False
 
