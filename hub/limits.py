@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.broker.broker import BrokerLimits
 from hub.broker.client import ClientLimits
 from hub.broker.queues import QueueLimits
-from hub.stomp.codec import CodecLimits
+from hub.stomp.header_block import CodecLimits
 from hub.stomp.session import SessionLimits
 from hub.stomp.transactions import TransactionLimits
 from hub.topics.names import FilterLimits

@@ -16,8 +16,8 @@ from device_sim.links.address import Address
 from device_sim.links.link import LinkEvents
 from device_sim.links.stomp_session import SessionEvents, StompSession
 from device_sim.message import Message
-from hub.stomp.codec import escape
 from hub.stomp.dialects import V1_2
+from hub.stomp.escapes import escape
 
 CONNECTIONS = 4
 WINDOW = 2_000

@@ -20,8 +20,8 @@ from stomp.adapter.ws import WSStompConnection
 
 from device_sim.links.address import Address
 from device_sim.links.backoff import delays
-from hub.stomp.codec import encode_frame
 from hub.stomp.dialects import V1_2
+from hub.stomp.encoder import encode_frame
 from hub.stomp.frames import SUBSCRIBE
 
 HEARTBEAT_MS = 10_000

@@ -8,8 +8,9 @@ calls its first subscription `sub-0`, so one cohort often is everybody.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hub.stomp.codec import encode_user_headers, escape
 from hub.stomp.dialects import Dialect
+from hub.stomp.encoder import encode_user_headers
+from hub.stomp.escapes import escape
 from hub.stomp.frames import NO_HEADERS, UserHeaders
 
 # Gives the octets that go before a frame of this length on the wire; `text` says whether the frame is UTF-8.

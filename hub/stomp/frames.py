@@ -100,7 +100,7 @@ class UserHeaders:
     def __init__(self, items: tuple[tuple[str, str], ...] = ()) -> None:
         self.items = items
         self.size = sum([len(name) + len(value) for name, value in items])  # characters, for the bounds on memory
-        # Filled by `hub.stomp.codec.encode_user_headers`, keyed by the dialect's name.
+        # Filled by `hub.stomp.encoder.encode_user_headers`, keyed by the dialect's name.
         self.encoded: dict[str, bytes] = {}
 
 

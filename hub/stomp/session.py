@@ -18,8 +18,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
-from hub.stomp.codec import CodecLimits, FrameDecoder, HeaderCache, encode_frame
+from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import OPENING, VERSIONS, Dialect, negotiate
+from hub.stomp.encoder import encode_frame
 from hub.stomp.errors import POLICY_VIOLATION, TOO_BIG, FrameError, SessionError, StompError, missing_header
 from hub.stomp.frames import (
     ABORT,
@@ -38,6 +39,7 @@ from hub.stomp.frames import (
     Frame,
     quoted,
 )
+from hub.stomp.header_block import CodecLimits
 from hub.stomp.heartbeat import FLOOR_MS, Heartbeat, parse_heart_beat
 from hub.stomp.transactions import TransactionLimits, Transactions
 

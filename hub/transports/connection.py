@@ -16,11 +16,13 @@ from typing import Protocol
 from hub.broker.client import Client
 from hub.broker.outbox import Joined, Sink
 from hub.broker.publication import Framing, control_item
-from hub.stomp.codec import encode_receipt
+from hub.stomp.encoder import encode_receipt
 from hub.stomp.errors import POLICY_VIOLATION, SessionError, StompError
 from hub.stomp.frames import DISCONNECT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
-from hub.stomp.heartbeat import BEAT, Pulse
+from hub.stomp.heartbeat import BEAT, Heartbeat
 from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, State
+from hub.transports.deadlines import Deadlines
+from hub.transports.durable_receipts import DurableReceipts
 from hub.transports.services import Services
 
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, POLICY, INTERNAL = 1000, 1001, 1002, POLICY_VIOLATION, 1011
@@ -43,19 +45,15 @@ class Connection:
     """A client of the hub."""
 
     __slots__ = (
-        "_awaiting",
         "_client",
         "_closing",
-        "_frame_since",
+        "_deadlines",
         "_framing",
         "_leaving",
         "_loop",
-        "_opened_at",
-        "_paused",
+        "_receipts",
         "_services",
         "_session",
-        "_stalled_since",
-        "_timer",
         "_wire",
     )
 
@@ -63,19 +61,14 @@ class Connection:
         self._services = services
         self._wire = wire
         self._loop = asyncio.get_running_loop()
-        self._opened_at = self._loop.time()
         self._session = Session(services.session_limits, services.header_cache, self._check_send)
         self._client: Client | None = None
         self._framing: Framing | None = None
-        self._awaiting: dict[asyncio.Future[None], list[str]] | None = None
+        self._receipts: DurableReceipts | None = None  # made when first needed: idle connections stay small
         self._closing: tuple[int, str] | None = None
         self._leaving: str | None = None  # the receipt of a DISCONNECT that waits for durability
-        self._frame_since: float | None = None
-        self._stalled_since: float | None = None
-        self._paused = False
-        self._timer: asyncio.TimerHandle | None = None
         services.connections.add(self)
-        self._arm(self._opened_at + services.limits.connect_s)
+        self._deadlines = Deadlines(self, services.limits, self._loop)
 
     @property
     def outbox_bytes(self) -> int:
@@ -90,7 +83,7 @@ class Connection:
     @property
     def owed(self) -> "Iterable[asyncio.Future[None]]":
         """Give what receipts wait for."""
-        return tuple(self._awaiting or ())
+        return () if self._receipts is None else self._receipts.batches
 
     def receive(self, data: bytes) -> Awaitable[None] | None:
         """Take octets from the peer. What is returned is to be awaited before more is read (back-pressure)."""
@@ -109,15 +102,10 @@ class Connection:
             # CONNECT was answered: what was pipelined behind it may be read now.
             was_opening = False
             events = session.receive(b"", now)
-        if session.frame_started:
-            if self._frame_since is None:
-                self._frame_since = now
-                self._arm(now + services.limits.frame_s)
-        else:
-            self._frame_since = None
+        self._deadlines.frame(session.frame_started, now)
         if self._leaving is not None:
-            return self._leave()
-        if services.ingest is not None and services.ingest.full and self._awaiting:
+            return None if self._receipts is None else self._receipts.settled()
+        if services.ingest is not None and services.ingest.full and self._receipts:
             return self._wait_for_room(services.ingest.wait_not_full)
         return None
 
@@ -126,13 +114,12 @@ class Connection:
         now = self._loop.time()
         if self._session.heartbeat is not None:
             self._session.heartbeat.last_received = now
-        if self._frame_since is None and not self._services.draining:
-            self._frame_since = now
-            self._arm(now + self._services.limits.frame_s)
+        if not self._services.draining:
+            self._deadlines.frame(True, now)
 
     def resume_writing(self) -> None:
         """The wire is not busy any more."""
-        self._stalled_since = None
+        self._deadlines.writing_resumed()
         client = self._client
         if client is None:
             return
@@ -147,8 +134,7 @@ class Connection:
 
     def writing_stalled(self) -> None:
         """The wire did not take everything."""
-        self._stalled_since = self._loop.time()
-        self._arm(self._stalled_since + self._services.limits.stall_s)
+        self._deadlines.writing_stalled()
 
     def overflow(self) -> None:
         """The outbox cannot hold what must not be dropped: the peer is too slow."""
@@ -158,9 +144,7 @@ class Connection:
 
     def closed(self) -> None:
         """The wire is gone."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadlines.stop()
         self._session.close()
         if self._client is not None:
             self._client.close()
@@ -202,7 +186,7 @@ class Connection:
             services.broker, self._wire, services.clock, framing, dialect, session_id, services.client_limits
         )
         self._push(connected)
-        self._arm_next(now)
+        self._deadlines.opened()
 
     def _send(self, frame: Frame) -> None:
         future = self._route(frame, time.time_ns() // 1000)
@@ -211,7 +195,7 @@ class Connection:
             if future is None:
                 self._receipt(receipt)
             else:
-                self._when_durable(future, [receipt])
+                self._owe((future,), [receipt])
 
     def _route(self, frame: Frame, now_us: int) -> "asyncio.Future[None] | None":
         """Fan a SEND out and hand it to the telemetry pipeline, if a route takes it."""
@@ -247,13 +231,10 @@ class Connection:
             receipts.append(event.receipt)
         if not receipts:
             return
-        if not futures:
-            for receipt in receipts:
-                self._receipt(receipt)
-        elif len(futures) == 1:
-            self._when_durable(next(iter(futures)), receipts)
+        if futures:
+            self._owe(futures, receipts)
         else:
-            self._when_durable(asyncio.ensure_future(_all(list(futures))), receipts)
+            self._answer(receipts)
 
     def _rare(self, frame: Frame) -> None:
         client = self._client
@@ -281,7 +262,7 @@ class Connection:
         # Requeue and abort come before the RECEIPT, so that a second connection finds the messages.
         client.outbox.flush(Joined())
         client.close()
-        if receipt is not None and self._awaiting:
+        if receipt is not None and self._receipts:
             self._leaving = receipt
             return
         if receipt is not None:
@@ -293,29 +274,23 @@ class Connection:
     def _receipt(self, receipt: str) -> None:
         self._push(encode_receipt(receipt, self._session.dialect))
 
-    def _when_durable(self, future: "asyncio.Future[None]", receipts: list[str]) -> None:
-        if self._awaiting is None:
-            self._awaiting = {}
-        waiting = self._awaiting.get(future)
-        if waiting is None:
-            self._awaiting[future] = receipts
-            future.add_done_callback(self._durable)
-        else:
-            waiting.extend(receipts)
-
-    def _durable(self, future: "asyncio.Future[None]") -> None:
-        receipts = self._awaiting.pop(future, []) if self._awaiting is not None else []
-        if future.cancelled() or future.exception() is not None:
-            if self._session.state is State.OPEN or self._leaving is not None:
-                text = "the readings could not be stored; send them again"
-                self._fail(StompError("Not stored", text, INTERNAL, receipt=receipts[0] if receipts else None))
-            return
+    def _answer(self, receipts: list[str]) -> None:
         for receipt in receipts:
             self._receipt(receipt)
-        if self._leaving is not None and not self._awaiting:
+        if self._leaving is not None and not self._receipts:
             self._receipt(self._leaving)
             self._leaving = None
             self._close(NORMAL, "")
+
+    def _owe(self, batches: "Iterable[asyncio.Future[None]]", receipts: list[str]) -> None:
+        if self._receipts is None:
+            self._receipts = DurableReceipts(self._answer, self._not_stored)
+        self._receipts.owe(batches, receipts)
+
+    def _not_stored(self, receipt: str | None) -> None:
+        if self._session.state is State.OPEN or self._leaving is not None:
+            text = "the readings could not be stored; send them again"
+            self._fail(StompError("Not stored", text, INTERNAL, receipt=receipt))
 
     def _push(self, frame: bytes) -> None:
         client, framing = self._client, self._framing
@@ -352,94 +327,36 @@ class Connection:
         if self._client is not None:
             self._client.check_send(frame)
 
-    # Back-pressure and clocks.
-
-    async def _leave(self) -> None:
-        """Wait until the last receipts are written."""
-        while self._leaving is not None and self._awaiting:
-            await asyncio.wait(tuple(self._awaiting))
+    # Back-pressure and clocks (`Watched`).
 
     async def _wait_for_room(self, wait: Callable[[], Awaitable[None]]) -> None:
-        self._paused = True
+        self._deadlines.paused = True
         self._services.counters.publishers_paused += 1
         try:
             await wait()
         finally:
-            self._paused = False
             self._services.counters.publishers_paused -= 1
-            if self._session.heartbeat is not None:
-                # We did not read: the peer's silence is our doing.
-                self._session.heartbeat.last_received = self._loop.time()
+            self._deadlines.resume()
 
-    def _arm(self, when: float) -> None:
-        """Have `_tick` called at a time at the latest."""
-        if self._timer is not None:
-            if self._timer.when() <= when:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._tick)
+    @property
+    def opening(self) -> bool:
+        return self._session.state is State.WAITING
 
-    def _arm_next(self, now: float) -> None:
-        limits = self._services.limits
-        times = [
-            since + limit
-            for since, limit in (
-                (self._opened_at if self._session.state is State.WAITING else None, limits.connect_s),
-                (self._frame_since, limits.frame_s),
-                (self._stalled_since, limits.stall_s),
-            )
-            if since is not None
-        ]
-        heartbeat = self._session.heartbeat
-        if heartbeat is not None and (deadline := heartbeat.deadline()) is not None:
-            times.append(deadline)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if times:
-            # A deadline that has just passed without effect (a paused peer) is looked at again a little later.
-            self._timer = self._loop.call_at(max(min(times), now + _GRAIN_S), self._tick)
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        return self._session.heartbeat if self._session.state is State.OPEN else None
 
-    def _tick(self) -> None:
-        """Act on what is due."""
-        self._timer = None
-        now = self._loop.time()
-        limits = self._services.limits
-        if self._session.state is State.WAITING and now - self._opened_at >= limits.connect_s:
-            self._fail(SessionError("Timeout", f"no CONNECT within {limits.connect_s:g} s", POLICY))
-            return
-        if self._frame_since is not None and not self._paused and now - self._frame_since >= limits.frame_s:
-            self._fail(SessionError("Timeout", f"a frame was not complete within {limits.frame_s:g} s"))
-            return
-        if self._stalled_since is not None and now - self._stalled_since >= limits.stall_s:
-            if self._client is not None and self._client.outbox.shedding:
-                self.overflow()
-                return
-            self._stalled_since = now
-        if not self._beat(now):
-            return
-        self._arm_next(now)
+    def timed_out(self, what: str) -> None:
+        self._fail(SessionError("Timeout", what, POLICY if self.opening else PROTOCOL_ERROR))
 
-    def _beat(self, now: float) -> bool:
-        """Keep the heart-beats; False when the peer is dead."""
-        heartbeat = self._session.heartbeat
-        if heartbeat is None or self._session.state is not State.OPEN:
-            return True
-        if self._paused:
-            heartbeat.last_received = now
-        pulse = heartbeat.poll(now)
-        if pulse is Pulse.DEAD:
-            self._close(PROTOCOL_ERROR, "heart-beat timeout")
+    def stalled(self) -> bool:
+        if self._client is None or not self._client.outbox.shedding:
             return False
-        if pulse is Pulse.BEAT and self._framing is not None and self._client is not None:
-            # An item of the outbox, so that it never comes inside a frame.
-            self._client.push(control_item(self._framing(len(BEAT), True) + BEAT))
+        self.overflow()
         return True
 
+    def beat(self) -> None:
+        self._push(BEAT)  # an item of the outbox, so that it never comes inside a frame
 
-_GRAIN_S = 0.05
-
-
-async def _all(futures: "list[asyncio.Future[None]]") -> None:
-    for future in futures:
-        await future
+    def lost(self) -> None:
+        self._close(PROTOCOL_ERROR, "heart-beat timeout")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from hub.broker.broker import Broker
 from hub.broker.client import Clock
 from hub.limits import Limits
-from hub.stomp.codec import HeaderCache
+from hub.stomp.decoder import HeaderCache
 from hub.stomp.errors import POLICY_VIOLATION, SessionError
 
 if TYPE_CHECKING:

@@ -11,9 +11,11 @@ from hub.broker.broker import Broker, BrokerLimits
 from hub.broker.client import Client, ClientLimits
 from hub.broker.outbox import Joined
 from hub.broker.publication import control_item
-from hub.stomp.codec import HeaderCache, encode_receipt, unescape
+from hub.stomp.decoder import HeaderCache
 from hub.stomp.dialects import OPENING, Dialect
+from hub.stomp.encoder import encode_receipt
 from hub.stomp.errors import StompError
+from hub.stomp.escapes import unescape
 from hub.stomp.frames import DISCONNECT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
 from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, SessionLimits
 

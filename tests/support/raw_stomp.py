@@ -12,8 +12,8 @@ import time
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-from hub.stomp.codec import unescape
 from hub.stomp.dialects import V1_2
+from hub.stomp.escapes import unescape
 
 DEADLINE_S = 10.0
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA

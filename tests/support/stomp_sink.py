@@ -12,9 +12,10 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
-from hub.stomp.codec import CodecLimits, FrameDecoder, HeaderCache
+from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2
 from hub.stomp.frames import Frame
+from hub.stomp.header_block import CodecLimits
 
 
 class _Handler(WebSocketHandler):

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from bridge.errors import UnsendableTopicError
 from bridge.publishes import RETAIN, Message
 from bridge.send_frames import FRAME_OVERHEAD_BYTES, MAX_CACHED_TOPICS, Destinations, encode
-from hub.stomp.codec import CodecLimits, FrameDecoder, HeaderCache
+from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2
 from hub.stomp.frames import Frame
+from hub.stomp.header_block import CodecLimits
 
 
 def decoded(data: bytes) -> list[Frame]:

@@ -2,8 +2,9 @@
 
 from device_sim.links.stomp import encode_transaction
 from device_sim.message import Message
-from hub.stomp.codec import CodecLimits, FrameDecoder, HeaderCache
+from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2
+from hub.stomp.header_block import CodecLimits
 
 
 def test_a_burst_is_one_transaction_with_one_receipt() -> None:

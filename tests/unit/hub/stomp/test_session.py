@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.stomp.codec import CodecLimits, HeaderCache
+from hub.stomp.decoder import HeaderCache
 from hub.stomp.errors import POLICY_VIOLATION, PROTOCOL_ERROR, TOO_BIG, SessionError, StompError
 from hub.stomp.frames import Frame
+from hub.stomp.header_block import CodecLimits
 from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, SessionLimits, State
 from hub.stomp.transactions import TransactionLimits
 from tests.support.core import ServerFrame, octets, server_frames

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from hub.stomp.codec import HeaderCache
+from hub.stomp.decoder import HeaderCache
 from hub.stomp.frames import Frame
 from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, SessionLimits, State
 from hub.stomp.transactions import TransactionLimits

@@ -2,20 +2,13 @@
 
 import pytest
 
-from hub.stomp.codec import (
-    MAX_CACHED_BLOCKS,
-    CodecLimits,
-    FrameDecoder,
-    HeaderCache,
-    encode_frame,
-    encode_receipt,
-    encode_user_headers,
-    escape,
-    unescape,
-)
+from hub.stomp.decoder import MAX_CACHED_BLOCKS, FrameDecoder, HeaderCache
 from hub.stomp.dialects import BY_VERSION, OPENING, V1_0, V1_1, V1_2, Dialect
+from hub.stomp.encoder import encode_frame, encode_receipt, encode_user_headers
 from hub.stomp.errors import TOO_BIG, FrameError
+from hub.stomp.escapes import escape, unescape
 from hub.stomp.frames import Frame, UserHeaders
+from hub.stomp.header_block import CodecLimits
 from tests.support.core import octets
 
 DEFAULT = CodecLimits()

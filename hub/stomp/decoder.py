@@ -1,4 +1,4 @@
-"""Octets into frames and frames into octets (STOMP 1.2, "Augmented BNF"; 1.0 and 1.1 by their dialect).
+"""Octets into frames, as they arrive.
 
 `FrameDecoder.feed` takes any piece of the stream and gives the frames that are complete. The same octets give the same
 frames however they are cut, each octet is looked at a bounded number of times, and no more than the limits is kept.
@@ -9,11 +9,19 @@ result by their octets, bounded in count and in octets per entry.
 """
 
 import re
-from typing import NamedTuple
 
-from hub.stomp.dialects import BY_VERSION, OPENING, Dialect
+from hub.stomp.dialects import OPENING, Dialect
 from hub.stomp.errors import TOO_BIG, FrameError
-from hub.stomp.frames import CLIENT_COMMANDS, CONNECT, MAX_COMMAND, SEND, STOMP, Frame, Head, UserHeaders, quoted
+from hub.stomp.frames import MAX_COMMAND, SEND, Frame, Head
+from hub.stomp.header_block import (
+    CodecLimits,
+    block_too_long,
+    check_line,
+    decode_block,
+    decode_command,
+    line_too_long,
+    unknown_command,
+)
 
 MAX_CACHED_BLOCKS = 8_192
 MAX_CACHED_BLOCK_BYTES = 512
@@ -22,20 +30,9 @@ _GAP = re.compile(rb"[\n\0]*(?:\r\n[\n\0]*)*")
 # The end of a header block: an empty line, or (in the 1.0 text's own DISCONNECT sample) a NUL where a header would begin.
 _BLOCK_END = re.compile(rb"\n(?:\r?\n|\0)")
 _NEEDS_CARE = re.compile(rb"[\r\0]")
-_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _FIND_WINDOW = 2_048
-_ESCAPED = {row.version: row.escaped for row in (OPENING, *BY_VERSION.values())}
 # A NamedTuple's own constructor costs three times as much, for every frame.
 _new_frame = tuple.__new__
-
-
-class CodecLimits(NamedTuple):
-    """Bounds on one frame from a client."""
-
-    body_bytes: int = 1_048_576
-    headers: int = 100
-    header_line_bytes: int = 8_192
-    header_block_bytes: int = 65_536
 
 
 class HeaderCache:
@@ -235,17 +232,17 @@ class FrameDecoder:
         first_line = buffer.find(b"\n", position, position + MAX_COMMAND + 2)
         if first_line < 0:
             if size > MAX_COMMAND + 1:
-                raise _unknown_command(bytes(buffer[position : position + MAX_COMMAND]))
+                raise unknown_command(bytes(buffer[position : position + MAX_COMMAND]))
             return
-        _command(bytes(buffer[position:first_line]))
+        decode_command(bytes(buffer[position:first_line]))
         # Two octets more: the line end before the empty line, and a CR of that one.
         if size > limits.header_block_bytes + 2:
             for line in bytes(buffer[position : position + limits.header_block_bytes + 2]).split(b"\n"):
-                _check_line(line, limits)
-            raise _block_too_long(limits)
+                check_line(line, limits)
+            raise block_too_long(limits)
         last_line = buffer.rfind(b"\n", max(position, len(buffer) - limits.header_line_bytes - 2))
         if last_line < 0:
-            raise _line_too_long(limits)
+            raise line_too_long(limits)
 
     def _decode(self, block: bytes) -> Head:
         """Turn a header block into a Head, and remember it if it may come again."""
@@ -289,147 +286,3 @@ class FrameDecoder:
             TOO_BIG,
             receipt=receipt,
         )
-
-
-def decode_block(block: bytes, dialect: Dialect, limits: CodecLimits) -> Head:
-    """Decode command and headers, without the empty line that ends them.
-
-    Raises:
-        FrameError: not UTF-8, an unknown command, a line without colon, an undefined escape, a lone CR, or over a limit.
-    """
-    lines = block.split(b"\n")
-    command = _command(lines[0])
-    if len(block) > min(limits.header_line_bytes, limits.header_block_bytes):
-        for line in lines:
-            _check_line(line, limits)
-        if len(block) > limits.header_block_bytes:
-            raise _block_too_long(limits)
-    if len(lines) - 1 > limits.headers:
-        raise FrameError("Too many headers", f"more than {limits.headers} header lines", TOO_BIG)
-    plain = command in {CONNECT, STOMP} or not dialect.escapes
-    headers: dict[str, str] = {}
-    for line in lines[1:]:
-        try:
-            text = line.removesuffix(b"\r").decode()
-        except UnicodeDecodeError:
-            raise FrameError("Bad header", f"a header of {command} is not UTF-8") from None
-        name, colon, value = text.partition(":")
-        if not colon:
-            # Not quoted: it may be a passcode or a part of a payload.
-            raise FrameError("Bad header", f"a header line of {command} has no colon")
-        if not name:
-            raise FrameError("Bad header", f"a header line of {command} has no name before its colon")
-        if "\r" in text and dialect.lone_cr_is_error:
-            raise FrameError("Bad header", f"a header of {command} contains a carriage return: write it as \\r")
-        if "\0" in text:
-            raise FrameError("Bad header", f"a header of {command} contains NUL")
-        if "\\" in text and not plain:
-            name, value = unescape(name, dialect), unescape(value, dialect)
-        if dialect.trims_values:
-            value = value.lstrip(" ")
-        if name == "content-length" and headers.get(name, value) != value:
-            raise FrameError("Bad content-length", f"two different content-length headers on {command}")
-        headers.setdefault(name, value)
-    return Head(command, headers, _content_length(headers.get("content-length"), command))
-
-
-def _content_length(text: str | None, command: str) -> int | None:
-    if text is None:
-        return None
-    if _DIGITS.fullmatch(text.strip(" ")) is None:
-        raise FrameError("Bad content-length", f"content-length of {command} is not a number: {quoted(text)}")
-    return int(text)
-
-
-def _command(line: bytes) -> str:
-    raw = line.removesuffix(b"\r")
-    command = raw.decode("latin-1")
-    if command not in CLIENT_COMMANDS:
-        raise _unknown_command(raw)
-    return command
-
-
-def _check_line(line: bytes, limits: CodecLimits) -> None:
-    if len(line) > limits.header_line_bytes:
-        raise _line_too_long(limits)
-
-
-def _line_too_long(limits: CodecLimits) -> FrameError:
-    return FrameError("Headers too large", f"a header line is longer than {limits.header_line_bytes} octets", TOO_BIG)
-
-
-def _block_too_long(limits: CodecLimits) -> FrameError:
-    return FrameError("Headers too large", f"more than {limits.header_block_bytes} octets of headers", TOO_BIG)
-
-
-def _unknown_command(raw: bytes) -> FrameError:
-    shown = quoted(raw[:MAX_COMMAND].decode("utf-8", "replace"))
-    return FrameError("Unknown command", f"{shown} is not a command that a client may send")
-
-
-def unescape(text: str, dialect: Dialect) -> str:
-    """Undo the dialect's escapes in one pass from left to right.
-
-    Raises:
-        FrameError: a backslash before anything that the dialect does not define (a fatal error, says the text).
-    """
-    if "\\" not in text:
-        return text
-    parts = text.split("\\")
-    plain = [parts[0]]
-    position = 1
-    while position < len(parts):
-        part = parts[position]
-        if part:
-            code, rest = part[0], part[1:]
-        elif position + 1 < len(parts):
-            # An empty part is the second backslash of a pair; what follows it belongs to the text.
-            code, rest = "\\", parts[position + 1]
-            position += 1
-        else:
-            code, rest = "", ""
-        if code not in dialect.escapes:
-            raise FrameError("Bad escape", f"{quoted(chr(92) + code)} is not defined in STOMP {dialect.version}")
-        plain += (dialect.escapes[code], rest)
-        position += 1
-    return "".join(plain)
-
-
-def escape(text: str, dialect: Dialect) -> str:
-    """Write header text by the dialect's rules; what it cannot say becomes a space."""
-    if text.isalnum():
-        return text
-    if dialect.escapes:
-        for char, escaped in _ESCAPED[dialect.version]:
-            if char in text:
-                text = text.replace(char, escaped)
-    for char in dialect.unsayable:
-        if char in text:
-            text = text.replace(char, " ")
-    return text
-
-
-def encode_user_headers(headers: UserHeaders, dialect: Dialect) -> bytes:
-    """Give the header lines of a MESSAGE that came with the SEND, kept for the next time."""
-    encoded = headers.encoded.get(dialect.version)
-    if encoded is None:
-        lines = []
-        for name, value in headers.items:
-            shown = escape(name, dialect)
-            # 1.0 has no way to write a colon within a name.
-            shown = shown if dialect.escapes else shown.replace(":", " ")
-            lines.append(f"{shown}:{escape(value, dialect)}\n")
-        encoded = headers.encoded[dialect.version] = "".join(lines).encode()
-    return encoded
-
-
-def encode_receipt(receipt: str, dialect: Dialect) -> bytes:
-    """Encode a RECEIPT."""
-    return f"RECEIPT\nreceipt-id:{escape(receipt, dialect)}\n\n\0".encode()
-
-
-def encode_frame(command: str, headers: list[tuple[str, str]], body: bytes, dialect: Dialect) -> bytes:
-    """Encode a server frame; values are escaped but for CONNECTED, which is never escaped."""
-    rules = OPENING if command == "CONNECTED" else dialect
-    lines = [command, *(f"{name}:{escape(value, rules)}" for name, value in headers), "", ""]
-    return b"".join(("\n".join(lines).encode(), body, b"\0"))

@@ -11,9 +11,11 @@ import tracemalloc
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hub.stomp.codec import CodecLimits, FrameDecoder, HeaderCache, encode_user_headers
+from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import BY_VERSION, OPENING, V1_0, V1_1, V1_2, Dialect
+from hub.stomp.encoder import encode_user_headers
 from hub.stomp.frames import Frame, UserHeaders
+from hub.stomp.header_block import CodecLimits
 
 SMALL = CodecLimits(body_bytes=60, headers=4, header_line_bytes=64, header_block_bytes=100)
 LIMITS = CodecLimits(body_bytes=1_000, headers=20, header_line_bytes=300, header_block_bytes=2_000)

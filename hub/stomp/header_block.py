@@ -1,0 +1,96 @@
+"""The command and headers of a client's frame, from octets (STOMP 1.2, "Augmented BNF"; 1.0 and 1.1 by their dialect)."""
+
+import re
+from typing import NamedTuple
+
+from hub.stomp.dialects import Dialect
+from hub.stomp.errors import TOO_BIG, FrameError
+from hub.stomp.escapes import unescape
+from hub.stomp.frames import CLIENT_COMMANDS, CONNECT, MAX_COMMAND, STOMP, Head, quoted
+
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class CodecLimits(NamedTuple):
+    """Bounds on one frame from a client."""
+
+    body_bytes: int = 1_048_576
+    headers: int = 100
+    header_line_bytes: int = 8_192
+    header_block_bytes: int = 65_536
+
+
+def decode_block(block: bytes, dialect: Dialect, limits: CodecLimits) -> Head:
+    """Decode command and headers, without the empty line that ends them.
+
+    Raises:
+        FrameError: not UTF-8, an unknown command, a line without colon, an undefined escape, a lone CR, or over a limit.
+    """
+    lines = block.split(b"\n")
+    command = decode_command(lines[0])
+    if len(block) > min(limits.header_line_bytes, limits.header_block_bytes):
+        for line in lines:
+            check_line(line, limits)
+        if len(block) > limits.header_block_bytes:
+            raise block_too_long(limits)
+    if len(lines) - 1 > limits.headers:
+        raise FrameError("Too many headers", f"more than {limits.headers} header lines", TOO_BIG)
+    plain = command in {CONNECT, STOMP} or not dialect.escapes
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        try:
+            text = line.removesuffix(b"\r").decode()
+        except UnicodeDecodeError:
+            raise FrameError("Bad header", f"a header of {command} is not UTF-8") from None
+        name, colon, value = text.partition(":")
+        if not colon:
+            # Not quoted: it may be a passcode or a part of a payload.
+            raise FrameError("Bad header", f"a header line of {command} has no colon")
+        if not name:
+            raise FrameError("Bad header", f"a header line of {command} has no name before its colon")
+        if "\r" in text and dialect.lone_cr_is_error:
+            raise FrameError("Bad header", f"a header of {command} contains a carriage return: write it as \\r")
+        if "\0" in text:
+            raise FrameError("Bad header", f"a header of {command} contains NUL")
+        if "\\" in text and not plain:
+            name, value = unescape(name, dialect), unescape(value, dialect)
+        if dialect.trims_values:
+            value = value.lstrip(" ")
+        if name == "content-length" and headers.get(name, value) != value:
+            raise FrameError("Bad content-length", f"two different content-length headers on {command}")
+        headers.setdefault(name, value)
+    return Head(command, headers, _content_length(headers.get("content-length"), command))
+
+
+def _content_length(text: str | None, command: str) -> int | None:
+    if text is None:
+        return None
+    if _DIGITS.fullmatch(text.strip(" ")) is None:
+        raise FrameError("Bad content-length", f"content-length of {command} is not a number: {quoted(text)}")
+    return int(text)
+
+
+def decode_command(line: bytes) -> str:
+    raw = line.removesuffix(b"\r")
+    command = raw.decode("latin-1")
+    if command not in CLIENT_COMMANDS:
+        raise unknown_command(raw)
+    return command
+
+
+def check_line(line: bytes, limits: CodecLimits) -> None:
+    if len(line) > limits.header_line_bytes:
+        raise line_too_long(limits)
+
+
+def line_too_long(limits: CodecLimits) -> FrameError:
+    return FrameError("Headers too large", f"a header line is longer than {limits.header_line_bytes} octets", TOO_BIG)
+
+
+def block_too_long(limits: CodecLimits) -> FrameError:
+    return FrameError("Headers too large", f"more than {limits.header_block_bytes} octets of headers", TOO_BIG)
+
+
+def unknown_command(raw: bytes) -> FrameError:
+    shown = quoted(raw[:MAX_COMMAND].decode("utf-8", "replace"))
+    return FrameError("Unknown command", f"{shown} is not a command that a client may send")

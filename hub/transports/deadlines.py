@@ -1,0 +1,142 @@
+"""The clocks of one connection, on one timer: CONNECT in time, frames complete in time, a peer that reads, heart-beats.
+
+The timer is set to the earliest deadline and looks at all of them when it fires; what happened in between has moved
+them. `Watched` acts on what is due.
+"""
+
+import asyncio
+from typing import Protocol
+
+from hub.limits import Limits
+from hub.stomp.heartbeat import Heartbeat, Pulse
+
+# A deadline that has just passed without effect (a paused peer) is looked at again a little later.
+_GRAIN_S = 0.05
+
+
+class Watched(Protocol):
+    """The connection."""
+
+    @property
+    def opening(self) -> bool:
+        """Whether CONNECT has not been answered."""
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """The agreed heart-beats, once it is open."""
+
+    def timed_out(self, what: str) -> None:
+        """End with an ERROR: the peer took too long for something."""
+
+    def stalled(self) -> bool:
+        """The peer has read nothing for long; whether that ended the connection."""
+
+    def beat(self) -> None:
+        """Write a heart-beat."""
+
+    def lost(self) -> None:
+        """End: the peer's heart-beats have stopped."""
+
+
+class Deadlines:
+    """When to look at a connection."""
+
+    __slots__ = ("_connection", "_frame_since", "_limits", "_loop", "_opened_at", "_stalled_since", "_timer", "paused")
+
+    def __init__(self, connection: Watched, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection = connection
+        self._limits = limits
+        self._loop = loop
+        self._opened_at = loop.time()
+        self._frame_since: float | None = None
+        self._stalled_since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.paused = False  # we do not read: the peer's silence is our doing
+        self._arm(self._opened_at + limits.connect_s)
+
+    def opened(self) -> None:
+        """CONNECT was accepted."""
+        self._arm_next(self._loop.time())
+
+    def frame(self, started: bool, now: float) -> None:
+        """A frame has begun and is not complete, or none has."""
+        if not started:
+            self._frame_since = None
+        elif self._frame_since is None:
+            self._frame_since = now
+            self._arm(now + self._limits.frame_s)
+
+    def writing_stalled(self) -> None:
+        """The peer did not take everything."""
+        self._stalled_since = self._loop.time()
+        self._arm(self._stalled_since + self._limits.stall_s)
+
+    def writing_resumed(self) -> None:
+        """The peer reads again."""
+        self._stalled_since = None
+
+    def resume(self) -> None:
+        """We read again."""
+        self.paused = False
+        if (heartbeat := self._connection.heartbeat) is not None:
+            heartbeat.last_received = self._loop.time()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self, when: float) -> None:
+        """Look at a time at the latest."""
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._tick)
+
+    def _arm_next(self, now: float) -> None:
+        """Look at the earliest deadline."""
+        limits = self._limits
+        times = [
+            since + limit
+            for since, limit in (
+                (self._opened_at if self._connection.opening else None, limits.connect_s),
+                (self._frame_since, limits.frame_s),
+                (self._stalled_since, limits.stall_s),
+            )
+            if since is not None
+        ]
+        heartbeat = self._connection.heartbeat
+        if heartbeat is not None and (deadline := heartbeat.deadline()) is not None:
+            times.append(deadline)
+        self.stop()
+        if times:
+            self._timer = self._loop.call_at(max(min(times), now + _GRAIN_S), self._tick)
+
+    def _tick(self) -> None:
+        """Act on what is due."""
+        self._timer = None
+        now = self._loop.time()
+        limits, connection = self._limits, self._connection
+        if connection.opening and now - self._opened_at >= limits.connect_s:
+            connection.timed_out(f"no CONNECT within {limits.connect_s:g} s")
+            return
+        if self._frame_since is not None and not self.paused and now - self._frame_since >= limits.frame_s:
+            connection.timed_out(f"a frame was not complete within {limits.frame_s:g} s")
+            return
+        if self._stalled_since is not None and now - self._stalled_since >= limits.stall_s:
+            if connection.stalled():
+                return
+            self._stalled_since = now
+        heartbeat = connection.heartbeat
+        if heartbeat is not None:
+            if self.paused:
+                heartbeat.last_received = now
+            pulse = heartbeat.poll(now)
+            if pulse is Pulse.DEAD:
+                connection.lost()
+                return
+            if pulse is Pulse.BEAT:
+                connection.beat()
+        self._arm_next(now)
