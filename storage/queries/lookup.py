@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from storage.engine import RawConnection
-from storage.errors import UnknownSeriesError
 
 SeriesName: TypeAlias = tuple[str, str]
 """(device, metric)"""
@@ -25,14 +24,6 @@ async def find_series(connection: RawConnection, names: Sequence[SeriesName]) ->
     """Return those of the series that exist, in the order asked for."""
     rows = await connection.fetch(_FIND, [device for device, _ in names], [metric for _, metric in names])
     return [SeriesInfo(*row) for row in rows]
-
-
-async def find_one(connection: RawConnection, device: str, metric: str) -> SeriesInfo:
-    """Return the series; raises UnknownSeriesError."""
-    found = await find_series(connection, [(device, metric)])
-    if not found:
-        raise UnknownSeriesError(device, metric)
-    return found[0]
 
 
 _FIND: Final = """

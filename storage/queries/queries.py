@@ -6,19 +6,20 @@ read and not while the caller looks at it, so a caller may stop at any time.
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import asynccontextmanager
 
 from storage.database import Database
-from storage.engine import RawConnection, lend
-from storage.errors import DatabaseAwayError, QueryError, QueryTooWideError
+from storage.engine import DATABASE_AWAY, RawConnection, lend
+from storage.errors import DatabaseAwayError, QueryError, QueryTooWideError, UnknownSeriesError
 from storage.partitions import NEWEST_US, OLDEST_US
 from storage.queries import catalogue, history, refused
 from storage.queries.buckets import SeriesBuckets, read_buckets
 from storage.queries.catalogue import DeviceInfo, MetricInfo
 from storage.queries.history import Page
+from storage.queries.known_series import KnownSeries
 from storage.queries.latest import latest_of
 from storage.queries.limits import DEFAULT_LIMITS, QueryLimits
-from storage.queries.lookup import SeriesInfo, SeriesName, find_one, find_series
+from storage.queries.lookup import SeriesInfo, SeriesName
 from storage.queries.refused import QuarantineFilter, Refused
 from storage.queries.width import checked_width
 from storage.reading import Reading
@@ -41,23 +42,31 @@ class Queries:
     def __init__(self, database: Database, limits: QueryLimits = DEFAULT_LIMITS) -> None:
         self._database = database
         self._limits = limits
+        self._known = KnownSeries()
 
-    def _lend(self) -> AbstractAsyncContextManager[RawConnection]:
+    @asynccontextmanager
+    async def _lend(self) -> AsyncIterator[RawConnection]:
         if not self._database.up:
             raise DatabaseAwayError(self._database.problem or "it does not answer")
-        return lend(self._database.queries)
+        try:
+            async with lend(self._database.queries) as connection:
+                yield connection
+        except DATABASE_AWAY:
+            self._known.forget()
+            raise
 
     async def find(self, names: Sequence[SeriesName]) -> list[SeriesInfo]:
         """Return those of the (device, metric) series that exist."""
         async with self._lend() as connection:
-            return await find_series(connection, names)
+            return await self._known.find(connection, names)
 
     async def latest(self, names: Sequence[SeriesName]) -> AsyncIterator[Reading]:
         """Yield the newest reading by device time of each (device, metric); what has none is left out."""
         _bound("series", len(names), self._limits.latest_series, "ask for fewer at once")
         for at in range(0, len(names), LATEST_CHUNK):
             async with self._lend() as connection:
-                found = await latest_of(connection, names[at : at + LATEST_CHUNK], time.time_ns() // 1000)
+                series = await self._known.find(connection, names[at : at + LATEST_CHUNK])
+                found = await latest_of(connection, series, time.time_ns() // 1000)
             for reading in found:
                 yield reading
 
@@ -75,8 +84,10 @@ class Queries:
         from_us, to_us = _checked_range(from_us, to_us)
         _bound("rows in a page", rows, self._limits.page_rows, "take smaller pages")
         async with self._lend() as connection:
-            series = await find_one(connection, device, metric)
-            return await history.read_page(connection, series, from_us, to_us, rows, newest_first=newest_first)
+            series = await self._known.find(connection, [(device, metric)])
+            if not series:
+                raise UnknownSeriesError(device, metric)
+            return await history.read_page(connection, series[0], from_us, to_us, rows, newest_first=newest_first)
 
     async def pages(
         self, device: str, metric: str, from_us: int, to_us: int, *, newest_first: bool = False
@@ -111,7 +122,7 @@ class Queries:
         width = checked_width(len(names), from_us, to_us, max_points, width_us, self._limits)
         for at in range(0, len(names), SERIES_CHUNK):
             async with self._lend() as connection:
-                series = await find_series(connection, list(dict.fromkeys(names[at : at + SERIES_CHUNK])))
+                series = await self._known.find(connection, names[at : at + SERIES_CHUNK])
                 found = await read_buckets(connection, series, from_us, to_us, width) if series else []
             for one in found:
                 yield one

@@ -106,9 +106,10 @@ class Questions:
             "fleet_view": (self.fleet, self.bare_fleet),
         }
 
-    def turn(self) -> None:
-        """Take other series from now on."""
+    def _next(self, series: int) -> int:
+        """Return another series at each call: neither side finds its pages warmed by the other."""
         self._turn += 1
+        return self._turn * 37 % series
 
     async def latest(self) -> int:
         return len([one async for one in self._queries.latest([(name, METRIC) for name in self._names])])
@@ -117,24 +118,24 @@ class Questions:
         return len(await self._bare.fetch(BARE_LATEST, self._names, METRIC))
 
     async def raw(self) -> int:
-        device = self._names[self._turn * 37 % len(self._names)]
+        device = self._names[self._next(len(self._names))]
         pages = self._queries.pages(device, METRIC, self._now_us - DAY_US, self._now_us)
         return sum([len(page.times_us) async for page in pages])
 
     async def bare_raw(self) -> int:
-        device = self._names[self._turn * 37 % len(self._names)]
+        device = self._names[self._next(len(self._names))]
         span = instant(self._now_us - DAY_US), instant(self._now_us)
         return len(await self._bare.fetch(BARE_RAW, device, METRIC, *span))
 
     async def month(self) -> int:
-        names = [(long_name(self._turn % LONG), METRIC)]
+        names = [(long_name(self._next(LONG)), METRIC)]
         found = self._queries.buckets(names, self._now_us - 30 * DAY_US, self._now_us, max_points=500)
         return sum([len(one.columns.times_us) async for one in found])
 
     async def bare_month(self) -> int:
         times = (self._now_us - 30 * DAY_US, self._now_us - self._now_us % HOUR_US, self._rolled_us, self._now_us)
         span = [instant(time_us) for time_us in times]
-        return len(await self._bare.fetch(BARE_BUCKETS, long_name(self._turn % LONG), METRIC, *span))
+        return len(await self._bare.fetch(BARE_BUCKETS, long_name(self._next(LONG)), METRIC, *span))
 
     async def fleet(self) -> int:
         names = [(name, METRIC) for name in self._fleet]
@@ -161,7 +162,6 @@ async def measure_questions(questions: Questions, rounds: int) -> dict[str, floa
         times: tuple[list[float], list[float]] = ([], [])
         rows = (0, 0)
         for number in range(rounds + 2):
-            questions.turn()
             (ours, our_rows), (bare, bare_rows) = await timed(pair[0]), await timed(pair[1])
             rows = (our_rows, bare_rows)
             if number >= 2:  # the first two prepare statements and fill caches
@@ -214,7 +214,6 @@ async def load(questions: Questions, store: Store, slowest: dict[str, float]) ->
     async def ask() -> None:
         while True:
             begin = time.perf_counter()
-            questions.turn()
             for name, (ours, _) in questions.all.items():
                 took_ms, _rows = await timed(ours)
                 slowest[name] = max(slowest.get(name, 0.0), took_ms)
