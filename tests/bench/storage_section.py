@@ -24,8 +24,20 @@ GOALS = {
     "store_to_bare": Goal(0.85, at_least=True),
     "client_cpu_us_per_reading": Goal(0.5, at_least=False, unit="µs"),
     "repeats_to_store": Goal(0.7, at_least=True),
+    "latest_of_1000_series_ms": Goal(60, at_least=False, unit="ms"),
+    "raw_of_24_hours_ms": Goal(25, at_least=False, unit="ms"),
+    "buckets_of_30_days_ms": Goal(25, at_least=False, unit="ms"),
+    "fleet_view_ms": Goal(150, at_least=False, unit="ms"),
+    "latest_of_1000_series_to_bare": Goal(1.5, at_least=False),
+    "raw_of_24_hours_to_bare": Goal(1.5, at_least=False),
+    "buckets_of_30_days_to_bare": Goal(1.5, at_least=False),
+    "fleet_view_to_bare": Goal(1.5, at_least=False),
+    "ingest_loaded_to_alone": Goal(0.8, at_least=True),
 }
-QUICK = {"storage_writer": ("--rows", "60000", "--rounds", "1")}
+QUICK = {
+    "storage_writer": ("--rows", "60000", "--rounds", "1"),
+    "storage_queries": ("--points", "300", "--rounds", "3", "--ingest-rounds", "1", "--seconds", "2"),
+}
 
 
 def programs() -> list[str]:
