@@ -126,3 +126,23 @@ def test_a_directory_that_cannot_hold_a_cluster_is_named(tmp_path: Path) -> None
 
     with pytest.raises(EmbeddedPostgresError, match=str(target)):
         EmbeddedPostgres(target).start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+async def test_where_namespaces_are_forbidden_it_runs_as_an_unprivileged_user_below_a_private_directory(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    server = EmbeddedPostgres(home / "pg")
+    server._identity = "drop:65534"
+    try:
+        assert await answer(server.start()) == 42
+        assert os.stat(f"/proc/{server.postmaster_pid}").st_uid == 65534  # noqa: PTH116, ASYNC240 - a process, no file
+    finally:
+        server.stop()
+    again = EmbeddedPostgres(home / "pg")
+    try:
+        assert await answer(again.start()) == 42, "a later start sees whose cluster it is"
+    finally:
+        again.stop()
