@@ -123,7 +123,7 @@ class Client:
         """
         head, body, _ = frame
         destination = head.headers["destination"]
-        user_headers = head.user_headers
+        user_headers = head.kept_user_headers or head.user_headers
         if not head.plain_send and "reply-to" in head.headers:
             user_headers = self._with_reply_queue(user_headers, frame.receipt)
         if destination.startswith(TOPIC_PREFIX):

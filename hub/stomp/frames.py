@@ -43,11 +43,11 @@ class Head:
     """Command and headers of a frame, with what is derived from them once."""
 
     __slots__ = (
-        "_user_headers",
         "checked",
         "command",
         "content_length",
         "headers",
+        "kept_user_headers",
         "plain_send",
         "receipt",
         "transaction",
@@ -62,18 +62,18 @@ class Head:
         self.checked = False  # a SEND with this head was found routable; what is checked never changes
         # A SEND that asks for nothing but to be routed: the hot path has nothing to check.
         self.plain_send = command == SEND and bool(headers.get("destination")) and _UNUSUAL.isdisjoint(headers)
-        self._user_headers: UserHeaders | None = None
+        self.kept_user_headers: UserHeaders | None = None
 
     @property
     def user_headers(self) -> "UserHeaders":
         """Give the headers of a SEND that travel to the MESSAGE."""
-        if self._user_headers is None:
+        if self.kept_user_headers is None:
             owned = CONSUMED | FORGEABLE
             items = tuple(
                 item for item in self.headers.items() if item[0] not in owned and item[0].lower() not in SECRETS
             )
-            self._user_headers = UserHeaders(items) if items else NO_HEADERS
-        return self._user_headers
+            self.kept_user_headers = UserHeaders(items) if items else NO_HEADERS
+        return self.kept_user_headers
 
 
 class Frame(NamedTuple):

@@ -157,11 +157,12 @@ class Connection:
     # Events of the session.
 
     def _handle(self, events: list[Event], now: float) -> None:
+        now_us = time.time_ns() // 1000
         try:
             for event in events:
                 if type(event) is Frame:
                     if event[0].command == SEND:
-                        self._send(event)
+                        self._send(event, now_us)
                     else:
                         self._rare(event)
                 elif isinstance(event, Commit):
@@ -188,9 +189,9 @@ class Connection:
         self._push(connected)
         self._deadlines.opened()
 
-    def _send(self, frame: Frame) -> None:
-        future = self._route(frame, time.time_ns() // 1000)
-        receipt = frame.receipt
+    def _send(self, frame: Frame, now_us: int) -> None:
+        future = self._route(frame, now_us)
+        receipt = frame[2]
         if receipt is not None:
             if future is None:
                 self._receipt(receipt)
@@ -204,7 +205,7 @@ class Connection:
             raise SessionError("Not connected", "SEND before CONNECTED")
         topic = client.send(frame)
         ingest = self._services.ingest
-        if ingest is None or topic is None:
+        if topic is None or ingest is None:
             return None
         head, body, _ = frame
         headers = head.headers

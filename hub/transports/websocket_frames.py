@@ -65,27 +65,25 @@ class FrameParser:
         messages: list[Message] = []
         if self.error is not None:
             return messages
-        buffer: bytes | bytearray = data
+        buffer = data
         if self._buffer:
             if isinstance(self._buffer, bytes):
                 self._buffer = bytearray(self._buffer)
             self._buffer += data
             if len(self._buffer) < self._need:
                 return messages
-            buffer = self._buffer
+            # Slices of bytes are bytes; of the growing buffer each would be copied twice.
+            buffer = bytes(self._buffer)
         try:
             consumed = self._read(buffer, messages)
         except WebSocketViolation as violation:
             self.error = violation
             self._buffer = b""
             return messages
-        if isinstance(buffer, bytes):
-            self._buffer = buffer[consumed:]
-        else:
-            del buffer[:consumed]
+        self._buffer = buffer[consumed:]
         return messages
 
-    def _read(self, buffer: bytes | bytearray, messages: list[Message]) -> int:
+    def _read(self, buffer: bytes, messages: list[Message]) -> int:
         position = 0
         size = len(buffer)
         while size - position >= 2:
@@ -106,8 +104,8 @@ class FrameParser:
             if end > size:
                 self._need = end - position
                 return position
-            payload = bytes(buffer[start:end])
-            mask = bytes(buffer[start - 4 : start])
+            payload = buffer[start:end]
+            mask = buffer[start - 4 : start]
             if mask != _NO_MASK:
                 payload = apply_mask(mask, payload)
             position = end

@@ -138,7 +138,7 @@ async def test_where_namespaces_are_forbidden_it_runs_as_an_unprivileged_user_be
     server._identity = "drop:65534"
     try:
         assert await answer(server.start()) == 42
-        assert os.stat(f"/proc/{server.postmaster_pid}").st_uid == 65534  # noqa: PTH116, ASYNC240 - a process, no file
+        assert os.stat(f"/proc/{server.postmaster_pid}").st_uid == 65534  # noqa: PTH116 - a process, no file
     finally:
         server.stop()
     again = EmbeddedPostgres(home / "pg")
