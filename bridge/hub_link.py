@@ -300,7 +300,9 @@ class HubLink:
                 await connection.up
         except (OSError, TimeoutError, WebSocketException, StompException, HubUnreachableError) as error:
             await connection.finish()
-            reason = str(error) or f"no connection within {self._settings.connect_timeout_s:g} s"
+            # stomp.py's own error, when nobody listens there, says nothing.
+            timeout = f"no connection within {self._settings.connect_timeout_s:g} s"
+            reason = timeout if isinstance(error, TimeoutError) else str(error) or "cannot connect"
             raise HubUnreachableError(reason) from error
         self._connection = connection
         self.detail = "connected"

@@ -121,7 +121,8 @@ class HubApp:
             try:
                 await self._pipeline.last.fill(self.store.queries)
             except (*DATABASE_AWAY, StorageError) as error:
-                log.info("last_readings_later", reason=str(error))
+                # Not louder, each second: that the database is away is said once, by the store.
+                log.debug("last_readings_later", reason=str(error))
                 await asyncio.sleep(FILL_RETRY_S)
             else:
                 log.info("last_readings", series=len(self._pipeline.last))

@@ -23,6 +23,7 @@ DataDir = Annotated[Path | None, typer.Option(help="Where the embedded database 
 DatabaseUrl = Annotated[str | None, typer.Option(help="embedded, or postgresql://user:password@host:port/database.")]
 Reason = Annotated[str | None, typer.Option(help="Only those refused for this reason.")]
 Topic = Annotated[str, typer.Option(help="Only those with this text in their topic.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Limit = Annotated[int, typer.Option(help="At most so many.", min=1)]
 
 
@@ -34,27 +35,39 @@ class Format(StrEnum):
 
 
 @app.command()
-def partitions(*, config: ConfigFile = None, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+def partitions(
+    *,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
     """List the leaves of all tables with their sizes, and say how far the rollups are."""
     from hub import db_work
 
-    db_work.show_partitions(_settings(config, database_url, data_dir))
+    db_work.show_partitions(_settings(config, database_url, data_dir), as_json=as_json)
 
 
 @app.command()
-def spool(*, config: ConfigFile = None, data_dir: DataDir = None) -> None:
+def spool(*, as_json: Json = False, config: ConfigFile = None, data_dir: DataDir = None) -> None:
     """Say what waits in the spool. The hub drains it by itself as soon as the database answers."""
     from hub import db_work
 
-    db_work.show_spool(_settings(config, None, data_dir))
+    db_work.show_spool(_settings(config, None, data_dir), as_json=as_json)
 
 
 @app.command("vacuum-advice")
-def vacuum_advice(*, config: ConfigFile = None, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+def vacuum_advice(
+    *,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
     """Say what vacuum or a setting of the server should be changed for this load, if anything."""
     from hub import db_work
 
-    db_work.show_advice(_settings(config, database_url, data_dir))
+    db_work.show_advice(_settings(config, database_url, data_dir), as_json=as_json)
 
 
 @app.command("export")
@@ -83,6 +96,7 @@ def quarantine_list(
     reason: Reason = None,
     topic: Topic = "",
     limit: Limit = 50,
+    as_json: Json = False,
     config: ConfigFile = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
@@ -90,7 +104,7 @@ def quarantine_list(
     """List quarantined payloads, newest first."""
     from hub import db_work
 
-    db_work.list_quarantine(_settings(config, database_url, data_dir), reason, topic, limit)
+    db_work.list_quarantine(_settings(config, database_url, data_dir), reason, topic, limit, as_json=as_json)
 
 
 @quarantine_app.command("show")

@@ -5,6 +5,7 @@ does. Looking changes nothing, the schema included.
 """
 
 import asyncio
+import json
 import sys
 import tempfile
 import time
@@ -41,16 +42,34 @@ SHOWN_REFUSALS: Final = 20
 WIDE: Final = 400
 
 
-def show_partitions(settings: HubSettings) -> None:
+def show_partitions(settings: HubSettings, *, as_json: bool = False) -> None:
     async def look() -> None:
         console = _console()
         async with _opened(settings) as database, lend(database.queries) as connection:
-            table = Table("table", "leaf", "from", "to", "size", "rows (estimate)")
-            for report in await read_leaf_reports(connection):
-                rows = "not analysed" if report.rows_estimated < 0 else f"{report.rows_estimated:,}"
-                begin, end = _minute(report.leaf.start_us), _minute(report.leaf.end_us)
-                table.add_row(report.table, report.leaf.name, begin, end, _size(report.size_bytes), rows)
+            reports = await read_leaf_reports(connection)
             rollups = await read_rollup_report(connection)
+        if as_json:
+            leaves = [
+                {
+                    "table": report.table,
+                    "leaf": report.leaf.name,
+                    "from": _iso(report.leaf.start_us),
+                    "to": _iso(report.leaf.end_us),
+                    "bytes": report.size_bytes,
+                    "rows_estimated": report.rows_estimated if report.rows_estimated >= 0 else None,
+                }
+                for report in reports
+            ]
+            minutes_to, hours_to = rollups.watermarks.minutes_to.isoformat(), rollups.watermarks.hours_to.isoformat()
+            _print_json(
+                {"leaves": leaves, "minutes_to": minutes_to, "hours_to": hours_to, "dirty_hours": rollups.dirty_hours}
+            )
+            return
+        table = Table("table", "leaf", "from", "to", "size", "rows (estimate)")
+        for report in reports:
+            rows = "not analysed" if report.rows_estimated < 0 else f"{report.rows_estimated:,}"
+            begin, end = _minute(report.leaf.start_us), _minute(report.leaf.end_us)
+            table.add_row(report.table, report.leaf.name, begin, end, _size(report.size_bytes), rows)
         console.print(table)
         for name, until in (("minutes", rollups.watermarks.minutes_to), ("hours", rollups.watermarks.hours_to)):
             console.print(f"{name} rolled up to {until:%Y-%m-%d %H:%M}")
@@ -59,9 +78,14 @@ def show_partitions(settings: HubSettings) -> None:
     _run(look())
 
 
-def show_spool(settings: HubSettings) -> None:
+def show_spool(settings: HubSettings, *, as_json: bool = False) -> None:
     path = settings.data_dir / SPOOL_FILE
     content = read_spool(path)
+    if as_json:
+        oldest = None if content.oldest_us is None else _iso(content.oldest_us)
+        numbers = {"batches": content.batches, "rows": content.rows, "bytes": content.size_bytes}
+        _print_json({"file": str(path), **numbers, "oldest": oldest})
+        return
     size = _size(content.size_bytes)
     console = _console()
     console.print(f"{escape(str(path))}: {content.batches} batches, {content.rows:,} rows, {size} compressed")
@@ -70,10 +94,13 @@ def show_spool(settings: HubSettings) -> None:
         console.print(f"oldest: {_minute(content.oldest_us)} UTC, {age_s:,.0f} s ago")
 
 
-def show_advice(settings: HubSettings) -> None:
+def show_advice(settings: HubSettings, *, as_json: bool = False) -> None:
     async def look() -> None:
         async with _opened(settings) as database, lend(database.queries) as connection:
             advice = list(advise(await read_server_facts(connection)))
+        if as_json:
+            _print_json({"advice": advice})
+            return
         for sentence in advice or ["Nothing to do."]:
             _console().print(escape(sentence))
 
@@ -100,14 +127,32 @@ def export_range(
     _run(write())
 
 
-def list_quarantine(settings: HubSettings, reason: str | None, topic: str, limit: int) -> None:
+def list_quarantine(
+    settings: HubSettings, reason: str | None, topic: str, limit: int, *, as_json: bool = False
+) -> None:
     async def look() -> None:
-        table = Table(Column("id", no_wrap=True), "received", "topic", "reason", "bytes", "detail")
         async with _opened(settings) as database:
-            for one in await _quarantined(database, reason, topic, limit):
-                item = one.item
-                received, size = _minute(item.received_us), str(len(item.payload))
-                table.add_row(str(one.id), received, escape(item.topic), item.reason, size, escape(item.detail))
+            found = await _quarantined(database, reason, topic, limit)
+        if as_json:
+            _print_json(
+                [
+                    {
+                        "id": str(one.id),
+                        "received": _iso(one.item.received_us),
+                        "topic": one.item.topic,
+                        "reason": one.item.reason,
+                        "bytes": len(one.item.payload),
+                        "detail": one.item.detail,
+                    }
+                    for one in found
+                ]
+            )
+            return
+        table = Table(Column("id", no_wrap=True), "received", "topic", "reason", "bytes", "detail")
+        for one in found:
+            item = one.item
+            received, size = _minute(item.received_us), str(len(item.payload))
+            table.add_row(str(one.id), received, escape(item.topic), item.reason, size, escape(item.detail))
         _console().print(table)
 
     _run(look())
@@ -193,9 +238,8 @@ async def _quarantined(database: Database, reason: str | None, topic: str, limit
 
 
 async def _one(database: Database, identity: UUID) -> Refused:
-    async for one in Queries(database).quarantined():
-        if one.id == identity:
-            return one
+    async for one in Queries(database).quarantined(QuarantineFilter(id=identity)):
+        return one
     raise HubError(f"there is no payload {identity} in quarantine; `telemetry-hub db quarantine list` shows them")
 
 
@@ -210,6 +254,14 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 def _console() -> Console:
     # Into a file or a pipe goes everything: only a terminal has an edge.
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+
+
+def _print_json(answer: object) -> None:
+    print(json.dumps(answer, ensure_ascii=False))  # noqa: T201 - a command's answer
+
+
+def _iso(time_us: int) -> str:
+    return instant(min(max(time_us, OLDEST_US), NEWEST_US)).isoformat()
 
 
 def _minute(time_us: int) -> str:

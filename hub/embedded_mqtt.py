@@ -7,7 +7,7 @@ What holds:
 - The broker listens on loopback only and dies with its owner.
 - QoS 1 messages for a persistent session outlive a restart and a kill: JetStream writes each to its file before the
   PUBACK. Streams have no limit by age, count or bytes, only the disk's: what does not fit gets no PUBACK.
-- An unacknowledged message comes again (DUP) `ACK_WAIT_S` after its first delivery, not at once on reconnect.
+- An unacknowledged message comes again (DUP) `ack_wait_s` after its first delivery, not at once on reconnect.
 - As MQTT says, a message is kept only for sessions that exist: subscribe before you publish.
 - Deliveries of messages that were published over NATS itself, not MQTT, are QoS 0; nobody here does that.
 """
@@ -33,10 +33,11 @@ _LISTENING = re.compile(r"Listening for MQTT clients on mqtt://[^\s]*:(\d+)")
 class EmbeddedMqttBroker:
     """Start and stop one broker; `port` 0 takes a free one, and a later `start()` takes the same again."""
 
-    def __init__(self, data_dir: Path, port: int = 0) -> None:
+    def __init__(self, data_dir: Path, port: int = 0, ack_wait_s: int = ACK_WAIT_S) -> None:
         self._data_dir = data_dir / "mqtt"
         self._log_path = self._data_dir / "nats-server.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._ack_wait_s = ack_wait_s
         self.port = port
 
     @property
@@ -104,7 +105,7 @@ class EmbeddedMqttBroker:
 server_name: telemetry-hub-mqtt
 listen: "127.0.0.1:-1"
 jetstream {{ store_dir: {store_dir}, sync_interval: "1s" }}
-mqtt {{ listen: "127.0.0.1:{self.port or -1}", ack_wait: "{ACK_WAIT_S}s", max_ack_pending: {MAX_ACK_PENDING} }}
+mqtt {{ listen: "127.0.0.1:{self.port or -1}", ack_wait: "{self._ack_wait_s}s", max_ack_pending: {MAX_ACK_PENDING} }}
 max_pending: 256MB
 write_deadline: "30s"
 """

@@ -70,6 +70,8 @@ class SpoolError(StorageError):
         self.problem = problem
 
     def __str__(self) -> str:
+        if not self.path.parent.is_dir():
+            return f"spool {self.path}: {self.problem}; its directory is not there: choose another data_dir"
         return f"spool {self.path}: {self.problem}; free space on its disk, or raise storage.spool_bytes"
 
 

@@ -99,27 +99,34 @@ class FrameDecoder:
         frames: list[Frame] = []
         if self.error is not None:
             return frames
-        buffer: bytes | bytearray
-        if not self._buffer:
-            buffer = data
-        else:
+        buffer = data
+        if self._buffer:
             if isinstance(self._buffer, bytes):
                 self._buffer = bytearray(self._buffer)
             self._buffer += data
-            buffer = self._buffer
+            if self._head is not None and self._body_is_short(self._head, self._buffer):
+                return frames
+            # Slices of bytes are bytes; of the growing buffer each would be copied twice.
+            buffer = bytes(self._buffer)
         try:
             consumed = self._read(buffer, frames)
         except FrameError as error:
             self.error = error
             self._buffer = b""
             return frames
-        if isinstance(buffer, bytes):
-            self._buffer = buffer[consumed:]
-        else:
-            del buffer[:consumed]
+        self._buffer = buffer[consumed:]
         return frames
 
-    def _read(self, buffer: bytes | bytearray, frames: list[Frame]) -> int:  # noqa: C901, PLR0912, PLR0915
+    def _body_is_short(self, head: Head, buffer: bytearray) -> bool:
+        """Whether the body under way is not complete, looking at no octet twice."""
+        if head.content_length is not None:
+            return len(buffer) <= self._body_start + head.content_length
+        if buffer.find(0, max(self._body_start, self._scan)) >= 0:
+            return False
+        self._scan = len(buffer)
+        return len(buffer) - self._body_start <= self._limits.body_bytes
+
+    def _read(self, buffer: bytes, frames: list[Frame]) -> int:  # noqa: C901, PLR0912, PLR0915
         # One function on purpose: it is the hottest loop of the hub, a call per part doubles its cost.
         """Read frames from the start of the buffer; give how many octets are done with."""
         position = 0
@@ -137,7 +144,7 @@ class FrameDecoder:
                     return position
                 end = buffer.find(b"\n\n", max(position, self._scan), position + _FIND_WINDOW)
                 if end > 0:
-                    block = bytes(buffer[position:end])
+                    block = buffer[position:end]
                     head = cache.get(block)
                     if head is None:
                         head, receipt = self._decode_with_receipt(block)
@@ -150,7 +157,7 @@ class FrameDecoder:
                     if found is None:
                         return position
                     block_end, body_start, no_body = found
-                    head = self._decode(bytes(buffer[position:block_end]))
+                    head = self._decode(buffer[position:block_end])
                     receipt = head.receipt
                     if no_body:
                         frames.append(Frame(head, b"", receipt))
@@ -181,7 +188,7 @@ class FrameDecoder:
                         "content-length does not match the body",
                         receipt=receipt,
                     )
-            body = bytes(buffer[body_start:body_end])
+            body = buffer[body_start:body_end]
             self._head = None
             self._scan = 0
             position = body_end + 1
@@ -200,7 +207,7 @@ class FrameDecoder:
         self._body_start = body_start - position
         return position
 
-    def _skip_gap(self, buffer: bytes | bytearray, position: int) -> int:
+    def _skip_gap(self, buffer: bytes, position: int) -> int:
         match = _GAP.match(buffer, position)
         end = position if match is None else match.end()
         if end < len(buffer) and buffer[end] == 13 and end + 1 < len(buffer):
@@ -209,7 +216,7 @@ class FrameDecoder:
             return end  # the LF of this CR is still on its way
         return end
 
-    def _block_end(self, buffer: bytes | bytearray, position: int) -> tuple[int, int, bool] | None:
+    def _block_end(self, buffer: bytes, position: int) -> tuple[int, int, bool] | None:
         """Find the end of the header block: its offset, that of what follows, and whether NUL ended it.
 
         None while it is incomplete; the limits are checked on what is there.
@@ -222,7 +229,7 @@ class FrameDecoder:
             return None
         return match.start(), match.end(), buffer[match.end() - 1] == 0
 
-    def _check_partial(self, buffer: bytes | bytearray, position: int) -> None:
+    def _check_partial(self, buffer: bytes, position: int) -> None:
         """Refuse by size while a header block arrives, so that nothing oversized is ever kept.
 
         `decode_block` checks the same in the same order: what is wrong does not depend on how the stream was cut.
@@ -232,12 +239,12 @@ class FrameDecoder:
         first_line = buffer.find(b"\n", position, position + MAX_COMMAND + 2)
         if first_line < 0:
             if size > MAX_COMMAND + 1:
-                raise unknown_command(bytes(buffer[position : position + MAX_COMMAND]))
+                raise unknown_command(buffer[position : position + MAX_COMMAND])
             return
-        decode_command(bytes(buffer[position:first_line]))
+        decode_command(buffer[position:first_line])
         # Two octets more: the line end before the empty line, and a CR of that one.
         if size > limits.header_block_bytes + 2:
-            for line in bytes(buffer[position : position + limits.header_block_bytes + 2]).split(b"\n"):
+            for line in buffer[position : position + limits.header_block_bytes + 2].split(b"\n"):
                 check_line(line, limits)
             raise block_too_long(limits)
         last_line = buffer.rfind(b"\n", max(position, len(buffer) - limits.header_line_bytes - 2))

@@ -13,12 +13,13 @@ from storage.quarantine import QuarantinedPayload
 
 @dataclass(frozen=True, slots=True)
 class QuarantineFilter:
-    """Which payloads: received in [from_us, to_us), with this reason, with this text in their topic."""
+    """Which payloads: received in [from_us, to_us), with this reason, with this text in their topic, or this one."""
 
     from_us: int = 0
     to_us: int = 4_102_444_800_000_000
     reason: str | None = None
     topic: str = ""
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ async def refused_page(
         before_ts,
         before.id if before else None,
         rows,
+        chosen.id,
     )
     return [
         Refused(number, QuarantinedPayload(topic, payload, reason, microseconds(ts), detail))
@@ -62,6 +64,7 @@ _REFUSED: Final = """
     SELECT ts, id, topic, payload, reason, detail
       FROM quarantine
      WHERE ts >= $1 AND ts < $2 AND ($3::text IS NULL OR reason = $3) AND strpos(topic, $4) > 0
+       AND ($8::uuid IS NULL OR id = $8)
        AND ($5::timestamptz IS NULL OR (ts, id) < ($5, $6::uuid))
      ORDER BY ts DESC, id DESC LIMIT $7
 """

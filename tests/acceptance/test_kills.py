@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.embedded_mqtt import ACK_WAIT_S
-from tests.support.system import System
+from tests.support.system import ACK_WAIT_S, System
 from tests.support.waiting import wait_for
 
 STORED_BEFORE = 3_000

@@ -20,6 +20,8 @@ from hub.supervisor import Child, Supervisor
 from storage.embedded import EmbeddedPostgres
 
 READY_DEADLINE_S = 30.0
+# Shorter than in production, where it is above what a slow database takes: what a killed bridge held comes again sooner.
+ACK_WAIT_S = 3
 COMMAND_DEADLINE_S = 100.0
 DEVICE_SIM = child_process.program("device-sim")
 
@@ -30,7 +32,7 @@ class System:
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
         self._postgres = EmbeddedPostgres(data_dir / "postgres")
-        self._broker = EmbeddedMqttBroker(data_dir)
+        self._broker = EmbeddedMqttBroker(data_dir, ack_wait_s=ACK_WAIT_S)
         self.supervisor = Supervisor(data_dir / "logs")
         self.ledger = data_dir / "ledger"
         self._addresses = ["http://127.0.0.1:0"]

@@ -26,7 +26,7 @@ REDELIVERY_S = 40.0
 
 @pytest.fixture
 def nats(tmp_path: Path) -> Iterator[str]:
-    broker = EmbeddedMqttBroker(tmp_path)
+    broker = EmbeddedMqttBroker(tmp_path, ack_wait_s=3)
     yield broker.start()
     broker.stop()
 
