@@ -108,7 +108,7 @@ class Link:
     async def _columns(self, rows: Sequence[Reading], connection: RawConnection) -> Columns:
         series = self._knowledge.series
         found = look_up(rows, series.ids)
-        if None in found:
+        if not all(found):
             # Looked up in a dictionary of our own: a small cache may push out ids that this batch needs.
             known = {key_of(row): number for row, number in zip(rows, found, strict=True) if number is not None}
             known |= await series.register(connection, unknown_kinds(rows, known))
