@@ -2,10 +2,12 @@
 
 import asyncio
 import csv
+import json
 import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -121,3 +123,23 @@ async def test_the_embedded_database_is_shared_with_a_running_hub_and_started_wi
     assert "readings_" in await run("partitions", "--data-dir", str(tmp_path))
     await hub.close()
     assert "readings_" in await run("partitions", "--data-dir", str(tmp_path))
+
+
+async def test_tables_come_as_json_too(store: Store, database_url: str, tmp_path: Path) -> None:
+    await store.write([Reading("d", "m", NOW, 1.0)])
+    await store.quarantine(QuarantinedPayload("devices/ü", b"{", "decode", NOW, "why"))
+    database = ("--database-url", database_url, "--json")
+
+    async def answer(*arguments: str) -> Any:
+        return json.loads((await run(*arguments)).splitlines()[-1])  # the store of this test may log before
+
+    partitions = await answer("partitions", *database)
+    leaf = next(one for one in partitions["leaves"] if one["table"] == "readings")
+    assert leaf["from"] < leaf["to"]
+    assert leaf["bytes"] > 0
+    assert (await answer("vacuum-advice", *database)).keys() == {"advice"}
+    (refused,) = await answer("quarantine", "list", *database)
+    assert ("devices/ü", "decode", 1, "why") == tuple(refused[key] for key in ("topic", "reason", "bytes", "detail"))
+    assert refused["id"] in await run("quarantine", "list", *database[:2])
+    spool = await answer("spool", "--data-dir", str(tmp_path / "none"), "--json")
+    assert (0, 0, None) == (spool["batches"], spool["rows"], spool["oldest"])
