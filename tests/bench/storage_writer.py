@@ -35,7 +35,6 @@ DEVICES = 5_000
 METRICS = ("temperature", "humidity", "pressure")
 BATCH = 5_000
 TURN_US = 5_000
-CHUNK = 1_000
 HOUR_US = 3_600_000_000
 BACKFILL_US = 40 * 24 * HOUR_US
 REPEATS = 0.05
@@ -89,13 +88,13 @@ class Nothing:
         return
 
 
-async def through_store(store: Store, stream: list[list[Reading]]) -> float:
-    """Return readings/s until the last commit."""
+async def through_store(store: Store | Nothing, stream: list[list[Reading]]) -> tuple[float, float]:
+    """Return (readings/s, client cpu-us a reading) until the last commit."""
     offered = sum(map(len, stream))
     futures = set()
     gc.collect()
     gc.freeze()  # the prepared stream is the load's, not the hub's: its collection would be counted against the writer
-    begin = time.perf_counter()
+    cpu, begin = time.process_time(), time.perf_counter()
     for number, message in enumerate(stream):
         futures.add(store.write(message))
         if number % 500 == 0:
@@ -103,30 +102,7 @@ async def through_store(store: Store, stream: list[list[Reading]]) -> float:
             if store.full:
                 await store.wait_not_full()
     await asyncio.gather(*futures)
-    return offered / (time.perf_counter() - begin)
-
-
-async def client_cpu(store: Store | Nothing, rows: int, rng: random.Random) -> float:
-    """Return the client's cpu-us a reading, for readings made a moment before, as decoders make them.
-
-    They are made a thousand messages at a time; that, by the thread's own clock, is not counted.
-    """
-    gc.collect()
-    start_us, offered, making = _now_us(), 0, 0.0
-    futures = set()
-    begin = time.process_time()
-    while offered < rows:
-        made_at = time.thread_time()
-        chunk = messages(CHUNK * len(METRICS), start_us + offered * TURN_US, rng, 0)
-        making += time.thread_time() - made_at
-        for message in chunk:
-            futures.add(store.write(message))
-        offered += CHUNK * len(METRICS)
-        await asyncio.sleep(0)
-        if store.full:
-            await store.wait_not_full()
-    await asyncio.gather(*futures)
-    return (time.process_time() - begin - making) / offered * 1e6
+    return offered / (time.perf_counter() - begin), (time.process_time() - cpu) / offered * 1e6
 
 
 async def series_ids(connection: RawConnection) -> dict[tuple[str, str], int]:
@@ -147,11 +123,14 @@ async def run(rows: int, rounds: int, data_dir: Path) -> dict[str, float]:
     for number in range(rounds):
         measured["bare"].append(await bare(connection, rows, _now_us(), ids))
         stream = messages(rows, _now_us(), rng, 0)
-        measured["store"].append(await through_store(store, stream))
-        measured["cpu_us"].append(await client_cpu(store, rows, rng) - await client_cpu(Nothing(), rows, rng))
-        measured["repeats"].append(await through_store(store, messages(rows, _now_us(), rng, REPEATS)))
-        late_us = _now_us() - BACKFILL_US + number * HOUR_US
-        measured["backfill"].append(await through_store(store, messages(rows, late_us, rng, 0)))
+        _, feeding = await through_store(Nothing(), stream)
+        rate, cpu = await through_store(store, stream)
+        measured["store"].append(rate)
+        measured["cpu_us"].append(cpu - feeding)
+        rate, _ = await through_store(store, messages(rows, _now_us(), rng, REPEATS))
+        measured["repeats"].append(rate)
+        rate, _ = await through_store(store, messages(rows, _now_us() - BACKFILL_US + number * HOUR_US, rng, 0))
+        measured["backfill"].append(rate)
         print({name: round(values[-1], 3) for name, values in measured.items()}, flush=True)
     expected = 3 * DEVICES + rounds * 4 * (rows // len(METRICS)) * len(METRICS)
     found = await connection.fetchval("SELECT count(*) FROM readings")
