@@ -5,7 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.storage.queries.test_buckets import (  # noqa: F401
+    test_buckets_equal_a_naive_aggregation_at_any_progress_of_the_rollups,
+    test_infinities_nan_and_sums_beyond_a_double_are_answered,
     test_rollups_do_answer_and_raw_readings_only_for_the_rest,
+)
+from tests.integration.storage.queries.test_queries import (  # noqa: F401
+    test_latest_is_by_device_time_of_numbers_and_texts_however_old,
+    test_pages_hold_each_reading_of_the_range_once_numbers_and_texts_in_order,
 )
 from tests.integration.storage.test_migrate import (  # noqa: F401
     engine,
