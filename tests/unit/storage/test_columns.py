@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.columns import Columns, look_up, to_columns, unknown_kinds
+from storage.columns import Columns, look_up, sorted_once, to_columns, unknown_kinds
 from storage.reading import Reading
 
 NOW = 1_763_654_400_000_000
@@ -110,3 +110,26 @@ def test_every_reading_is_kept_dropped_as_repeat_or_refused(readings: list[Readi
     assert kept + columns.repeats + len(columns.refused) == len(readings)
     pairs = np.stack((columns.series, columns.time_us))
     assert pairs.shape[1] == np.unique(pairs, axis=1).shape[1]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6)), max_size=30),
+    st.sampled_from([1, 10**6, 10**15, 2 * 10**18]),
+)
+def test_sorted_by_series_and_time_each_pair_once_however_far_apart_the_times_are(
+    pairs: list[tuple[int, int]], step_us: int
+) -> None:
+    times = [min(number * step_us, 2**62) for _, number in pairs]
+    first: dict[tuple[int, int], int] = {}
+    for at, ((series, _), time_us) in enumerate(zip(pairs, times, strict=True)):
+        first.setdefault((series, time_us), at)
+
+    columns = sorted_once(
+        np.array([series for series, _ in pairs], np.int32),
+        np.array(times, np.int64),
+        np.arange(len(pairs), dtype=np.float64),
+    )
+
+    stored = list(zip(columns.series.tolist(), columns.time_us.tolist(), columns.value.tolist(), strict=True))
+    assert stored == [(*pair, float(at)) for pair, at in sorted(first.items())]
+    assert columns.repeats == len(pairs) - len(first)
