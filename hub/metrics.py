@@ -106,6 +106,12 @@ def store_rows(store: Store) -> Sequence[Row]:
             "Rounds of rollups, partitions and retention that this hub did.",
             lambda: store.maintenance.rounds,
         ),
+        Row(
+            "hub_maintenance_failures_total",
+            "counter",
+            "Rounds that failed; the reason is in /readyz.",
+            lambda: store.maintenance.failures,
+        ),
     )
 
 

@@ -72,11 +72,9 @@ class Maintenance:
         async with lend(self._database.queries) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_MAINTENANCE):
                 return False
-            try:
-                await self._round(connection)
-            finally:
-                if not connection.is_closed():
-                    await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_MAINTENANCE)
+            # After an error `lend` throws the connection away, and the lock goes with it.
+            await self._round(connection)
+            await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_MAINTENANCE)
         self.rounds += 1
         self.problem = None
         return True
@@ -84,7 +82,8 @@ class Maintenance:
     async def _round(self, connection: RawConnection) -> None:
         leaves = Leaves(int(self._settings.partition_width.total_seconds()) * 1_000_000)
         now_us = time.time_ns() // 1000
-        await advance(connection, leaves, self._settings.rollup_delay_s)
-        await take_dirty(connection, leaves)
+        # Leaves first: rollups that fail, or have much to catch up with, must not keep the writers from theirs.
         for table in WIDTHS:
             await tend(connection, leaves, self._settings, table, now_us)
+        await advance(connection, leaves, self._settings.rollup_delay_s)
+        await take_dirty(connection, leaves)
