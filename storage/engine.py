@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.errors import DatabaseSettingsError
 from storage.settings import StorageSettings
@@ -76,13 +76,24 @@ def make_engine(database_url: str, settings: StorageSettings, connections: int =
 
 @asynccontextmanager
 async def lend(engine: AsyncEngine) -> AsyncIterator[RawConnection]:
-    """Lend an asyncpg connection; after an error it is thrown away at once, because nobody knows its state."""
+    """Lend an asyncpg connection; after an error it is thrown away at once, because nobody knows its state.
+
+    Connections that died while they were idle (a restarted server) are replaced.
+    """
     async with engine.connect() as connection:
-        raw = (await connection.get_raw_connection()).driver_connection
-        assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - the engine is made above, on asyncpg
+        raw = await _raw(connection)
+        while raw.is_closed():
+            await connection.invalidate()
+            raw = await _raw(connection)
         try:
             yield raw
         except BaseException:
             raw.terminate()
             await connection.invalidate()
             raise
+
+
+async def _raw(connection: AsyncConnection) -> RawConnection:
+    raw = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - the engine is made above, on asyncpg
+    return raw

@@ -1,7 +1,7 @@
 """Series that were asked for lately, so that a dashboard's next question need not look them up again.
 
-Bounded in number and in age: a unit may change, and a restored database may give other ids. Unknown series are not
-remembered, they may come any moment. Forgotten as a whole when a connection breaks.
+Bounded in number and in age: a unit may change, and a database restored from a backup may give other ids (a restore takes
+longer than a minute). Unknown series are not remembered, they may come any moment.
 """
 
 import time
@@ -22,9 +22,6 @@ class KnownSeries:
 
     def __init__(self) -> None:
         self._found: dict[SeriesName, tuple[float, SeriesInfo]] = {}
-
-    def forget(self) -> None:
-        self._found.clear()
 
     async def find(self, connection: RawConnection, names: Sequence[SeriesName]) -> list[SeriesInfo]:
         """Return those of the series that exist, each once, in the order asked for."""

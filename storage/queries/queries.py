@@ -6,10 +6,10 @@ read and not while the caller looks at it, so a caller may stop at any time.
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 from storage.database import Database
-from storage.engine import DATABASE_AWAY, RawConnection, lend
+from storage.engine import RawConnection, lend
 from storage.errors import DatabaseAwayError, QueryError, QueryTooWideError, UnknownSeriesError
 from storage.partitions import NEWEST_US, OLDEST_US
 from storage.queries import catalogue, history, refused
@@ -44,16 +44,10 @@ class Queries:
         self._limits = limits
         self._known = KnownSeries()
 
-    @asynccontextmanager
-    async def _lend(self) -> AsyncIterator[RawConnection]:
+    def _lend(self) -> AbstractAsyncContextManager[RawConnection]:
         if not self._database.up:
             raise DatabaseAwayError(self._database.problem or "it does not answer")
-        try:
-            async with lend(self._database.queries) as connection:
-                yield connection
-        except DATABASE_AWAY:
-            self._known.forget()
-            raise
+        return lend(self._database.queries)
 
     async def find(self, names: Sequence[SeriesName]) -> list[SeriesInfo]:
         """Return those of the (device, metric) series that exist."""

@@ -1,5 +1,6 @@
 """The store's questions on a real Postgres: exact, in pages, bounded, and without holding what they borrowed."""
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -170,3 +171,20 @@ async def test_without_a_database_questions_fail_at_once(tmp_path: Path) -> None
     with pytest.raises(DatabaseAwayError, match="the database is away"):
         await store.queries.page("d", "m", 0, NOW)
     await store.close()
+
+
+async def test_connections_that_died_while_they_were_idle_cost_no_question(store: Store, sql: RawConnection) -> None:
+    await store.write([Reading(f"d{at}", "m", NOW, 1.0) for at in range(50)])
+    names = [(f"d{at}", "m") for at in range(50)]
+
+    async def ask() -> int:
+        return len([one async for one in store.queries.latest(names)])
+
+    assert [50] * 5 == await asyncio.gather(*(ask() for _ in range(5)))  # as many connections as there may be
+    ended = await sql.fetchval(
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+        " WHERE application_name = 'telemetry-hub' AND datname = current_database()"
+    )
+
+    assert ended >= 5
+    assert [50] * 5 == await asyncio.gather(*(ask() for _ in range(5)))
