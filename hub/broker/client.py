@@ -73,9 +73,12 @@ class Client:
     # What the subscriptions need (`Recipient`).
 
     def push(self, item: Item) -> None:
-        if not self.outbox.pending:
-            self._broker.mark(self.outbox)
-        self.outbox.pending.append(item)
+        outbox = self.outbox
+        pending = outbox.pending
+        pending.append(item)
+        # Frames that a flush left aside are not marked any more: they are again when a flush would take them.
+        if len(pending) == 1 or (outbox.blocked and not outbox.lazy):
+            self._broker.mark(outbox)
 
     def note_ack(self, ack_id: str, subscription: Subscription) -> None:
         self._acks[ack_id] = subscription

@@ -514,3 +514,17 @@ def test_what_waits_for_acknowledgement_is_bounded_by_the_policy(policy: str, re
     assert "99" == seen[-1].body.decode()
     assert 100 == len(seen) + sum(int(frame.headers.get("dropped", 0)) for frame in seen)
     assert {reason} == set(hub.broker.counters.dropped)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_answers_that_nobody_reads_are_bounded_however_slowly_they_are_asked_for(at_once: int) -> None:
+    """A stalled peer's few frames are left aside at a flush; they still count once they are many."""
+    hub = Hub(client=ClientLimits(outbox_bytes=20_000))
+    peer = hub.peer()
+    peer.stall()
+    for number in range(1_000):
+        for _ in range(at_once):
+            publish(peer, "/topic/a", number, f"receipt:{number:0100}")
+        hub.broker.flush()
+    assert peer.closed
+    assert 1 == peer.wire.overflows
