@@ -62,11 +62,13 @@ class FrameDecoder:
         "_scan",
         "dialect",
         "error",
+        "started_anew",
     )
 
     def __init__(self, limits: CodecLimits, caches: HeaderCache) -> None:
         self.dialect = OPENING
         self.error: FrameError | None = None
+        self.started_anew = False  # the frame that is not complete began in the last `feed`
         self._limits = limits
         self._caches = caches
         self._cache = caches.of(OPENING)
@@ -105,6 +107,7 @@ class FrameDecoder:
                 self._buffer = bytearray(self._buffer)
             self._buffer += data
             if self._head is not None and self._body_is_short(self._head, self._buffer):
+                self.started_anew = False
                 return frames
             # Slices of bytes are bytes; of the growing buffer each would be copied twice.
             buffer = bytes(self._buffer)
@@ -115,6 +118,7 @@ class FrameDecoder:
             self._buffer = b""
             return frames
         self._buffer = buffer[consumed:]
+        self.started_anew = consumed > 0
         return frames
 
     def _body_is_short(self, head: Head, buffer: bytearray) -> bool:

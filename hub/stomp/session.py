@@ -126,6 +126,11 @@ class Session:
         """Whether the peer has begun a frame that is not complete."""
         return self._decoder.started
 
+    @property
+    def frame_new(self) -> bool:
+        """Whether that frame began with the octets received last."""
+        return self._decoder.started_anew
+
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take octets and give what they mean. After a Connect event call again, with no octets, once it is answered."""
         if self.state is State.OPEN:

@@ -38,11 +38,11 @@ class BurstReader:
             StreamClosedError: always, at the end.
         """
         stream = self._stream
-        if stream._read_buffer_size:
+        while stream._read_buffer_size:
             # It came together with the handshake.
             data = await stream.read_bytes(READ_BYTES, partial=True)
             if (waiting := self._receive(data)) is not None:
-                await waiting
+                await self._wait(waiting)
         # The stream calls this where it would fill its own buffer.
         stream._handle_read = self._readable  # type: ignore[method-assign]
         while not stream.closed():
@@ -51,10 +51,24 @@ class BurstReader:
             self._paused = False
             stream._add_io_state(IOLoop.READ)
             await turn
-            if self._waiting is not None:
-                await self._waiting
+            if (waiting := self._waiting) is not None:
                 self._waiting = None
+                await self._wait(waiting)
         raise StreamClosedError(stream.error)
+
+    async def _wait(self, awaitable: Awaitable[None]) -> None:
+        """Wait as we were told, but no longer than the stream is open: whoever is gone must not count as connected."""
+        waiting = asyncio.ensure_future(awaitable)
+        self._stream.set_close_callback(lambda: _cancel(waiting))
+        if self._stream.closed():
+            waiting.cancel()
+        try:
+            await asyncio.wait((waiting,))
+        finally:
+            self._stream.set_close_callback(None)
+            waiting.cancel()
+        if not waiting.cancelled():
+            waiting.result()
 
     def _readable(self) -> None:
         stream = self._stream
@@ -89,6 +103,10 @@ class BurstReader:
         if self._paused and not stream.closed() and stream._state is not None and not stream.writing():
             stream.io_loop.remove_handler(stream.socket)
             stream._state = None
+
+
+def _cancel(waiting: "asyncio.Future[None]") -> None:
+    waiting.cancel()
 
 
 class StreamWriter:

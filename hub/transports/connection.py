@@ -48,6 +48,7 @@ class Connection:
         "_client",
         "_closing",
         "_deadlines",
+        "_fed",
         "_framing",
         "_leaving",
         "_loop",
@@ -65,6 +66,9 @@ class Connection:
         self._client: Client | None = None
         self._framing: Framing | None = None
         self._receipts: DurableReceipts | None = None  # made when first needed: idle connections stay small
+        self._fed = (
+            False  # the last octets brought readings: back-pressure is for this peer, whether it wants receipts or not
+        )
         self._closing: tuple[int, str] | None = None
         self._leaving: str | None = None  # the receipt of a DISCONNECT that waits for durability
         services.connections.add(self)
@@ -94,6 +98,7 @@ class Connection:
         now = self._loop.time()
         session = self._session
         was_opening = session.state is State.WAITING
+        self._fed = False
         events = session.receive(data, now)
         while events:
             self._handle(events, now)
@@ -102,10 +107,10 @@ class Connection:
             # CONNECT was answered: what was pipelined behind it may be read now.
             was_opening = False
             events = session.receive(b"", now)
-        self._deadlines.frame(session.frame_started, now)
+        self._deadlines.frame(session.frame_started, now, another=session.frame_new)
         if self._leaving is not None:
             return None if self._receipts is None else self._receipts.settled()
-        if services.ingest is not None and services.ingest.full and self._receipts:
+        if services.ingest is not None and services.ingest.full and (self._fed or self._receipts):
             return self._wait_for_room(services.ingest.wait_not_full)
         return None
 
@@ -209,7 +214,10 @@ class Connection:
             return None
         head, body, _ = frame
         headers = head.headers
-        return ingest.accept(topic, body, headers.get("content-type"), now_us, "retained" in headers)
+        future = ingest.accept(topic, body, headers.get("content-type"), now_us, "retained" in headers)
+        if future is not None:
+            self._fed = True
+        return future
 
     def _commit(self, event: Commit) -> None:
         client = self._client
@@ -331,7 +339,7 @@ class Connection:
     # Back-pressure and clocks (`Watched`).
 
     async def _wait_for_room(self, wait: Callable[[], Awaitable[None]]) -> None:
-        self._deadlines.paused = True
+        self._deadlines.pause()
         self._services.counters.publishers_paused += 1
         try:
             await wait()

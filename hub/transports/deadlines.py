@@ -10,7 +10,7 @@ from typing import Protocol
 from hub.limits import Limits
 from hub.stomp.heartbeat import Heartbeat, Pulse
 
-# A deadline that has just passed without effect (a paused peer) is looked at again a little later.
+# A deadline that has just passed without effect is looked at again a little later.
 _GRAIN_S = 0.05
 
 
@@ -41,7 +41,7 @@ class Watched(Protocol):
 class Deadlines:
     """When to look at a connection."""
 
-    __slots__ = ("_connection", "_frame_since", "_limits", "_loop", "_opened_at", "_stalled_since", "_timer", "paused")
+    __slots__ = ("_connection", "_frame_since", "_limits", "_loop", "_opened_at", "_paused", "_stalled_since", "_timer")
 
     def __init__(self, connection: Watched, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
@@ -51,20 +51,23 @@ class Deadlines:
         self._frame_since: float | None = None
         self._stalled_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.paused = False  # we do not read: the peer's silence is our doing
+        self._paused = False  # we do not read: the peer's silence is our doing
         self._arm(self._opened_at + limits.connect_s)
 
     def opened(self) -> None:
         """CONNECT was accepted."""
         self._arm_next(self._loop.time())
 
-    def frame(self, started: bool, now: float) -> None:
-        """A frame has begun and is not complete, or none has."""
+    def frame(self, started: bool, now: float, *, another: bool = False) -> None:
+        """A frame has begun and is not complete, or none has; `another` than the one that had begun before."""
         if not started:
             self._frame_since = None
         elif self._frame_since is None:
             self._frame_since = now
             self._arm(now + self._limits.frame_s)
+        elif another:
+            # Of a stream that never rests each burst ends within a frame. The timer moves on when it fires.
+            self._frame_since = now
 
     def writing_stalled(self) -> None:
         """The peer did not take everything."""
@@ -75,14 +78,26 @@ class Deadlines:
         """The peer reads again."""
         self._stalled_since = None
 
+    def pause(self) -> None:
+        """We do not read for a while."""
+        self._paused = True
+
     def resume(self) -> None:
-        """We read again."""
-        self.paused = False
+        """We read again: the peer has its full time for what is under way."""
+        self._paused = False
+        now = self._loop.time()
         if (heartbeat := self._connection.heartbeat) is not None:
-            heartbeat.last_received = self._loop.time()
+            heartbeat.last_received = now
+        if self._frame_since is not None:
+            self._frame_since = now
+            self._arm(now + self._limits.frame_s)
 
     def stop(self) -> None:
         """Look no more."""
+        self._frame_since = None
+        self._disarm()
+
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -102,7 +117,7 @@ class Deadlines:
             since + limit
             for since, limit in (
                 (self._opened_at if self._connection.opening else None, limits.connect_s),
-                (self._frame_since, limits.frame_s),
+                (None if self._paused else self._frame_since, limits.frame_s),
                 (self._stalled_since, limits.stall_s),
             )
             if since is not None
@@ -110,7 +125,7 @@ class Deadlines:
         heartbeat = self._connection.heartbeat
         if heartbeat is not None and (deadline := heartbeat.deadline()) is not None:
             times.append(deadline)
-        self.stop()
+        self._disarm()
         if times:
             self._timer = self._loop.call_at(max(min(times), now + _GRAIN_S), self._tick)
 
@@ -122,7 +137,7 @@ class Deadlines:
         if connection.opening and now - self._opened_at >= limits.connect_s:
             connection.timed_out(f"no CONNECT within {limits.connect_s:g} s")
             return
-        if self._frame_since is not None and not self.paused and now - self._frame_since >= limits.frame_s:
+        if self._frame_since is not None and not self._paused and now - self._frame_since >= limits.frame_s:
             connection.timed_out(f"a frame was not complete within {limits.frame_s:g} s")
             return
         if self._stalled_since is not None and now - self._stalled_since >= limits.stall_s:
@@ -131,7 +146,7 @@ class Deadlines:
             self._stalled_since = now
         heartbeat = connection.heartbeat
         if heartbeat is not None:
-            if self.paused:
+            if self._paused:
                 heartbeat.last_received = now
             pulse = heartbeat.poll(now)
             if pulse is Pulse.DEAD:

@@ -404,3 +404,20 @@ def test_the_reader_says_whether_a_frame_has_begun() -> None:
     for data, started in ((b"\n\n", False), (b"SE", True), (b"ND\n\nab", True), (b"\0", False), (b"\0\nS", True)):
         reader.feed(data)
         assert started == reader.started
+
+
+def test_the_reader_says_whether_the_frame_under_way_began_just_now() -> None:
+    """Of a stream that never rests each piece ends within a frame, but not within the same one."""
+    reader = decoder()
+    pieces = (
+        (b"SE", False),
+        (b"ND\n\nab", False),
+        (b"\0S", True),
+        (b"END\ncontent-length:9\n\n", False),
+        (b"a", False),
+    )
+    for data, anew in (*pieces, (b"12345678\0SEND\n\na", True), (b"b", False)):
+        reader.feed(data)
+        assert reader.started
+        # Of the first piece of all it does not matter.
+        assert anew == reader.started_anew

@@ -101,6 +101,20 @@ async def test_the_end_of_the_peer_is_seen_after_a_wait() -> None:
     reading.peer.close()
 
 
+async def test_a_wait_ends_with_the_stream() -> None:
+    """Whoever is gone while publishers are held back must not count as connected until there is room again."""
+    reading = Reading()
+    gate = reading.gate = asyncio.get_running_loop().create_future()
+    reading.peer.sendall(b"first")
+    await wait_until(lambda: bool(reading.bursts) and not reading.stream.reading())
+    reading.stream.close()
+
+    with pytest.raises(StreamClosedError):
+        await reading.task
+    assert gate.cancelled()
+    reading.peer.close()
+
+
 class Writing(StreamWriter):
     """A writer that counts how often it may go on."""
 

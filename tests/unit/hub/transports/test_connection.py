@@ -1,0 +1,111 @@
+"""A connection's back-pressure, without sockets: who is held back while the store is full."""
+
+import asyncio
+
+import pytest
+
+from hub.broker.broker import Broker, BrokerLimits
+from hub.broker.publication import Framing
+from hub.clock import BrokerClock
+from hub.limits import Limits
+from hub.transports.connection import Connection
+from hub.transports.services import Services
+from hub.transports.tcp import no_framing
+
+
+class FullStore:
+    """Takes what comes on topics below `devices/`, and is full."""
+
+    full = True
+
+    def __init__(self) -> None:
+        self.durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.room = asyncio.Event()
+        self.taken: list[str] = []
+
+    async def wait_not_full(self) -> None:
+        await self.room.wait()
+
+    def accept(  # the signature of `Ingest`
+        self,
+        topic: str,
+        body: bytes,  # noqa: ARG002
+        content_type: str | None,  # noqa: ARG002
+        now_us: int,  # noqa: ARG002
+        retained: bool = False,  # noqa: ARG002
+    ) -> asyncio.Future[None] | None:
+        if not topic.startswith("devices/"):
+            return None
+        self.taken.append(topic)
+        return self.durable
+
+
+class OpenWire:
+    """A peer that reads everything."""
+
+    peer, loopback, busy = "127.0.0.1", True, False
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def framing(self) -> Framing:
+        return no_framing
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def overflow(self) -> None:
+        raise AssertionError("it reads everything")
+
+    def close(self, code: int, reason: str) -> None:
+        raise AssertionError(f"closed: {code} {reason}")
+
+
+@pytest.fixture
+async def opened() -> tuple[Connection, FullStore, Services]:
+    loop = asyncio.get_running_loop()
+    store = FullStore()
+    broker = Broker(BrokerLimits(), loop.time, lambda: None)
+    services = Services(broker, BrokerClock(), Limits(heart_beat_s=0), {}, store)
+    connection = Connection(services, OpenWire())
+    connection.receive(b"CONNECT\naccept-version:1.2\nhost:h\n\n\0")
+    return connection, store, services
+
+
+@pytest.mark.parametrize("receipt", ["", "receipt:r\n"])
+async def test_who_sends_readings_is_held_back_with_and_without_receipts(
+    opened: tuple[Connection, FullStore, Services], receipt: str
+) -> None:
+    connection, store, services = opened
+    waiting = connection.receive(f"SEND\ndestination:/topic/devices/a/telemetry\n{receipt}\n1\0".encode())
+    assert waiting is not None
+    assert ["devices/a/telemetry"] == store.taken
+    held = asyncio.ensure_future(waiting)
+    await asyncio.sleep(0)
+    assert 1 == services.counters.publishers_paused
+
+    store.full = False
+    store.room.set()
+    await held
+    assert 0 == services.counters.publishers_paused
+    connection.closed()
+
+
+async def test_who_only_watches_is_not_held_back(opened: tuple[Connection, FullStore, Services]) -> None:
+    connection, _, _ = opened
+    for text in ("SUBSCRIBE\nid:s\ndestination:/topic/#\n\n\0", "SEND\ndestination:/topic/chat\n\nhello\0", "\n"):
+        assert connection.receive(text.encode()) is None
+    connection.closed()
+
+
+async def test_who_is_gone_is_not_held_back_any_more(opened: tuple[Connection, FullStore, Services]) -> None:
+    connection, _, services = opened
+    waiting = connection.receive(b"SEND\ndestination:/topic/devices/a/telemetry\n\n1\0")
+    assert waiting is not None
+    held = asyncio.ensure_future(waiting)
+    await asyncio.sleep(0)
+    held.cancel()
+    await asyncio.wait((held,))
+    connection.closed()
+    assert 0 == services.counters.publishers_paused
+    assert not services.connections
