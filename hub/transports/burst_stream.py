@@ -14,6 +14,9 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 
 READ_BYTES = 65_536
+# libuv says once that a peer has reset, and listens no more; the one read that follows may still give octets that came
+# before. So a while after a burst the socket is read again, whether it is readable or not.
+LOOK_AGAIN_S = 2.0
 
 
 class BurstReader:
@@ -22,7 +25,7 @@ class BurstReader:
     An awaitable that `receive` gives is awaited before more is read: that is the back-pressure.
     """
 
-    __slots__ = ("_paused", "_receive", "_socket", "_stream", "_waiting")
+    __slots__ = ("_look", "_loop", "_paused", "_receive", "_socket", "_stream", "_waiting")
 
     def __init__(self, stream: IOStream, receive: Callable[[bytes], Awaitable[None] | None]) -> None:
         self._stream = stream
@@ -30,6 +33,8 @@ class BurstReader:
         self._receive = receive
         self._waiting: Awaitable[None] | None = None
         self._paused = True
+        self._loop = asyncio.get_running_loop()
+        self._look: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Read on and on.
@@ -37,12 +42,20 @@ class BurstReader:
         Raises:
             StreamClosedError: always, at the end.
         """
+        try:
+            await self._run()
+        finally:
+            if self._look is not None:
+                self._look.cancel()
+
+    async def _run(self) -> None:
         stream = self._stream
         while stream._read_buffer_size:
             # It came together with the handshake.
             data = await stream.read_bytes(READ_BYTES, partial=True)
             if (waiting := self._receive(data)) is not None:
                 await self._wait(waiting)
+        self._look = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
         # The stream calls this where it would fill its own buffer.
         stream._handle_read = self._readable  # type: ignore[method-assign]
         while not stream.closed():
@@ -86,9 +99,21 @@ class BurstReader:
         if not data:
             stream.close()
             return
+        if self._look is None:
+            self._look = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
         self._waiting = self._receive(data)
         if self._waiting is not None:
             self._pause()
+
+    def _look_again(self) -> None:
+        """See whether the peer is still there."""
+        self._look = None
+        if self._stream.closed():
+            return
+        if self._paused:
+            self._look = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
+        else:
+            self._readable()
 
     def _pause(self) -> None:
         self._paused = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import Awaitable
 
 import pytest
@@ -113,6 +114,29 @@ async def test_a_wait_ends_with_the_stream() -> None:
         await reading.task
     assert gate.cancelled()
     reading.peer.close()
+
+
+def test_a_reset_behind_octets_is_seen_with_uvloop() -> None:
+    """Its poll says once that the peer has reset, and the octets that came before are read then."""
+    uvloop = pytest.importorskip("uvloop", reason="without uvloop each reset is seen at once")
+
+    async def reset_behind_octets() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            peer = socket.create_connection(server.getsockname())
+            near, _ = server.accept()
+            bursts: list[bytes] = []
+            stream = IOStream(near)
+            task = asyncio.create_task(BurstReader(stream, bursts.append).run())
+            await wait_until(stream.reading)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.sendall(b"half a fra")
+            peer.close()
+            with pytest.raises(StreamClosedError):
+                await asyncio.wait_for(task, 10)
+            assert [b"half a fra"] == bursts
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(reset_behind_octets())
 
 
 class Writing(StreamWriter):
