@@ -5,7 +5,7 @@ frames however they are cut, each octet is looked at a bounded number of times, 
 After a `FrameError` the decoder is dead: `error` holds it and further input is discarded.
 
 Header blocks that come again (a device sends the same headers for each reading) are decoded once: `HeaderCache` keeps the
-result by their octets, bounded in count and in octets per entry.
+result by their octets, bounded in octets.
 """
 
 import re
@@ -23,8 +23,10 @@ from hub.stomp.header_block import (
     unknown_command,
 )
 
-MAX_CACHED_BLOCKS = 8_192
+# A decoded block weighs about ten times its octets: 20 MiB for each dialect at the most.
+MAX_CACHED_BYTES = 2_097_152
 MAX_CACHED_BLOCK_BYTES = 512
+MAX_CACHED_HEADERS = 16
 # Between frames a peer may send line ends (heart-beats); NUL is tolerated too.
 _GAP = re.compile(rb"[\n\0]*(?:\r\n[\n\0]*)*")
 # The end of a header block: an empty line, or (in the 1.0 text's own DISCONNECT sample) a NUL where a header would begin.
@@ -35,17 +37,37 @@ _FIND_WINDOW = 2_048
 _new_frame = tuple.__new__
 
 
-class HeaderCache:
-    """Decoded header blocks by dialect and octets; emptied when full."""
+class Blocks(dict[bytes, Head]):
+    """Decoded header blocks by their octets; emptied when full."""
 
-    __slots__ = ("blocks",)
+    __slots__ = ("octets",)
 
     def __init__(self) -> None:
-        self.blocks: dict[str, dict[bytes, Head]] = {}
+        super().__init__()
+        self.octets = 0
 
-    def of(self, dialect: Dialect) -> dict[bytes, Head]:
+    def keep(self, block: bytes, head: Head) -> None:
+        """Remember one, unless it is of a kind that would cost much and hardly come again."""
+        if len(block) > MAX_CACHED_BLOCK_BYTES or len(head.headers) > MAX_CACHED_HEADERS:
+            return
+        self.octets += len(block)
+        if self.octets > MAX_CACHED_BYTES:
+            self.clear()
+            self.octets = len(block)
+        self[block] = head
+
+
+class HeaderCache:
+    """The blocks of each dialect: the same octets mean different things in them."""
+
+    __slots__ = ("_blocks",)
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, Blocks] = {}
+
+    def of(self, dialect: Dialect) -> Blocks:
         """Give the cache of one dialect."""
-        return self.blocks.setdefault(dialect.version, {})
+        return self._blocks.setdefault(dialect.version, Blocks())
 
 
 class FrameDecoder:
@@ -257,15 +279,12 @@ class FrameDecoder:
 
     def _decode(self, block: bytes) -> Head:
         """Turn a header block into a Head, and remember it if it may come again."""
-        cacheable = self.dialect is not OPENING and len(block) <= MAX_CACHED_BLOCK_BYTES
         head = decode_block(block, self.dialect, self._limits)
         length = head.content_length
         if length is not None and length > self._limits.body_bytes:
             raise self._body_too_big(head, head.receipt)
-        if cacheable and not _NEEDS_CARE.search(block):
-            if len(self._cache) >= MAX_CACHED_BLOCKS:
-                self._cache.clear()
-            self._cache[block] = head
+        if self.dialect is not OPENING and not _NEEDS_CARE.search(block):
+            self._cache.keep(block, head)
         return head
 
     def _decode_with_receipt(self, block: bytes) -> tuple[Head | None, str | None]:

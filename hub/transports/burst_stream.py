@@ -155,8 +155,8 @@ class StreamWriter:
         """Write now what can be written."""
         stream = self._stream
         sent = 0
-        # What Tornado itself has still to write (a pong) goes first.
-        if not stream.writing():
+        # What Tornado itself has still to write (a pong) goes first. `stream.writing()` says the same, five times slower.
+        if stream._total_write_index == stream._total_write_done_index:
             try:
                 sent = self._socket.send(data)
             except BlockingIOError:

@@ -11,6 +11,7 @@ the socket has (`burst_stream`), parses every frame in it, and gives the handler
 `tests/unit/hub/transports/test_burst_websocket.py` fails when the names that are used here move.
 """
 
+import asyncio
 from collections.abc import Awaitable
 
 from tornado.httputil import HTTPHeaders
@@ -95,7 +96,9 @@ class BurstProtocol(WebSocketProtocol13):
 
     def _close_received(self, before: list[Message], payload: bytes) -> None:
         if before and not self.server_terminated:
-            self.handler.on_burst(before)
+            waiting = self.handler.on_burst(before)
+            if asyncio.iscoroutine(waiting):
+                waiting.close()  # nothing is read after this that could be held back
         self.client_terminated = True
         if len(payload) >= 2:
             self.close_code = int.from_bytes(payload[:2], "big")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hub.stomp.decoder import MAX_CACHED_BLOCKS, FrameDecoder, HeaderCache
+from hub.stomp import decoder as decoder_module
+from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import BY_VERSION, OPENING, V1_0, V1_1, V1_2, Dialect
 from hub.stomp.encoder import encode_frame, encode_receipt, encode_user_headers
 from hub.stomp.errors import TOO_BIG, FrameError
@@ -378,15 +379,20 @@ def test_sends_that_differ_in_their_receipt_share_a_head_and_keep_their_receipts
     assert [None] == [one.receipt for one in plain]
 
 
-def test_the_memory_of_header_blocks_is_bounded() -> None:
+def test_the_memory_of_header_blocks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder_module, "MAX_CACHED_BYTES", 10_000)
     cache = HeaderCache()
     reader = FrameDecoder(CodecLimits(), cache)
     reader.use(V1_2)
-    for start in range(0, MAX_CACHED_BLOCKS + 100, 100):
+    for start in range(0, 3_000, 100):
         reader.feed(b"".join(b"SEND\nk:%d\n\n\0" % number for number in range(start, start + 100)))
-    assert len(cache.of(V1_2)) <= MAX_CACHED_BLOCKS
+        assert sum(map(len, cache.of(V1_2))) <= 10_000
+    known = len(cache.of(V1_2))
+    assert known > 0
+
     reader.feed(b"SEND\nk:" + b"x" * 600 + b"\n\n\0")
-    assert all(len(block) <= 512 for block in cache.of(V1_2))
+    reader.feed(b"SEND\n" + b"".join(b"k%d:\n" % number for number in range(20)) + b"\n\0")
+    assert known == len(cache.of(V1_2)), "blocks that cost much and hardly come again are not kept"
 
 
 def test_before_the_version_is_known_one_frame_is_given_at_a_time() -> None:

@@ -38,7 +38,7 @@ def test_the_private_names_are_there() -> None:
     try:
         for name in ("_handle_read", "_start_read", "_add_io_state", "_handle_events"):
             assert callable(getattr(stream, name))
-        for name in ("_read_future", "_state", "_read_buffer_size"):
+        for name in ("_read_future", "_state", "_read_buffer_size", "_total_write_index", "_total_write_done_index"):
             assert hasattr(stream, name)
     finally:
         stream.close()
