@@ -255,13 +255,24 @@ class Broker:
         fanouts, self._dirty_fanouts = self._dirty_fanouts, []
         outboxes, self._dirty_outboxes = self._dirty_outboxes, []
         joined = Joined()
+        blocked: list[Outbox] = []
         for fanout in fanouts:
             fanout.dirty = False
             for outbox in fanout.outboxes:
-                if outbox.pending and not (outbox.blocked and outbox.lazy):
-                    outbox.flush(joined)
+                if outbox.pending:
+                    if outbox.blocked:
+                        blocked.append(outbox)
+                    else:
+                        outbox.flush(joined)
         for outbox in outboxes:
-            if outbox.pending and not (outbox.blocked and outbox.lazy):
+            if outbox.pending:
+                if outbox.blocked:
+                    blocked.append(outbox)
+                else:
+                    outbox.flush(joined)
+        # After the healthy ones are served.
+        for outbox in blocked:
+            if outbox.pending and not outbox.lazy:
                 outbox.flush(joined)
 
     def wake(self, when: float, subscription: Subscription, topic: str) -> None:

@@ -21,7 +21,7 @@ from hub.broker.publication import Cohort, Item
 CHUNK_BYTES = 1_048_576  # handed to the sink at once at most, so that a busy sink holds little that cannot be dropped
 LAZY_ITEMS = 32
 LAZY_BYTES = 4_096  # larger frames are accounted for at once
-_STAGGER = 32
+_KNUTH, _STAGGER = 2_654_435_761, 1 << 32  # multiplicative hashing: neighbours in memory get values far apart
 
 
 class Sink(Protocol):
@@ -85,9 +85,9 @@ class Outbox:
         self._sink = sink
         # Peers that stalled together would reach their bounds in the same tick, and be shed in the same tick: each
         # has a bound up to 6 % lower than the next.
-        stagger = id(self) // 64 % _STAGGER
+        stagger = (id(self) >> 4) * _KNUTH % _STAGGER
         self._limit = limit - stagger * limit // (16 * _STAGGER)
-        self._lazy_items = LAZY_ITEMS + stagger
+        self._lazy_items = LAZY_ITEMS + LAZY_ITEMS * stagger // _STAGGER
         self._conflate_at = limit // 4
         self._subscriptions = subscriptions
 
