@@ -83,7 +83,7 @@ class HubSettings(settings_source.Settings):
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
     users: tuple[UserSettings, ...] = Field(
-        default=(), description="who may connect; empty: everybody who reaches the port"
+        default=(), description="who may connect; empty: everybody on the hub's own machine, nobody else"
     )
 
 
