@@ -26,10 +26,9 @@ from hub.http.metrics import MetricsHandler
 from hub.loop_lag import LoopLag
 from hub.metrics import build_registry, pipeline_rows, store_rows
 from hub.metrics_of_transports import broker_rows, transport_rows
-from hub.settings import HubSettings
+from hub.settings import HubSettings, routes_of
 from hub.stats import StatsTopic
 from hub.telemetry.pipeline import Pipeline
-from hub.telemetry.routes import Routes
 from hub.telemetry.validation import TimeWindow
 from hub.transports.peers import is_loopback
 from hub.transports.services import Services
@@ -73,7 +72,7 @@ class HubApp:
         self._clock.drive(self.broker.release)
         self.store = Store(settings.storage, settings.data_dir)
         window = TimeWindow(round(settings.telemetry.future_s * 1_000_000))
-        pipeline = Pipeline(Routes(settings.telemetry.routes), self.store, self.broker, window)
+        pipeline = Pipeline(routes_of(settings.telemetry), self.store, self.broker, window)
         self.services = Services(
             self.broker,
             self._clock,
@@ -83,7 +82,7 @@ class HubApp:
         )
         self._lag = LoopLag()
         self._stats = StatsTopic(self.broker, self.services, self._lag)
-        self.broker.replay_sources.append(pipeline.last.messages)
+        self.broker.replay_sources += [pipeline.last.messages, pipeline.states.messages]
         self._pipeline = pipeline
         self._filling: asyncio.Task[None] | None = None
         rows = (
@@ -120,6 +119,7 @@ class HubApp:
         while True:
             try:
                 await self._pipeline.last.fill(self.store.queries)
+                await self._pipeline.states.fill(self.store.queries)
             except (*DATABASE_AWAY, StorageError) as error:
                 # Not louder, each second: that the database is away is said once, by the store.
                 log.debug("last_readings_later", reason=str(error))

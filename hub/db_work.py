@@ -22,8 +22,7 @@ from rich.table import Column, Table
 
 from hub.errors import HubError
 from hub.quarantine_retry import retry
-from hub.settings import HubSettings
-from hub.telemetry.routes import Routes
+from hub.settings import HubSettings, routes_of
 from storage.advice import advise
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
@@ -180,7 +179,7 @@ def retry_quarantined(settings: HubSettings, identity: UUID | None, reason: str 
             else:
                 chosen = await _quarantined(database, reason, topic, limit)
             async with _store(settings, database) as store:
-                report = await retry(chosen, Routes(settings.telemetry.routes), store)
+                report = await retry(chosen, routes_of(settings.telemetry), store)
             if report.stored:
                 async with lend(database.queries) as connection:
                     await remove_refused(connection, report.stored)

@@ -1,8 +1,8 @@
 """What `/metrics` shows: a table of rows, each reading a plain number from the part that counts it, at scrape.
 
 Not here: counting, and the rows of broker and transports (metrics_of_transports). The parts hold integers and know
-nothing of Prometheus. Rules: names begin with `hub_`, base units, `_total` on counters; a label never is a device, topic
-or user, only a word of a fixed set.
+nothing of Prometheus. Rules: names begin with `hub_`, base units, `_total` on counters; a label never is a device
+or user, only a word of a fixed set; the one with topics is bounded and says so.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +18,8 @@ from prometheus_client.registry import Collector
 from hub.telemetry.counters import PipelineCounters
 from storage.store import Store
 
-Numbers: TypeAlias = float | Mapping[str, float]  # a mapping: value by the row's label
+# A mapping: value by the row's label, or by its labels.
+Numbers: TypeAlias = float | Mapping[str, float] | Mapping[tuple[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Row:
     kind: Literal["counter", "gauge"]
     help: str
     read: Callable[[], Numbers]
-    label: str = ""
+    label: str | tuple[str, str] = ""
 
 
 def pipeline_rows(counters: PipelineCounters) -> Sequence[Row]:
@@ -43,6 +44,19 @@ def pipeline_rows(counters: PipelineCounters) -> Sequence[Row]:
             "Payloads quarantined, by reason.",
             lambda: counters.refused,
             "reason",
+        ),
+        Row(
+            "hub_payloads_quarantined_total",
+            "counter",
+            "Payloads quarantined, by topic and reason; beyond 200 pairs the topic is `(other topics)`.",
+            lambda: counters.refused_topics,
+            ("topic", "reason"),
+        ),
+        Row(
+            "hub_commands_requested_total",
+            "counter",
+            "Messages that decoders sent to devices, such as requests for a rebirth.",
+            lambda: counters.commands,
         ),
         Row(
             "hub_readings_skipped_total",
@@ -126,9 +140,10 @@ class HubCollector(Collector):
             family_type = CounterMetricFamily if row.kind == "counter" else GaugeMetricFamily
             numbers = row.read()
             if isinstance(numbers, Mapping):
-                family = family_type(row.name, row.help, labels=[row.label])
+                labels = [row.label] if isinstance(row.label, str) else list(row.label)
+                family = family_type(row.name, row.help, labels=labels)
                 for value, number in sorted(numbers.items()):
-                    family.add_metric([value], number)
+                    family.add_metric([value] if isinstance(value, str) else list(value), number)
             else:
                 family = family_type(row.name, row.help, value=numbers)
             yield family

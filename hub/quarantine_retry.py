@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hub.stomp.frames import UserHeaders
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
+from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
 from storage.queries.refused import Refused
 from storage.reading import Reading
@@ -44,6 +45,9 @@ class _Sink:
         future.set_result(None)
         return future
 
+    def device_state(self, item: DeviceState, /) -> asyncio.Future[None]:
+        return self._store.device_state(item)
+
     def observe(self, device: str, metric: str, time_us: int, /) -> bool:
         return self._store.observe(device, metric, time_us)
 
@@ -67,7 +71,7 @@ async def retry(payloads: Sequence[Refused], routes: Routes, store: Store) -> Re
     for payload in payloads:
         sink = _Sink(store)
         done = Pipeline(routes, sink, _Nobody()).accept(
-            payload.item.topic, payload.item.payload, None, payload.item.received_us
+            payload.item.topic, payload.item.payload, None, payload.item.received_us, bridged=True
         )
         if done is None:
             report.refused.append((payload, "no telemetry route takes the topic"))

@@ -14,7 +14,7 @@ from pydantic_settings import SettingsConfigDict
 from hub import settings_source
 from hub.limits import Limits
 from hub.logs import LogLevel
-from hub.telemetry.routes import DEFAULT_ROUTES, RouteSettings
+from hub.telemetry.routes import DEFAULT_ROUTES, ByContent, Routes, RouteSettings
 from storage.settings import StorageSettings
 
 PREFIX = "TELEMETRY_HUB_"
@@ -45,6 +45,10 @@ class TelemetrySettings(BaseModel):
     model_config = _FROZEN
     routes: tuple[RouteSettings, ...] = Field(
         default=DEFAULT_ROUTES, description="topics with telemetry; the most specific filter that matches wins"
+    )
+    by_content: ByContent = Field(
+        default="bridged",
+        description="whose other topics are decoded by their content: those that come over a bridge, all, or off",
     )
     future_s: float = Field(
         default=300.0, ge=0, description="how far ahead of the hub's clock a device time may be, s; else quarantine"
@@ -85,6 +89,11 @@ class HubSettings(settings_source.Settings):
     users: tuple[UserSettings, ...] = Field(
         default=(), description="who may connect; empty: everybody on the hub's own machine, nobody else"
     )
+
+
+def routes_of(telemetry: TelemetrySettings) -> Routes:
+    """Build the routes; raises RouteError or TopicError for one that cannot work."""
+    return Routes(telemetry.routes, telemetry.by_content)
 
 
 def load_settings(

@@ -5,6 +5,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from storage.device_state import DeviceState
     from storage.quarantine import QuarantinedPayload
     from storage.reading import Reading
 
@@ -12,11 +13,12 @@ if TYPE_CHECKING:
 class Batch:
     """What was gathered between two flushes; `future` resolves when all of it is durable."""
 
-    __slots__ = ("due", "durable", "extra_bytes", "future", "quarantined", "rows")
+    __slots__ = ("due", "durable", "extra_bytes", "future", "quarantined", "rows", "states")
 
     def __init__(self, future: asyncio.Future[None]) -> None:
         self.rows: list[Reading] = []
         self.quarantined: list[QuarantinedPayload] = []
+        self.states: list[DeviceState] = []
         self.extra_bytes = 0
         self.future = future
         self.due = False

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from storage.columns import Columns
 from storage.copy_format import encode_numbers, encode_texts
+from storage.device_state import DeviceState
 from storage.engine import RawConnection
 from storage.leaves import Leaves
 from storage.partitions import instant
@@ -36,6 +37,7 @@ class Counters:
     rows_duplicate: int = 0
     rows_refused: int = 0
     quarantined: int = 0
+    device_states: int = 0
     batches: int = 0
     batches_staged: int = 0
     batches_spooled: int = 0
@@ -109,6 +111,25 @@ class Inserter:
         )
         self._counters.quarantined += len(items)
 
+    async def put_device_states(self, states: Sequence[DeviceState]) -> None:
+        """Keep the newest state of each device; a device that is not known yet is made."""
+        newest: dict[str, DeviceState] = {}
+        for state in states:
+            known = newest.get(state.device)
+            if known is None or state.time_us >= known.time_us:
+                newest[state.device] = state
+        if not newest:
+            return
+        kept = [newest[device] for device in sorted(newest)]  # sorted, so that hubs cannot deadlock
+        await self._connection.execute(
+            _DEVICE_STATES,
+            [state.device for state in kept],
+            [state.online for state in kept],
+            [storable_text(state.state) for state in kept],
+            [instant(state.time_us) for state in kept],
+        )
+        self._counters.device_states += len(kept)
+
     async def _put(
         self,
         table: str,
@@ -173,4 +194,11 @@ _QUARANTINE = """
     INSERT INTO quarantine (ts, id, topic, payload, reason, detail)
     SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[])
     ON CONFLICT DO NOTHING
+"""
+_DEVICE_STATES = """
+    INSERT INTO devices (name, online, state, state_ts)
+    SELECT * FROM unnest($1::text[], $2::bool[], $3::text[], $4::timestamptz[])
+    ON CONFLICT (name) DO UPDATE
+       SET online = excluded.online, state = excluded.state, state_ts = excluded.state_ts
+     WHERE devices.state_ts IS NULL OR devices.state_ts <= excluded.state_ts
 """

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 
 from storage.columns import Columns, key_of, look_up, to_columns, unknown_kinds
 from storage.database import Database
+from storage.device_state import DeviceState
 from storage.engine import RawConnection, lend
 from storage.inserter import Counters, Inserter
 from storage.leaves import Leaves
@@ -55,7 +56,12 @@ class Link:
         self._inserter: Inserter | None = None
 
     async def write(
-        self, rows: Sequence[Reading], quarantined: Sequence[QuarantinedPayload], *, live: bool = True
+        self,
+        rows: Sequence[Reading],
+        quarantined: Sequence[QuarantinedPayload],
+        states: Sequence[DeviceState] = (),
+        *,
+        live: bool = True,
     ) -> None:
         """Commit the batch; when this returns it is durable.
 
@@ -65,7 +71,7 @@ class Link:
         """
         try:
             async with asyncio.timeout(self._settings.write_timeout_s):
-                await self._write(rows, quarantined, live=live)
+                await self._write(rows, quarantined, states, live=live)
         except BaseException as error:
             await self._drop(error)
             raise
@@ -80,7 +86,14 @@ class Link:
         if context is not None:
             await context.__aexit__(type(error), error, error.__traceback__)
 
-    async def _write(self, rows: Sequence[Reading], quarantined: Sequence[QuarantinedPayload], *, live: bool) -> None:
+    async def _write(
+        self,
+        rows: Sequence[Reading],
+        quarantined: Sequence[QuarantinedPayload],
+        states: Sequence[DeviceState],
+        *,
+        live: bool,
+    ) -> None:
         if self._connection is None or self._inserter is None:
             context = lend(self._database.writers)
             self._connection = await context.__aenter__()
@@ -104,6 +117,7 @@ class Link:
             self._counters.rows_duplicate += columns.repeats
             self._counters.rows_refused += len(refused)
         await self._inserter.put_quarantined([*quarantined, *refused])
+        await self._inserter.put_device_states(states)
 
     async def _columns(self, rows: Sequence[Reading], connection: RawConnection) -> Columns:
         series = self._knowledge.series

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -48,6 +49,9 @@ devices = Table(
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False),
     Column("created", INSTANT, nullable=False, server_default=text("now()")),
+    Column("online", Boolean, comment="what an availability topic said last; null: none did"),
+    Column("state", Text, comment="the word of the format for it"),
+    Column("state_ts", INSTANT, comment="since when it is so"),
     UniqueConstraint("name"),
 )
 

@@ -24,6 +24,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from storage.device_state import DeviceState
 from storage.errors import SpoolError
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
@@ -46,19 +47,22 @@ class Spooled:
     size_bytes: int
     readings: list[Reading]
     quarantined: list[QuarantinedPayload]
+    states: list[DeviceState]
 
 
-def encode(readings: Sequence[Reading], quarantined: Sequence[QuarantinedPayload]) -> bytes:
+def encode(
+    readings: Sequence[Reading], quarantined: Sequence[QuarantinedPayload], states: Sequence[DeviceState]
+) -> bytes:
     """Return the blob of a batch."""
     items = []
     for item in quarantined:
         topic, payload, reason, received_us, detail = astuple(item)
         items.append((topic, base64.b64encode(payload).decode(), reason, received_us, detail))
-    content = {"format": FORMAT, "readings": readings, "quarantined": items}
+    content = {"format": FORMAT, "readings": readings, "quarantined": items, "states": states}
     return zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
 
 
-def decode(blob: bytes) -> tuple[list[Reading], list[QuarantinedPayload]]:
+def decode(blob: bytes) -> tuple[list[Reading], list[QuarantinedPayload], list[DeviceState]]:
     """Return what `encode` was given; raises ValueError for anything else."""
     try:
         content = json.loads(zlib.decompress(blob))
@@ -67,9 +71,10 @@ def decode(blob: bytes) -> tuple[list[Reading], list[QuarantinedPayload]]:
             QuarantinedPayload(topic, base64.b64decode(payload), reason, received_us, detail)
             for topic, payload, reason, received_us, detail in content["quarantined"]
         ]
+        states = [DeviceState(*row) for row in content["states"]]
     except (zlib.error, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a spooled batch: {error}") from error
-    return readings, quarantined
+    return readings, quarantined, states
 
 
 def _check(database: sqlite3.Connection) -> None:
@@ -126,10 +131,15 @@ class Spool:
         if self.batches:
             self._filled.set()
 
-    async def put(self, readings: Sequence[Reading], quarantined: Sequence[QuarantinedPayload]) -> None:
+    async def put(
+        self,
+        readings: Sequence[Reading],
+        quarantined: Sequence[QuarantinedPayload],
+        states: Sequence[DeviceState] = (),
+    ) -> None:
         """Make the batch durable; raises SpoolError when there is no room or the disk refuses."""
         try:
-            await self._run(self._put, readings, quarantined)
+            await self._run(self._put, readings, quarantined, states)
         except SpoolError as error:
             self.problem = error.problem
             raise
@@ -204,11 +214,16 @@ class Spool:
     def _count(self) -> None:
         self.batches, self.rows, self.bytes, self.oldest_us = self._sql.execute(_COUNT).fetchone()
 
-    def _put(self, readings: Sequence[Reading], quarantined: Sequence[QuarantinedPayload]) -> None:
-        blob = encode(readings, quarantined)
+    def _put(
+        self,
+        readings: Sequence[Reading],
+        quarantined: Sequence[QuarantinedPayload],
+        states: Sequence[DeviceState],
+    ) -> None:
+        blob = encode(readings, quarantined, states)
         if self.bytes + len(blob) > self._limit_bytes:
             raise SpoolError(self.path, f"full: {self.bytes} of {self._limit_bytes} bytes used")
-        rows = len(readings) + len(quarantined)
+        rows = len(readings) + len(quarantined) + len(states)
         now_us = time.time_ns() // 1000
         self._sql.execute("INSERT INTO batches (spooled_us, row_count, body) VALUES (?, ?, ?)", (now_us, rows, blob))
         self.batches += 1
@@ -223,11 +238,12 @@ class Spool:
         batches = []
         for number, spooled_us, body in found.fetchall():
             try:
-                readings, quarantined = decode(body)
+                readings, quarantined, states = decode(body)
             except ValueError as error:
                 log.exception("spool_batch_unreadable", file=str(self.path), number=number, error=str(error))
-                readings, quarantined = [], [QuarantinedPayload("spool", body, "spool", spooled_us, str(error))]
-            batches.append(Spooled(number, len(body), readings, quarantined))
+                readings, states = [], []
+                quarantined = [QuarantinedPayload("spool", body, "spool", spooled_us, str(error))]
+            batches.append(Spooled(number, len(body), readings, quarantined, states))
         return batches
 
     def _remove(self, numbers: Sequence[int]) -> None:

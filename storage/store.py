@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from storage.database import Database
+from storage.device_state import DeviceState
 from storage.engine import DATABASE_AWAY
 from storage.errors import QueryError
 from storage.inserter import Counters
@@ -68,6 +69,10 @@ class Store:
     def quarantine(self, item: QuarantinedPayload) -> asyncio.Future[None]:
         """Keep a payload that could not be decoded, with the same promise as for a reading."""
         return self._writer.add_quarantined(item)
+
+    def device_state(self, item: DeviceState) -> asyncio.Future[None]:
+        """Keep the state of a device, with the same promise as for a reading."""
+        return self._writer.add_device_state(item)
 
     def observe(self, device: str, metric: str, time_us: int) -> bool:
         """Return True when the reading is late: behind one already seen for its series. Bounded memory."""

@@ -25,6 +25,7 @@ import structlog
 
 from storage.batch import Batch, Ring
 from storage.database import Database
+from storage.device_state import DeviceState
 from storage.engine import DATABASE_AWAY
 from storage.errors import SpoolError, StoreClosedError
 from storage.inserter import Counters
@@ -38,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_AT_ONCE: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 SPOOL_RETRY_S: Final = 0.5
+STATE_BYTES: Final = 300  # of memory that a device state holds, about
 
 
 class Writer:
@@ -121,6 +123,14 @@ class Writer:
         batch.quarantined.append(item)
         batch.extra_bytes += len(item.payload) + 1000
         if len(batch.quarantined) >= self._settings.flush_rows:
+            self._seal(batch)
+        return batch.future
+
+    def add_device_state(self, item: DeviceState) -> asyncio.Future[None]:
+        batch = self._open or self._begin()
+        batch.states.append(item)
+        batch.extra_bytes += STATE_BYTES
+        if len(batch.states) >= self._settings.flush_rows:
             self._seal(batch)
         return batch.future
 
@@ -209,7 +219,7 @@ class Writer:
     async def _commit(self, batch: Batch, link: Link) -> bool:
         """Write the batch to Postgres; False when that is away for longer than the batch may wait."""
         while await self._database.wait_up(self._patience_s()):
-            if await self._try(link, batch.rows, batch.quarantined, live=True):
+            if await self._try(link, batch.rows, batch.quarantined, batch.states, live=True):
                 self.counters.batches += 1
                 return True
         return False
@@ -219,17 +229,23 @@ class Writer:
         if not self._settings.spool_bytes:
             return False
         try:
-            await self._spool.put(batch.rows, batch.quarantined)
+            await self._spool.put(batch.rows, batch.quarantined, batch.states)
         except SpoolError:
             return False  # shown by `spool.problem`, and by publishers held back once memory is full
         self.counters.batches_spooled += 1
         return True
 
     async def _try(
-        self, link: Link, rows: Sequence[Reading], quarantined: Sequence[QuarantinedPayload], *, live: bool
+        self,
+        link: Link,
+        rows: Sequence[Reading],
+        quarantined: Sequence[QuarantinedPayload],
+        states: Sequence[DeviceState],
+        *,
+        live: bool,
     ) -> bool:
         try:
-            await link.write(rows, quarantined, live=live)
+            await link.write(rows, quarantined, states, live=live)
         except RETRY_AT_ONCE:
             self.counters.failures += 1
             return False
@@ -251,7 +267,7 @@ class Writer:
                 try:
                     batches = await self._spool.oldest()
                     for batch in batches:
-                        while not await self._try(link, batch.readings, batch.quarantined, live=False):
+                        while not await self._try(link, batch.readings, batch.quarantined, batch.states, live=False):
                             await self._database.wait_up(None)
                     await self._spool.remove(batches)
                 except SpoolError as error:

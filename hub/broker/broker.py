@@ -20,7 +20,7 @@ from hub.broker.subscription import Subscription
 from hub.broker.topic import Fanout, Topic, Topics
 from hub.stomp.errors import TRY_AGAIN_LATER, SessionError
 from hub.stomp.frames import NO_HEADERS, UserHeaders, quoted
-from hub.topics.names import ONE, REST, FilterLimits, is_exact, parse_filter, validate_topic
+from hub.topics.names import ONE, RESERVED, REST, FilterLimits, is_exact, parse_filter, validate_topic
 from hub.topics.tree import TopicTree
 
 TOPIC_PREFIX = "/topic/"
@@ -130,9 +130,10 @@ class Broker:
         return self.topic(destination).fanout.wanted
 
     def listening(self, first_level: str) -> bool:
-        """Whether any filter could match a topic that begins with this level (not a `$` one): a quick no."""
+        """Whether any filter could match a topic that begins with this level: a quick no."""
         levels = self._first_levels
-        return first_level in levels or ONE in levels or REST in levels
+        # A leading wildcard does not reach reserved topics (MQTT 3.1.1, section 4.7.2).
+        return first_level in levels or ((ONE in levels or REST in levels) and first_level[:1] != RESERVED)
 
     def enqueue(self, destination: str, body: bytes, headers: UserHeaders) -> None:
         """Put a message into a work queue (`/queue/…` or a temporary one).

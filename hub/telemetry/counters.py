@@ -4,8 +4,12 @@ A counter object on the hot path costs 0.3 µs a call with prometheus-client's l
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from hub.telemetry.notes import Notes
+
+MAX_REFUSED_TOPICS: Final = 200  # pairs of topic and reason that get a count of their own: a label set must have an end
+OTHER_TOPICS: Final = "(other topics)"
 
 
 @dataclass(slots=True)
@@ -19,11 +23,17 @@ class PipelineCounters:
     retained_untimed: int = 0  # old state without a device time: not stored
     integers_rounded: int = 0
     published: int = 0  # readings that somebody watched
+    commands: int = 0  # messages that decoders sent to devices
     refused: dict[str, int] = field(default_factory=dict)  # quarantined payloads by reason; reasons are a fixed set
+    refused_topics: dict[tuple[str, str], int] = field(default_factory=dict)  # the same by (topic, reason), bounded
     skipped: dict[str, int] = field(default_factory=dict)  # values that are no readings by design, by kind
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, topic: str, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
+        key = (topic, reason)
+        if key not in self.refused_topics and len(self.refused_topics) >= MAX_REFUSED_TOPICS:
+            key = (OTHER_TOPICS, reason)
+        self.refused_topics[key] = self.refused_topics.get(key, 0) + 1
 
     def add(self, notes: Notes) -> None:
         self.readings_without_time += notes.untimed

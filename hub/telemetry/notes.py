@@ -1,17 +1,32 @@
 """What a decoder has to say beside its readings, so that nothing is left out silently.
 
 The pipeline hands each decoder one `Notes`; a message without remarks leaves it untouched, which keeps the hot path free
-of result objects. Three kinds of remark:
+of result objects. The remarks:
 
 - `untimed`: readings that got the receive time because the device sent none;
-- `skipped`: no reading by design (null, empty text, arrays ...), counted by kind;
+- `skipped`: no reading by design (null, empty text, arrays, a command, a log line ...), counted by kind;
 - `faults`: a key that ought to be a reading and cannot be. The good keys are stored, the payload is quarantined with the
-  first fault's reason as well.
+  first fault's reason as well;
+- `states`: what the payload says of a device being there or not;
+- `historical`: readings that were recorded long ago: stored, never shown as new;
+- `transient`: readings that are shown and not stored;
+- `commands`: messages that the decoder wants sent to a device (Sparkplug's request for a rebirth).
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from storage.device_state import DeviceState
+from storage.reading import Reading
 
 MAX_FAULTS = 20  # one payload may hold 10,000 bad keys; the operator needs to see a few
+
+
+class Command(NamedTuple):
+    """A message for a device."""
+
+    topic: str
+    payload: bytes
 
 
 @dataclass(slots=True)
@@ -24,8 +39,13 @@ class Notes:
     skipped: dict[str, int] = field(default_factory=dict)
     faults: list[tuple[str, str]] = field(default_factory=list)  # (reason, detail)
     faults_left_off: int = 0
+    states: list[DeviceState] = field(default_factory=list)
+    historical: list[Reading] = field(default_factory=list)
+    transient: list[Reading] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
 
     def skip(self, kind: str) -> None:
+        """Note a value, or a whole message, that is no reading by design; kinds are a fixed set of words."""
         self.dirty = True
         self.skipped[kind] = self.skipped.get(kind, 0) + 1
 
@@ -43,6 +63,26 @@ class Notes:
     def lost_digits(self) -> None:
         self.dirty = True
         self.rounded += 1
+
+    def state(self, device: str, online: bool, state: str, time_us: int) -> None:
+        """Note that a device is there, or not; `state` is the format's own word."""
+        self.dirty = True
+        self.states.append(DeviceState(device, online, state, time_us))
+
+    def store_only(self, reading: Reading) -> None:
+        """Note a historical reading, instead of returning it."""
+        self.dirty = True
+        self.historical.append(reading)
+
+    def show_only(self, reading: Reading) -> None:
+        """Note a transient reading, instead of returning it."""
+        self.dirty = True
+        self.transient.append(reading)
+
+    def command(self, topic: str, payload: bytes) -> None:
+        """Ask for a message to a device; `topic` as MQTT names it."""
+        self.dirty = True
+        self.commands.append(Command(topic, payload))
 
     def summary(self) -> str:
         """Return the faults as one line for the quarantine table."""

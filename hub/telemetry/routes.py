@@ -1,20 +1,30 @@
-"""Which topics carry telemetry, and how: an MQTT filter, the level that names the device, a decoder.
+"""Which topics carry telemetry, and how: what the topic names, and the decoder of its payloads.
 
-Rules: the most specific matching filter wins (a literal level beats `+`, `+` beats `#`, compared level by level), then
-the one that stands first. A topic without a route is an ordinary topic: it is fanned out and not stored.
+Rules, in this order:
+1. A route from the settings: an MQTT filter, the level that names the device, a decoder. The most specific matching filter
+   wins (a literal level beats `+`, `+` beats `#`, compared level by level), then the one that stands first.
+2. A format from the settings (formats.py): the same, with path expressions instead of a decoder.
+3. A firmware that is known by its topics (firmwares.py).
+4. Any other topic that came over a bridge is decoded by its content. Over MQTT everything is telemetry until shown
+   otherwise; a STOMP client's own topics are not.
+A topic without a route is an ordinary topic: it is fanned out and not stored.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.telemetry.decoders import DECODERS
+from hub.telemetry.decoders import DECODERS, Decoder
 from hub.telemetry.errors import RouteError
+from hub.telemetry.firmwares import FIRMWARES, Firmware
 from hub.telemetry.origin import Origin
 from hub.topics.names import ONE, REST, SEPARATOR, parse_filter
 from hub.topics.tree import TopicTree
+
+ByContent: TypeAlias = Literal["bridged", "all", "off"]
 
 
 class RouteSettings(BaseModel):
@@ -24,6 +34,7 @@ class RouteSettings(BaseModel):
 
     filter: str = Field(description="MQTT topic filter, + and # allowed")
     decoder: str = Field(default="json", description="name of a built-in decoder")
+    device: str | None = Field(default=None, min_length=1, description="the device, where the topic does not name it")
     device_level: int | None = Field(
         default=None,
         ge=0,
@@ -31,6 +42,11 @@ class RouteSettings(BaseModel):
         "and where there is no + the whole topic",
     )
     arrays: bool = Field(default=False, description="store the elements of arrays as metrics name.0, name.1 ...")
+    numbers: Literal["typed", "text"] = Field(
+        default="typed", description="typed: a number in quotes is text; text: it is a number"
+    )
+    gateway: bool = Field(default=True, description="whether a payload may name another device than the topic does")
+    zone: str = Field(default="UTC", description="what a time without a zone means: a name such as Europe/Berlin")
 
 
 DEFAULT_ROUTES: Final = (RouteSettings(filter="devices/+/telemetry"),)
@@ -38,47 +54,100 @@ DEFAULT_ROUTES: Final = (RouteSettings(filter="devices/+/telemetry"),)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route that was checked."""
+    """What takes a topic. `name` is for people: the filter, or what the firmware is called."""
+
+    name: str
+    decoder: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class _FilterRoute:
+    """A route from the settings that was checked."""
 
     filter: str
     decoder: str
+    levels: int
+    device: str | None
     device_level: int | None
-    arrays: bool
+    template: Origin
     rank: tuple[tuple[int, ...], int]  # the smallest of those that match wins
 
-    def origin(self, topic: str) -> Origin:
+    def route(self, topic: str) -> Route:
         levels = topic.split(SEPARATOR)
-        if self.device_level is None or self.device_level >= len(levels):  # `a/#` matches `a` as well
-            return Origin(topic, topic, device_in_route=False, arrays=self.arrays)
-        return Origin(topic, levels[self.device_level], arrays=self.arrays)
+        rest = SEPARATOR.join(levels[self.levels - 1 :]) if self.filter.endswith(REST) else ""
+        named = self.device_level is not None and self.device_level < len(levels)  # `a/#` matches `a` as well
+        if self.device is not None:
+            device = self.device
+        else:
+            device = levels[self.device_level] if named and self.device_level is not None else topic
+        in_route = named or self.device is not None
+        return Route(
+            self.filter,
+            self.decoder,
+            replace(self.template, topic=topic, device=device, device_in_route=in_route, rest=rest),
+        )
 
 
 class Routes:
-    """All routes, with the question that the pipeline asks."""
+    """All routes, with the question that the pipeline asks; `decoders` are what makes those that it names."""
 
-    def __init__(self, settings: Sequence[RouteSettings] = DEFAULT_ROUTES) -> None:
-        self._tree: TopicTree[Route] = TopicTree()
+    def __init__(self, settings: Sequence[RouteSettings] = DEFAULT_ROUTES, by_content: ByContent = "bridged") -> None:
+        self._by_content = by_content
+        self.decoders: dict[str, Callable[[], Decoder]] = dict(DECODERS)
+        self._tree: TopicTree[_FilterRoute] = TopicTree()
         for position, setting in enumerate(settings):
             route = _checked(setting, position)
             self._tree.add(route.filter, route)
 
-    def find(self, topic: str) -> Route | None:
-        """Return the most specific route that takes `topic`. Not cached here: the pipeline remembers topics."""
-        return min(self._tree.match(topic), key=lambda route: route.rank, default=None)
+    def find(self, topic: str, *, bridged: bool = False) -> Route | None:
+        """Return what takes `topic`, by the rules above. Not cached here: the pipeline remembers topics."""
+        if matches := self._tree.match(topic):
+            return min(matches, key=lambda route: route.rank).route(topic)
+        for firmware in FIRMWARES:
+            if match := firmware.topics.fullmatch(topic):
+                return _by_firmware(firmware, topic, match.groupdict())
+        if self._by_content == "all" or (bridged and self._by_content == "bridged"):
+            return Route("any other topic", "content", Origin(topic, topic, device_in_route=False))
+        return None
 
 
-def _checked(setting: RouteSettings, position: int) -> Route:
+def _by_firmware(firmware: Firmware, topic: str, groups: dict[str, str | None]) -> Route:
+    device = groups.get("device")
+    origin = Origin(topic, device or topic, device_in_route=device is not None, rest=groups.get("rest") or "")
+    return Route(firmware.name, firmware.decoder, origin)
+
+
+def _checked(setting: RouteSettings, position: int) -> _FilterRoute:
     """Raise RouteError or TopicError for a route that cannot work."""
     levels = parse_filter(setting.filter)
+
+    def wrong(problem: str) -> RouteError:
+        return RouteError(f"route {setting.filter!r}: {problem}")
+
     if setting.decoder not in DECODERS:
         known = ", ".join(sorted(DECODERS))
-        raise RouteError(f"route {setting.filter!r}: there is no decoder {setting.decoder!r}; known are {known}")
+        raise wrong(f"there is no decoder {setting.decoder!r}; known are {known}")
     device_level = setting.device_level
     if device_level is None:
         device_level = levels.index(ONE) if ONE in levels else None
     elif device_level >= len(levels) and levels[-1] != REST:
-        raise RouteError(
-            f"route {setting.filter!r}: device_level {device_level} is beyond its {len(levels)} levels, counted from 0"
-        )
+        raise wrong(f"device_level {device_level} is beyond its {len(levels)} levels, counted from 0")
+    if setting.device is not None and setting.device_level is not None:
+        raise wrong("device and device_level both say what the device is; give one")
+    try:
+        zone = ZoneInfo(setting.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise wrong(f"there is no time zone {setting.zone!r}; names are like Europe/Berlin") from None
+    template = Origin(
+        "",
+        "",
+        arrays=setting.arrays,
+        numbers_in_text=setting.numbers == "text",
+        gateway=setting.gateway,
+        zone=zone,
+    )
     specificity = tuple({ONE: 1, REST: 2}.get(level, 0) for level in levels)
-    return Route(setting.filter, setting.decoder, device_level, setting.arrays, (specificity, position))
+    return _FilterRoute(
+        setting.filter, setting.decoder, len(levels), setting.device, device_level, template, (specificity, position)
+    )

@@ -18,6 +18,11 @@ class DeviceInfo(NamedTuple):
     created_us: int
     """When it was first seen, hub time."""
     series: int
+    online: bool | None
+    """What an availability topic said last; None: no topic did."""
+    state: str
+    """The format's word for it, empty if there is none."""
+    state_us: int | None
 
 
 class MetricInfo(NamedTuple):
@@ -31,7 +36,10 @@ class MetricInfo(NamedTuple):
 
 async def devices_page(connection: RawConnection, search: str, after: str, rows: int) -> list[DeviceInfo]:
     found = await connection.fetch(_DEVICES, search.lower(), after, rows)
-    return [DeviceInfo(name, microseconds(created), count) for name, created, count in found]
+    return [
+        DeviceInfo(name, microseconds(created), count, online, state or "", since and microseconds(since))
+        for name, created, count, online, state, since in found
+    ]
 
 
 async def metrics_page(connection: RawConnection, search: str, after: str, rows: int) -> list[MetricInfo]:
@@ -44,7 +52,7 @@ async def series_page(connection: RawConnection, device: str, after: str, rows: 
 
 
 _DEVICES: Final = """
-    SELECT name, created, (SELECT count(*) FROM series WHERE device_id = devices.id)
+    SELECT name, created, (SELECT count(*) FROM series WHERE device_id = devices.id), online, state, state_ts
       FROM devices
      WHERE name > $2 AND strpos(lower(name), $1) > 0
      ORDER BY name LIMIT $3

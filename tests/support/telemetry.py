@@ -7,6 +7,7 @@ from hub.stomp.frames import UserHeaders
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import DEFAULT_ROUTES, Routes, RouteSettings
 from hub.topics.tree import TopicTree
+from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 
@@ -19,6 +20,7 @@ class KeepingStore:
     def __init__(self) -> None:
         self.readings: list[Reading] = []
         self.quarantined: list[QuarantinedPayload] = []
+        self.states: list[DeviceState] = []
         self.futures: list[asyncio.Future[None]] = []
         self._newest: dict[tuple[str, str], int] = {}
 
@@ -29,6 +31,10 @@ class KeepingStore:
 
     def quarantine(self, item: QuarantinedPayload) -> asyncio.Future[None]:
         self.quarantined.append(item)
+        return self._future()
+
+    def device_state(self, item: DeviceState) -> asyncio.Future[None]:
+        self.states.append(item)
         return self._future()
 
     def observe(self, device: str, metric: str, time_us: int) -> bool:
@@ -57,8 +63,7 @@ class FilterAudience:
     def wanted(self, destination: str) -> bool:
         return bool(self._tree.match(destination))
 
-    def publish(self, destination: str, body: bytes, headers: UserHeaders, value: float | None) -> int:
-        assert ("content-type", "application/json") in headers.items
+    def publish(self, destination: str, body: bytes, headers: UserHeaders, value: float | None) -> int:  # noqa: ARG002 - the protocol's
         self.published.append((destination, body))
         self.numbers.append(value)
         return 1
@@ -73,10 +78,23 @@ class Bench:
         self.pipeline = Pipeline(Routes(routes), self.store, self.audience)
 
     def accept(
-        self, body: bytes | str, topic: str = "devices/press-7/telemetry", *, retained: bool = False
+        self,
+        body: bytes | str,
+        topic: str = "devices/press-7/telemetry",
+        *,
+        retained: bool = False,
+        bridged: bool = True,
+        content_type: str | None = None,
+        now_us: int = NOW_US,
     ) -> asyncio.Future[None] | None:
         payload = body.encode() if isinstance(body, str) else body
-        return self.pipeline.accept(topic, payload, None, NOW_US, retained=retained)
+        return self.pipeline.accept(topic, payload, content_type, now_us, retained=retained, bridged=bridged)
+
+    @property
+    def commands(self) -> list[tuple[str, bytes]]:
+        """What the decoders sent to devices: what is published outside the hub's own topics."""
+        hubs = ("/topic/readings/", "/topic/$SYS/")
+        return [message for message in self.audience.published if not message[0].startswith(hubs)]
 
     @property
     def reasons(self) -> list[str]:

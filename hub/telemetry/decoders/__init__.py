@@ -1,8 +1,11 @@
 """The built-in decoders: one file and one line each.
 
-A decoder is a function: body, origin (topic, device), receive time in µs since 1970 UTC, notes. It returns the readings,
+A decoder is a callable: body, origin (topic, device), receive time in µs since 1970 UTC, notes. It returns the readings,
 an empty list for a payload that holds none by design, and raises PayloadError, nothing else, for one that it refuses.
-What it leaves out it writes into the notes.
+What it leaves out it writes into the notes. It does no I/O and knows no clock.
+
+The registry holds what makes a decoder, because some remember (Sparkplug's aliases, units from a discovery): each
+pipeline has its own. What they remember is bounded.
 """
 
 from collections.abc import Callable
@@ -15,11 +18,13 @@ from storage.reading import Reading
 
 Decoder: TypeAlias = Callable[[bytes, Origin, int, Notes], list[Reading]]
 
-DECODERS: Final[dict[str, Decoder]] = {
-    "json": json.decode,
+DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
+    "json": lambda: json.decode,
 }
 
-# A content-type that names a format overrides the route's decoder (device-formats section 1).
+# A content-type that names a format overrides a route that only guesses (device-formats section 1).
 MEDIA_TYPES: Final = {
     "application/json": "json",
 }
+GUESSING: Final = frozenset({"json", "content"})
+"""The decoders that a content-type overrides; a firmware's topic says more than the type of its text."""

@@ -203,7 +203,9 @@ async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     for number in range(100):
         bench.accept(BODY, topic=f"devices/d{number}/telemetry")
         bench.accept(f'{{"m{number}":1}}', topic="devices/d/telemetry")
-        places = bench.pipeline._places
+        direct, bridged = bench.pipeline._places
+        assert not direct
+        places = bridged
         assert len(places) <= 10
         assert sum(len(place.series) for place in places.values() if place) <= 15
 

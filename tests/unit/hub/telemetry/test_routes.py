@@ -12,7 +12,7 @@ def test_the_default_route_takes_the_device_from_the_plus() -> None:
     route = Routes().find("devices/press-7/telemetry")
 
     assert route is not None
-    assert route.origin("devices/press-7/telemetry").device == "press-7"
+    assert route.origin.device == "press-7"
     assert route.decoder == "json"
 
 
@@ -31,7 +31,7 @@ def test_the_most_specific_filter_wins_whatever_the_order(topic: str, wins: str)
         route = Routes([RouteSettings(filter=text) for text in order]).find(topic)
 
         assert route is not None
-        assert route.filter == wins
+        assert route.name == wins
 
 
 def test_between_equal_filters_the_first_wins() -> None:
@@ -40,15 +40,15 @@ def test_between_equal_filters_the_first_wins() -> None:
     route = routes.find("a/b")
 
     assert route is not None
-    assert route.origin("a/b").device == "a"
+    assert route.origin.device == "a"
 
 
 def test_without_a_plus_the_whole_topic_is_the_device() -> None:
     route = Routes([RouteSettings(filter="plant/#")]).find("plant/a/b")
 
     assert route is not None
-    assert route.origin("plant/a/b").device == "plant/a/b"
-    assert not route.origin("plant/a/b").device_in_route
+    assert route.origin.device == "plant/a/b"
+    assert not route.origin.device_in_route
 
 
 def test_a_topic_shorter_than_the_device_level_is_its_own_device() -> None:
@@ -56,7 +56,7 @@ def test_a_topic_shorter_than_the_device_level_is_its_own_device() -> None:
     route = Routes([RouteSettings(filter="a/#", device_level=1)]).find("a")
 
     assert route is not None
-    assert route.origin("a").device == "a"
+    assert route.origin.device == "a"
 
 
 def test_an_unknown_decoder_is_refused_with_the_known_ones() -> None:

@@ -1,0 +1,85 @@
+"""The state of each device: `/topic/$SYS/devices/<device>`, and for `replay:last` whoever asks later.
+
+    {"device":"press-7","online":false,"state":"lost","t":"2026-11-20T16:00:00.123Z"}
+
+The newest by time counts; a repeat of what is known is no news (retained wills come again at each reconnect of a bridge).
+Bounded in devices: full means forget all and learn again. After a restart it is filled from the database.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Final, Protocol
+
+import orjson
+
+from hub.stomp.frames import UserHeaders
+from hub.telemetry.clock import iso_utc
+from hub.telemetry.readings_topic import level
+from storage.device_state import DeviceState
+
+PREFIX: Final = "/topic/$SYS/devices/"
+MAX_DEVICES: Final = 200_000
+HEADERS: Final = UserHeaders((("content-type", "application/json"),))
+
+
+class KnownDevice(Protocol):
+    """A device as the catalogue knows it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def online(self) -> bool | None: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def state_us(self) -> int | None: ...
+
+
+class Catalogue(Protocol):
+    """The part of the store's queries that is needed to fill it."""
+
+    def devices(self) -> AsyncIterator[KnownDevice]: ...
+
+
+class DeviceStates:
+    """All devices of which a state is known."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, DeviceState] = {}
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def learn(self, state: DeviceState) -> bool:
+        """Take a state over; say whether it is news: another state than the one known, and not older than it."""
+        known = self._states.get(state.device)
+        if known is not None and state.time_us < known.time_us:
+            return False
+        if known is None and len(self._states) >= MAX_DEVICES:
+            self._states.clear()
+        self._states[state.device] = state
+        return known is None or known[1:3] != state[1:3]
+
+    async def fill(self, catalogue: Catalogue) -> None:
+        """Learn from the database; raises what the catalogue raises."""
+        async for device in catalogue.devices():
+            if device.online is not None and device.state_us is not None:
+                self.learn(DeviceState(device.name, device.online, device.state, device.state_us))
+
+    def messages(self, matches: Callable[[str], bool]) -> list[tuple[str, bytes, UserHeaders]]:
+        """Give destination, body and headers of each device's state whose destination matches."""
+        return [
+            (destination_of(state.device), body_of(state), HEADERS)
+            for state in self._states.values()
+            if matches(destination_of(state.device))
+        ]
+
+
+def destination_of(device: str) -> str:
+    """Return where a device's state is published."""
+    return f"{PREFIX}{level(device)}"
+
+
+def body_of(state: DeviceState) -> bytes:
+    """Return a state as one JSON object."""
+    device, online, word, time_us = state
+    return orjson.dumps({"device": device, "online": online, "state": word, "t": iso_utc(time_us)})

@@ -1,0 +1,102 @@
+"""Why a message became these readings, or none: for `telemetry-hub explain`, and for those who watch a topic live.
+
+Somebody who subscribes to `/topic/$SYS/explain/<topic>` (filters as everywhere) gets, for each message that arrives on the
+topic, one JSON object with what took it and what came out. It is built only when somebody watches.
+
+    {"topic":"tele/t1/SENSOR","bridged":true,"retained":false,"outcome":"readings",
+     "route":"Tasmota","decoder":"tasmota","device":"t1",
+     "readings":[{"device":"t1","metric":"DS18B20.Temperature","t":"…","v":20.6,"unit":"Cel"}],
+     "skipped":{"no_value":1},"faults":[["clock","…"]],"states":[…],"commands":[…],"reason":"","detail":""}
+
+`outcome`: `readings`; `nothing` (understood, holds none); `quarantine` (refused, or refused in parts); `no route`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from hub.stomp.frames import UserHeaders
+from hub.telemetry.clock import iso_utc
+from hub.telemetry.notes import Notes
+from storage.device_state import DeviceState
+from storage.reading import Reading
+
+EXPLAIN_LEVEL: Final = "$SYS"
+PREFIX: Final = f"/topic/{EXPLAIN_LEVEL}/explain/"
+HEADERS: Final = UserHeaders((("content-type", "application/json"),))
+MAX_READINGS: Final = 200  # a payload may hold 10,000; who explains one wants to see its shape
+
+
+@dataclass(slots=True)
+class Explanation:
+    """What became of one message."""
+
+    topic: str
+    bridged: bool
+    retained: bool = False
+    route: str = ""
+    decoder: str = ""
+    device: str = ""
+    readings: Sequence[Reading] = ()
+    notes: Notes = field(default_factory=Notes)
+    refused: tuple[str, str] = ("", "")
+    """Reason and detail of the refusal of the whole payload."""
+
+    @property
+    def outcome(self) -> str:
+        """Return the outcome in a word or two."""
+        if not self.route:
+            return "no route"
+        if self.refused[0] or self.notes.faults:
+            return "quarantine"
+        return "readings" if self.readings or self.notes.historical or self.notes.transient else "nothing"
+
+    def body(self) -> bytes:
+        """Return it as one JSON object."""
+        notes = self.notes
+        reason, detail = self.refused
+        document: dict[str, Any] = {
+            "topic": self.topic,
+            "bridged": self.bridged,
+            "retained": self.retained,
+            "outcome": self.outcome,
+            "route": self.route,
+            "decoder": self.decoder,
+            "device": self.device,
+            "readings": [
+                *(_shown(reading) for reading in self.readings[:MAX_READINGS]),
+                *(_shown(reading) | {"historical": True} for reading in notes.historical[:MAX_READINGS]),
+                *(_shown(reading) | {"transient": True} for reading in notes.transient[:MAX_READINGS]),
+            ],
+            "readings_without_time": notes.untimed,
+            "skipped": notes.skipped,
+            "faults": notes.faults,
+            "states": [_shown_state(state) for state in notes.states],
+            "commands": [{"topic": command.topic, "bytes": len(command.payload)} for command in notes.commands],
+            "reason": reason,
+            "detail": detail,
+        }
+        return orjson.dumps(document)
+
+
+def _shown(reading: Reading) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "device": reading.device,
+        "metric": reading.metric,
+        "t": _time(reading.time_us),
+        "v": reading.value,
+    }
+    return shown | ({"unit": reading.unit} if reading.unit else {})
+
+
+def _shown_state(state: DeviceState) -> dict[str, Any]:
+    return {"device": state.device, "online": state.online, "state": state.state, "t": _time(state.time_us)}
+
+
+def _time(time_us: int) -> str:
+    try:
+        return iso_utc(time_us)
+    except OverflowError:  # refused for that; the explanation must not fail over it
+        return f"{time_us} µs"
