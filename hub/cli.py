@@ -93,6 +93,32 @@ def demo(
     sys.exit(Demo(options).run())
 
 
+@app.command()
+def explain(
+    topic: Annotated[str, typer.Argument(help="MQTT topic, without /topic/; with --live a filter.")],
+    payload: Annotated[str | None, typer.Argument(help="The payload as text, or @file.")] = None,
+    *,
+    live: Annotated[bool, typer.Option("--live", help="Ask a running hub about what arrives now.")] = False,
+    direct: Annotated[bool, typer.Option("--direct", help="As sent by a STOMP client, not over a bridge.")] = False,
+    retained: Annotated[bool, typer.Option("--retained", help="As a retained message.")] = False,
+    content_type: Annotated[str | None, typer.Option(help="As with this content-type.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a message.")] = False,
+    hub_url: Annotated[str, typer.Option(help="With --live: the hub.")] = "ws://127.0.0.1:8080/ws",
+    login: Annotated[str | None, typer.Option(help="With --live: STOMP login.")] = None,
+    passcode: Annotated[
+        str | None, typer.Option(help="With --live: its passcode.", envvar="TELEMETRY_HUB_PASSCODE")
+    ] = None,
+    run_for: Annotated[float, typer.Option("--for", help="With --live: seconds to wait at most.", min=0)] = 60,
+    count: Annotated[int, typer.Option(help="With --live: messages at most.", min=1)] = 10,
+    config: ConfigFile = None,
+) -> None:
+    """Say which route and decoder take a topic, and what readings come out of a payload, or why none."""
+    from hub.explain_command import Question, run
+
+    question = Question(topic, payload, live, direct, retained, content_type, as_json, hub_url, login, passcode)
+    sys.exit(run(question, config, seconds=run_for, messages=count))
+
+
 @config_app.command("show")
 def config_show(*, config: ConfigFile = None) -> None:
     """Print the effective settings as TOML, each with its origin; secrets are hidden."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hub.settings import HubSettings
 
 app = typer.Typer(help="Look at the database, the spool and the quarantine, and repair.", no_args_is_help=True)
-quarantine_app = typer.Typer(help="Payloads that could not become readings.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Payloads that could not become readings: how many, by topic and reason.")
 app.add_typer(quarantine_app, name="quarantine")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.", metavar="FILE")]
@@ -88,6 +88,26 @@ def export_range(
 
     settings = _settings(config, database_url, data_dir)
     db_work.export_range(settings, (device, metric), (start, end), output, kind.value)
+
+
+@quarantine_app.callback(invoke_without_command=True)
+def quarantine_counts(
+    context: typer.Context,
+    *,
+    reason: Reason = None,
+    topic: Topic = "",
+    limit: Limit = 50,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Count quarantined payloads by topic and reason; the commands below look at single ones."""
+    if context.invoked_subcommand is not None:
+        return
+    from hub import db_work
+
+    db_work.count_quarantine(_settings(config, database_url, data_dir), reason, topic, limit, as_json=as_json)
 
 
 @quarantine_app.command("list")

@@ -31,7 +31,7 @@ from storage.export import export
 from storage.inspection import read_leaf_reports, read_rollup_report, read_server_facts
 from storage.partitions import NEWEST_US, OLDEST_US, instant, microseconds
 from storage.queries import Queries
-from storage.queries.refused import QuarantineFilter, Refused, remove_refused
+from storage.queries.refused import QuarantineFilter, Refused, count_refused, remove_refused
 from storage.settings import StorageSettings
 from storage.spool import SPOOL_FILE, read_spool
 from storage.store import Store
@@ -153,6 +153,37 @@ def list_quarantine(
             received, size = _minute(item.received_us), str(len(item.payload))
             table.add_row(str(one.id), received, escape(item.topic), item.reason, size, escape(item.detail))
         _console().print(table)
+
+    _run(look())
+
+
+def count_quarantine(
+    settings: HubSettings, reason: str | None, topic: str, limit: int, *, as_json: bool = False
+) -> None:
+    """Say how often payloads of each topic were refused, for each reason."""
+
+    async def look() -> None:
+        async with _opened(settings) as database, lend(database.queries) as connection:
+            found = await count_refused(connection, QuarantineFilter(reason=reason, topic=topic), limit)
+        if as_json:
+            _print_json(
+                [
+                    {
+                        "topic": one.topic,
+                        "reason": one.reason,
+                        "payloads": one.payloads,
+                        "first": _iso(one.first_us),
+                        "last": _iso(one.last_us),
+                    }
+                    for one in found
+                ]
+            )
+            return
+        table = Table("topic", "reason", Column("payloads", justify="right"), "first", "last")
+        for one in found:
+            times = (_minute(one.first_us), _minute(one.last_us))
+            table.add_row(escape(one.topic), one.reason, f"{one.payloads:,}", *times)
+        _console().print(table if found else "The quarantine is empty.")
 
     _run(look())
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from storage.engine import RawConnection
@@ -52,6 +52,27 @@ async def refused_page(
     ]
 
 
+class RefusedCount(NamedTuple):
+    """How often payloads of one topic were refused for one reason."""
+
+    topic: str
+    reason: str
+    payloads: int
+    first_us: int
+    last_us: int
+
+
+async def count_refused(connection: RawConnection, chosen: QuarantineFilter, rows: int) -> list[RefusedCount]:
+    """Return the counts by topic and reason, the most frequent first."""
+    found = await connection.fetch(
+        _COUNT, instant(chosen.from_us), instant(chosen.to_us), chosen.reason, chosen.topic, rows
+    )
+    return [
+        RefusedCount(topic, reason, payloads, microseconds(first), microseconds(last))
+        for topic, reason, payloads, first, last in found
+    ]
+
+
 async def remove_refused(connection: RawConnection, mended: Sequence[Refused]) -> int:
     """Delete payloads that were stored after all; return their number."""
     status = await connection.execute(
@@ -67,6 +88,12 @@ _REFUSED: Final = """
        AND ($8::uuid IS NULL OR id = $8)
        AND ($5::timestamptz IS NULL OR (ts, id) < ($5, $6::uuid))
      ORDER BY ts DESC, id DESC LIMIT $7
+"""
+_COUNT: Final = """
+    SELECT topic, reason, count(*), min(ts), max(ts)
+      FROM quarantine
+     WHERE ts >= $1 AND ts < $2 AND ($3::text IS NULL OR reason = $3) AND strpos(topic, $4) > 0
+     GROUP BY topic, reason ORDER BY count(*) DESC, topic, reason LIMIT $5
 """
 _REMOVE: Final = """
     DELETE FROM quarantine USING unnest($1::timestamptz[], $2::uuid[]) AS mended(ts, id)

@@ -17,12 +17,13 @@ def exposed(rows: list[Row]) -> str:
 
 def test_the_pipelines_counters_are_shown_by_reason() -> None:
     counters = PipelineCounters(messages=5, readings=15)
-    counters.refuse("clock")
+    counters.refuse("devices/a/telemetry", "clock")
 
     text = exposed(list(pipeline_rows(counters)))
 
     assert "\nhub_readings_received_total 15.0\n" in text
     assert '\nhub_readings_rejected_total{reason="clock"} 1.0\n' in text
+    assert '\nhub_payloads_quarantined_total{reason="clock",topic="devices/a/telemetry"} 1.0\n' in text
     assert "# TYPE hub_readings_received_total counter" in text
 
 
@@ -50,5 +51,5 @@ async def test_names_follow_the_rules(tmp_path: Path) -> None:
     for row in (*pipeline_rows(PipelineCounters()), *store_rows(store)):
         assert row.name.startswith("hub_")
         assert row.name.endswith("_total") == (row.kind == "counter")
-        assert row.label in {"", "reason", "kind"}
+        assert row.label in {"", "reason", "kind", ("topic", "reason")}
         assert row.help.endswith(".")

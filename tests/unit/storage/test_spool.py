@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.device_state import DeviceState
 from storage.errors import SpoolError
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 from storage.spool import Spool, decode, encode
 
 ONE = Reading("d", "m", 1, 1.0)
+STATE = DeviceState("d", False, "lost", 7)
 ITEM = QuarantinedPayload("t", b"\0\xff", "decode", 5, "why")
 
 
@@ -43,21 +45,22 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
     )
 )
 def test_a_batch_comes_back_as_it_was(readings: list[Reading]) -> None:
-    back, items = decode(encode(readings, [ITEM]))
+    back, items, states = decode(encode(readings, [ITEM], [STATE]))
 
     assert back == readings
     assert [type(reading.value) for reading in back] == [type(reading.value) for reading in readings]
     assert items == [ITEM]
+    assert states == [STATE]
 
 
 def test_not_a_number_comes_back() -> None:
-    ((reading,), _) = decode(encode([ONE._replace(value=math.nan)], []))
+    ((reading,), _, _) = decode(encode([ONE._replace(value=math.nan)], [], []))
 
     assert isinstance(reading.value, float)
     assert math.isnan(reading.value)
 
 
-@pytest.mark.parametrize("blob", [b"", b"x", encode([ONE], [])[:-1], b"x\x9c"])
+@pytest.mark.parametrize("blob", [b"", b"x", encode([ONE], [], [])[:-1], b"x\x9c"])
 def test_anything_else_is_no_batch(blob: bytes) -> None:
     with pytest.raises(ValueError, match="not a spooled batch"):
         decode(blob)
@@ -87,7 +90,7 @@ async def test_the_file_is_private_and_every_commit_is_synced(spool: Spool) -> N
 
 
 async def test_a_full_spool_refuses_and_takes_again_when_there_is_room(tmp_path: Path) -> None:
-    blob = len(encode([ONE], []))
+    blob = len(encode([ONE], [], []))
     spool = Spool(tmp_path / "small", 2 * blob)
     await spool.open()
     await spool.put([ONE], [])

@@ -1,0 +1,92 @@
+"""What the pipeline does with a decoder's remarks beside readings: states, commands, historical and transient readings."""
+
+from collections.abc import Callable
+
+import orjson
+import pytest
+
+from hub.telemetry import decoders
+from hub.telemetry.notes import Notes
+from hub.telemetry.origin import Origin
+from hub.telemetry.routes import RouteSettings
+from storage.device_state import DeviceState
+from storage.reading import Reading
+from tests.support.telemetry import NOW_US, Bench
+
+Remark = Callable[[Notes], None]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
+    """Give what makes a bench whose only decoder returns `readings` and makes a remark."""
+
+    def make(remark: Remark, *filters: str, readings: list[Reading] | None = None) -> Bench:
+        def decode(_body: bytes, _origin: Origin, _received_us: int, notes: Notes) -> list[Reading]:
+            remark(notes)
+            return list(readings or [])
+
+        monkeypatch.setitem(decoders.DECODERS, "made-up", lambda: decode)
+        return Bench(*filters, routes=[RouteSettings(filter="devices/+/telemetry", decoder="made-up")])
+
+    return make
+
+
+async def test_a_state_is_stored_and_published_once(bench: Callable[..., Bench]) -> None:
+    made = bench(lambda notes: notes.state("d/1", False, "lost", NOW_US), "/topic/$SYS/devices/+")
+
+    first, second = made.accept(b"x"), made.accept(b"x")
+
+    assert made.store.states == [DeviceState("d/1", False, "lost", NOW_US)]
+    assert [destination for destination, _ in made.audience.published] == ["/topic/$SYS/devices/d%2F1"]
+    assert first is made.store.futures[0]
+    assert second is not None
+    assert second.done()
+
+
+async def test_a_state_of_a_device_without_a_legal_name_is_quarantined(bench: Callable[..., Bench]) -> None:
+    made = bench(lambda notes: notes.state("a\nb", True, "online", NOW_US))
+
+    made.accept(b"x")
+
+    assert made.store.states == []
+    assert made.reasons == ["bad_device"]
+
+
+async def test_a_command_is_published_on_its_topic(bench: Callable[..., Bench]) -> None:
+    made = bench(lambda notes: notes.command("spBv1.0/g/NCMD/n", b"\x00\xff"))
+
+    made.accept(b"x")
+
+    assert made.commands == [("/topic/spBv1.0/g/NCMD/n", b"\x00\xff")]
+    assert made.pipeline.counters.commands == 1
+
+
+async def test_a_historical_reading_is_stored_and_not_shown(bench: Callable[..., Bench]) -> None:
+    old = Reading("devices", "m", NOW_US - 10**9, 1.0)
+    made = bench(
+        lambda notes: notes.store_only(old), "/topic/readings/#", readings=[Reading("devices", "m", NOW_US, 2.0)]
+    )
+
+    made.accept(b"x")
+
+    assert old in made.store.readings
+    assert [orjson.loads(body)["v"] for _, body in made.audience.published] == [2.0]
+
+
+async def test_a_historical_reading_that_cannot_be_stored_is_quarantined(bench: Callable[..., Bench]) -> None:
+    made = bench(lambda notes: notes.store_only(Reading("d", "m", 5, 1.0)))
+
+    made.accept(b"x")
+
+    assert (made.store.readings, made.reasons) == ([], ["clock"])
+
+
+async def test_a_transient_reading_is_shown_and_not_stored(bench: Callable[..., Bench]) -> None:
+    made = bench(lambda notes: notes.show_only(Reading("d", "m", NOW_US, 1.0)), "/topic/readings/#")
+
+    future = made.accept(b"x")
+
+    assert made.store.readings == []
+    assert [destination for destination, _ in made.audience.published] == ["/topic/readings/d/m"]
+    assert future is not None
+    assert future.done()

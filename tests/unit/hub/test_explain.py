@@ -1,0 +1,59 @@
+"""`telemetry-hub explain` without a hub: the route, the readings, or the reason."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hub.cli import app
+from hub.errors import HubError
+
+TOPIC = "devices/press-7/telemetry"
+
+
+def explain(*arguments: str, status: int = 0) -> str:
+    result = CliRunner().invoke(app, ["explain", *arguments], catch_exceptions=False)
+    assert result.exit_code == status, result.output
+    return result.output
+
+
+def test_a_topic_alone_is_told_its_route() -> None:
+    output = explain(TOPIC)
+
+    assert "devices/+/telemetry" in output
+    assert "press-7" in output
+
+
+def test_a_payload_gives_its_readings() -> None:
+    answer = json.loads(explain(TOPIC, '{"temperature":21.5}', "--json"))
+
+    assert answer["outcome"] == "readings"
+    assert [(one["metric"], one["v"]) for one in answer["readings"]] == [("temperature", 21.5)]
+
+
+def test_a_payload_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "payload").write_bytes(b'{"a":true}')
+
+    assert "true" in explain(TOPIC, f"@{tmp_path / 'payload'}")
+
+
+def test_a_refusal_tells_why_with_status_1() -> None:
+    assert "duplicate_key" in explain(TOPIC, '{"a":1,"a":2}', status=1)
+
+
+def test_a_topic_of_a_stomp_client_without_a_route() -> None:
+    assert "no route takes it" in explain("chat/room", "hello", "--direct", status=1)
+
+
+def test_routes_of_the_settings_are_asked(tmp_path: Path) -> None:
+    config = tmp_path / "hub.toml"
+    config.write_text('[[telemetry.routes]]\nfilter = "plant/+/x"\n')
+
+    assert "plant/+/x" in explain("plant/a/x", '{"a":1}', "--config", str(config))
+
+
+@pytest.mark.parametrize("arguments", [("a/+/b",), (TOPIC, "@/does/not/exist"), (TOPIC, "{}", "--live")])
+def test_what_cannot_be_explained_names_the_argument(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(HubError, match=r"TOPIC|PAYLOAD"):
+        CliRunner().invoke(app, ["explain", *arguments], catch_exceptions=False)
