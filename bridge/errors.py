@@ -3,6 +3,7 @@
 BridgeError
 ├── LinkError          one side is away: retried with back-off, shown in /readyz
 │   ├── BrokerUnreachableError
+│   │   └── ProtocolVersionError
 │   └── HubUnreachableError
 ├── MqttProtocolError  the broker sent bytes that are not MQTT: the connection is closed
 └── UnsendableTopicError  an MQTT topic that the hub cannot take: the message is dropped, counted, acknowledged
@@ -21,6 +22,10 @@ class LinkError(BridgeError):
 
 class BrokerUnreachableError(LinkError):
     """The MQTT broker does not answer, or refuses the connection or the subscription."""
+
+
+class ProtocolVersionError(BrokerUnreachableError):
+    """The broker does not speak the version of MQTT that was asked for."""
 
 
 class HubUnreachableError(LinkError):

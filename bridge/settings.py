@@ -5,17 +5,22 @@ Read once at start and passed down frozen. docs/reference/bridge-settings.md has
 
 from pathlib import Path
 from typing import Final, Literal, Self
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from bridge.endpoint import Endpoint, endpoint
+from bridge.filters import check_filters, is_shared
 from hub import settings_source
-from hub.topics.names import ONE, REST, FilterLimits, TopicError, parse_filter
+from hub.topics.names import validate_topic
 
 PREFIX: Final = "TELEMETRY_BRIDGE_"
-_SHARE: Final = "$share"
-_MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+_MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+# What brokers with MQTT over WebSocket listen on: EMQX, HiveMQ, VerneMQ, NATS; Mosquitto takes any path.
+_MQTT_WS_PATH: Final = "/mqtt"
+_SESSION_EXPIRY_S: Final = 604_800
+# A dead member's share goes to the others only when its session ends.
+_SHARED_SESSION_EXPIRY_S: Final = 60
 _HUB_PORTS: Final = {"ws": 80, "wss": 443}
 _KIB: Final = 1024
 _MIB: Final = 1024 * 1024
@@ -26,23 +31,35 @@ class BridgeSettings(settings_source.Settings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    mqtt_url: str = Field(
-        default="mqtt://127.0.0.1:1883", description="the broker: mqtt:// or mqtts://, user:password@ optional"
+    name: str | None = Field(
+        default=None, min_length=1, max_length=200, description="what the hub calls this bridge; default: client_id"
     )
-    mqtt_version: Literal["3.1.1", "5"] = Field(
-        default="3.1.1",
-        description="nats-server speaks 3.1.1 only; 5 lets the bridge set its window and session's life",
+    mqtt_url: str = Field(
+        default="mqtt://127.0.0.1:1883",
+        description="the broker: mqtt://, mqtts://, ws:// or wss://, user:password@ optional",
+    )
+    mqtt_ca_file: Path | None = Field(default=None, description="CAs that the broker's certificate is checked against")
+    mqtt_cert_file: Path | None = Field(default=None, description="our certificate, for brokers that ask for one")
+    mqtt_key_file: Path | None = Field(default=None, description="its private key, unless in the same file")
+    mqtt_version: Literal["auto", "3.1.1", "5"] = Field(
+        default="auto", description="auto: 5, and 3.1.1 where the broker refuses 5, as nats-server does"
+    )
+    mqtt_status_topic: str | None = Field(
+        default=None, description="retained online or offline of this bridge, by will; none: no will"
     )
     mqtt_receive_maximum: int = Field(default=20_000, ge=1, le=65_535, description="MQTT 5: unacknowledged messages")
-    mqtt_session_expiry_s: int = Field(
-        default=604_800, ge=0, description="MQTT 5: seconds the broker keeps the session without us"
+    mqtt_session_expiry_s: int | None = Field(
+        default=None,
+        ge=1,
+        le=0xFFFFFFFE,
+        description="MQTT 5: seconds the broker keeps the session without us; default 7 days, 60 s with $share/",
     )
     mqtt_keepalive_s: int = Field(default=30, ge=1, le=65_535, description="seconds of silence before a PINGREQ")
     client_id: str = Field(
         default="telemetry-bridge", min_length=1, description="names the session; fixed, one per running bridge"
     )
     filters: tuple[str, ...] = Field(
-        default=("devices/+/telemetry",), min_length=1, description="MQTT topic filters; they must not overlap"
+        default=("#",), min_length=1, description="MQTT topic filters; they must not overlap"
     )
     hub_url: str = Field(default="ws://127.0.0.1:8080/ws", description="the hub's STOMP WebSocket: ws:// or wss://")
     hub_login: str | None = Field(default=None, description="STOMP login")
@@ -70,6 +87,9 @@ class BridgeSettings(settings_source.Settings):
     message_bytes: int = Field(
         default=_MIB, ge=1, description="larger messages are dropped, counted and acknowledged: the hub takes 1 MiB"
     )
+    qos0_messages: int = Field(
+        default=5_000, ge=0, description="QoS 0 messages held at most; newer ones are dropped and counted"
+    )
     drain_timeout_s: float = Field(default=5.0, ge=0, description="seconds that a stop waits for outstanding receipts")
     health_host: str = Field(default="127.0.0.1", description="address of /livez, /readyz, /metrics")
     health_port: int = Field(default=8081, ge=0, le=65_535, description="port of those; 0 takes a free one")
@@ -77,93 +97,66 @@ class BridgeSettings(settings_source.Settings):
     @field_validator("mqtt_url")
     @classmethod
     def _check_mqtt_url(cls, url: str) -> str:
-        _endpoint(url, _MQTT_PORTS)
+        endpoint(url, _MQTT_PORTS)
         return url
+
+    @field_validator("mqtt_status_topic")
+    @classmethod
+    def _check_status_topic(cls, topic: str | None) -> str | None:
+        if topic is not None:
+            validate_topic(topic)
+        return topic
 
     @field_validator("hub_url")
     @classmethod
     def _check_hub_url(cls, url: str) -> str:
-        if _endpoint(url, _HUB_PORTS).parts.username is not None:
+        if endpoint(url, _HUB_PORTS).parts.username is not None:
             raise ValueError("credentials go in hub_login and hub_passcode")
         return url
 
     @field_validator("filters")
     @classmethod
     def _check_filters(cls, filters: tuple[str, ...]) -> tuple[str, ...]:
-        levels = []
-        for text in filters:
-            try:
-                levels.append(parse_filter(_without_share(text), FilterLimits(levels=128, wildcards=128)))
-            except TopicError as error:
-                raise ValueError(f"{text!r}: {error}") from None
-        for index, one in enumerate(levels):
-            for other in range(index):
-                if overlap(one, levels[other]):
-                    raise ValueError(
-                        f"{filters[other]!r} and {filters[index]!r} overlap: a broker sends what both match twice"
-                    )
+        check_filters(filters)
         return filters
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:
         if self.transaction_messages > self.unacked_messages:
             raise ValueError("transaction_messages is larger than unacked_messages")
+        files = (self.mqtt_ca_file, self.mqtt_cert_file, self.mqtt_key_file)
+        if any(files) and not self.mqtt.tls:
+            raise ValueError("mqtt_ca_file, mqtt_cert_file and mqtt_key_file need an mqtt_url with mqtts:// or wss://")
+        if self.mqtt_key_file and not self.mqtt_cert_file:
+            raise ValueError("mqtt_key_file needs mqtt_cert_file")
         return self
 
     @property
-    def mqtt(self) -> "Endpoint":
+    def mqtt(self) -> Endpoint:
         """The broker's address."""
-        return _endpoint(self.mqtt_url, _MQTT_PORTS)
+        return endpoint(self.mqtt_url, _MQTT_PORTS, _MQTT_WS_PATH)
 
     @property
-    def hub(self) -> "Endpoint":
+    def hub(self) -> Endpoint:
         """The hub's address."""
-        return _endpoint(self.hub_url, _HUB_PORTS)
+        return endpoint(self.hub_url, _HUB_PORTS)
 
+    @property
+    def bridge_name(self) -> str:
+        """What the hub calls this bridge."""
+        return self.name or self.client_id
 
-class Endpoint:
-    """An address taken apart; `str()` is fit for logs: no password."""
+    @property
+    def shared(self) -> bool:
+        """Whether a filter is shared with other bridges."""
+        return any(is_shared(text) for text in self.filters)
 
-    def __init__(self, parts: SplitResult, port: int) -> None:
-        self.parts = parts
-        self.host = parts.hostname or ""
-        self.port = port
-        self.tls = parts.scheme in {"mqtts", "wss"}
-        self.path = parts.path or "/"
-        self.username = None if parts.username is None else unquote(parts.username)
-        self.password = None if parts.password is None else unquote(parts.password)
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        path = "" if self.path == "/" else self.path
-        return f"{self.parts.scheme}://{host}:{self.port}{path}"
-
-
-def _endpoint(url: str, ports: dict[str, int]) -> Endpoint:
-    parts = urlsplit(url)
-    if parts.scheme not in ports or not parts.hostname:
-        raise ValueError("must be " + " or ".join(f"{scheme}://host:port" for scheme in ports))
-    # .port raises ValueError for what is no port, and says so.
-    port = ports[parts.scheme] if parts.port is None else parts.port
-    return Endpoint(parts, port)
-
-
-def _without_share(text: str) -> str:
-    if text.startswith(_SHARE + "/"):
-        return text.split("/", 2)[-1]
-    return text
-
-
-def overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Say whether some topic matches both filters, given as levels."""
-    for index in range(max(len(one), len(other))):
-        a = one[index] if index < len(one) else None
-        b = other[index] if index < len(other) else None
-        if REST in {a, b}:
-            return True
-        if a is None or b is None or (a != b and ONE not in {a, b}):
-            return False
-    return True
+    @property
+    def session_expiry_s(self) -> int:
+        """Seconds for which the broker keeps the session (MQTT 5)."""
+        if self.mqtt_session_expiry_s is not None:
+            return self.mqtt_session_expiry_s
+        return _SHARED_SESSION_EXPIRY_S if self.shared else _SESSION_EXPIRY_S
 
 
 def load_settings(

@@ -2,6 +2,7 @@
 
 It accepts CONNECT and SUBSCRIBE, sends the PUBLISHes that the test asks for, and keeps every packet it receives in order.
 It is not a broker: nobody can publish to it and it keeps no session; `session_present` is what the test wants it to say.
+It speaks the versions in `levels` (4 is 3.1.1, 5 is 5) and refuses others as nats-server does.
 """
 
 import asyncio
@@ -40,7 +41,12 @@ def publish(
 class ScriptedBroker:
     """Listen on a free port; the last connection is the one that `send` writes to."""
 
-    def __init__(self) -> None:
+    def __init__(self, levels: frozenset[int] = frozenset({4})) -> None:
+        self.levels = levels
+        self.refusals = 0  # of CONNECTs in another version
+        self.connect_body = b""
+        self.subscribe_body = b""
+        self._level = 4
         self.session_present = False
         self.connections = 0
         self.subscriptions = 0
@@ -96,13 +102,21 @@ class ScriptedBroker:
 
     def _packet(self, writer: asyncio.StreamWriter, first: int, body: bytes) -> None:
         kind = first >> 4
-        if kind == 1:
+        if kind == 1 and body[6] not in self.levels:
+            self.refusals += 1
+            writer.write(b"\x20\x02\x00\x01")
+            writer.close()
+        elif kind == 1:
+            self._level = body[6]
             self.connections += 1
+            self.connect_body = body
             self.packets.clear()
-            writer.write(b"\x20\x02" + bytes([int(self.session_present), 0]))
+            flags = bytes([int(self.session_present), 0])
+            writer.write(b"\x20\x02" + flags if self._level == 4 else b"\x20\x03" + flags + b"\0")
         elif kind == 8:
             self.subscriptions += 1
-            writer.write(b"\x90\x03" + body[:2] + b"\x01")
+            self.subscribe_body = body
+            writer.write(b"\x90\x03" + body[:2] + b"\x01" if self._level == 4 else b"\x90\x04" + body[:2] + b"\0\x01")
         elif kind == 12:
             writer.write(b"\xd0\x00")
         else:

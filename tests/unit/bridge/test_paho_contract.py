@@ -1,17 +1,33 @@
-"""The names of paho-mqtt 2.2 that bridge/mqtt_link.py overrides or uses: this fails when they move.
+"""The names of paho-mqtt 2.2 that bridge/mqtt_client.py overrides or uses: this fails when they move.
 
 What they do is held by tests/integration/bridge, on the wire.
 """
 
 import inspect
 import socket
+from collections.abc import Sequence
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import MQTTErrorCode
 
-from bridge.mqtt_link import BurstClient
+from bridge.mqtt_client import BurstClient, Granted
 from bridge.publishes import PublishParser
 from bridge.settings import BridgeSettings
+
+
+class Deaf:
+    """Events that nobody asks for."""
+
+    def accepted(self, session_present: bool) -> None: ...
+    def refused(self, reason: str, *, version: bool) -> None: ...
+    def subscribed(self, granted: Sequence[Granted]) -> None: ...
+    def ended(self, reason: str) -> None: ...
+    def socket_closes(self, fileno: int) -> None: ...
+    def wants_write(self, fileno: int, wanted: bool) -> None: ...
+
+
+def new_client() -> BurstClient:
+    return BurstClient(BridgeSettings(), parser(), Deaf(), mqtt5=False)
 
 
 def parser() -> PublishParser:
@@ -31,6 +47,7 @@ def test_the_methods_have_the_signatures_that_are_relied_on() -> None:
         "loop_misc": "(self) -> 'MQTTErrorCode'",
         "reconnect": "(self) -> 'MQTTErrorCode'",
         "_create_socket": "(self) -> 'SocketLike'",
+        "_create_socket_connection": "(self) -> '_socket.socket'",
         "_sock_recv": "(self, bufsize: 'int') -> 'bytes'",
         "_sock_close": "(self) -> 'None'",
         "_loop_rc_handle": "(self, rc: 'MQTTErrorCode') -> 'MQTTErrorCode'",
@@ -43,7 +60,7 @@ def test_the_methods_have_the_signatures_that_are_relied_on() -> None:
 
 
 def test_an_incoming_packet_has_the_fields_that_are_filled_in() -> None:
-    client = BurstClient(BridgeSettings(), parser())
+    client = new_client()
     before = set(client._in_packet)
     client._ping_t = 1.0
 
@@ -55,10 +72,11 @@ def test_an_incoming_packet_has_the_fields_that_are_filled_in() -> None:
 def test_reconnect_opens_its_socket_through_the_overridden_method() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        client = BurstClient(BridgeSettings(), parser())
+        client = new_client()
         client.connect_async("127.0.0.1", 1883)
         client._opened = ours
         client.reconnect()
+        client.loop_write()
 
         assert client.socket() is ours
         assert theirs.recv(100)[:1] == b"\x10"
@@ -69,12 +87,14 @@ def test_reconnect_opens_its_socket_through_the_overridden_method() -> None:
 def test_a_list_of_pubacks_leaves_as_one_packet() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        client = BurstClient(BridgeSettings(), parser())
+        client = new_client()
         client.connect_async("127.0.0.1", 1883)
         client._opened = ours
         client.reconnect()
+        client.loop_write()
         theirs.recv(100)
         client.acknowledge([b"\0\1", b"\0\2"])
+        client.loop_write()
 
         assert theirs.recv(100) == b"\x40\x02\0\1\x40\x02\0\2"
 
@@ -82,9 +102,15 @@ def test_a_list_of_pubacks_leaves_as_one_packet() -> None:
 
 
 def test_the_clock_and_the_state_that_are_set_exist() -> None:
-    client = BurstClient(BridgeSettings(), parser())
+    client = new_client()
     client.hear()
 
     assert client._last_bytes_received <= paho.time_func()
     assert client.unsent == 0
     assert client.loop_read() == MQTTErrorCode.MQTT_ERR_NO_CONN
+
+
+def test_the_web_socket_handshake_is_made_by_the_wrappers_constructor() -> None:
+    parameters = list(inspect.signature(paho._WebsocketWrapper).parameters)
+
+    assert parameters == ["socket", "host", "port", "is_ssl", "path", "extra_headers"]

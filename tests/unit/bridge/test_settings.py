@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.settings import BridgeSettings, load_settings, overlap
+from bridge.filters import overlap
+from bridge.settings import BridgeSettings, load_settings
 from hub.errors import SettingsError
 
 

@@ -1,0 +1,70 @@
+"""MQTT topic filters of one bridge: which are legal, whether two overlap, which one takes a topic."""
+
+from collections.abc import Sequence
+
+from hub.topics.names import ONE, RESERVED, REST, SEPARATOR, FilterLimits, TopicError, parse_filter
+from hub.topics.tree import TopicTree
+
+SHARE = "$share"
+_LIMITS = FilterLimits(levels=128, wildcards=128)
+
+
+def check_filters(filters: Sequence[str]) -> None:
+    """Refuse filters that are no filters, or overlap.
+
+    Raises:
+        ValueError: naming the filter.
+    """
+    levels = []
+    for text in filters:
+        try:
+            levels.append(parse_filter(without_share(text), _LIMITS))
+        except TopicError as error:
+            raise ValueError(f"{text!r}: {error}") from None
+    for index, one in enumerate(levels):
+        for other in range(index):
+            if overlap(one, levels[other]):
+                raise ValueError(
+                    f"{filters[other]!r} and {filters[index]!r} overlap: a broker sends what both match twice"
+                )
+
+
+def is_shared(text: str) -> bool:
+    """Whether several clients share what a filter matches (MQTT 5, 4.8.2)."""
+    return text.startswith(SHARE + SEPARATOR)
+
+
+def without_share(text: str) -> str:
+    """Return what a filter matches, without `$share/<group>/`.
+
+    Raises:
+        TopicError: a shared filter without a group or a filter.
+    """
+    if not is_shared(text):
+        return text
+    _, group, *rest = text.split(SEPARATOR, 2)
+    if not group or not rest or ONE in group or REST in group:
+        raise TopicError(f"a shared filter is {SHARE}/<group>/<filter>")
+    return rest[0]
+
+
+def overlap(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Say whether some topic matches both filters, given as levels."""
+    if (one[0] in {ONE, REST} and other[0][:1] == RESERVED) or (other[0] in {ONE, REST} and one[0][:1] == RESERVED):
+        return False  # a leading wildcard does not match those (MQTT 3.1.1, 4.7.2)
+    for index in range(max(len(one), len(other))):
+        a = one[index] if index < len(one) else None
+        b = other[index] if index < len(other) else None
+        if REST in {a, b}:
+            return True
+        if a is None or b is None or (a != b and ONE not in {a, b}):
+            return False
+    return True
+
+
+def matching(filters: Sequence[str], topic: str) -> str | None:
+    """Return the filter that takes a topic; None when none does."""
+    tree: TopicTree[str] = TopicTree(_LIMITS)
+    for text in filters:
+        tree.add(without_share(text), text)
+    return next(iter(tree.match(topic)), None)

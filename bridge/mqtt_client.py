@@ -1,0 +1,310 @@
+"""The MQTT client: the one place that knows paho-mqtt.
+
+What it is: a paho client, stock in API and semantics, that takes what its socket has in one read, hands PUBLISHes over as a
+list, and sends a list of PUBACKs as one packet; over TCP or WebSocket, with or without TLS. It does not connect itself
+again (mqtt_link.py does) and knows nothing of what is unacknowledged (relay.py).
+
+Rules: everything runs on the event loop except `open_socket`: name resolution, TCP, TLS and WebSocket handshakes block and
+get a thread. paho's own thread, its reconnecting and its message objects (a Condition each) are not used. The names of
+paho 2.2 that are overridden or used are held by tests/unit/bridge/test_paho_contract.py.
+"""
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+import structlog
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MalformedPacket
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from bridge.errors import MqttProtocolError
+from bridge.publishes import PublishParser
+from bridge.settings import BridgeSettings
+from bridge.websocket_stream import BINARY, PONG, WebSocketStream, client_frame
+from hub.errors import SettingProblem, SettingsError
+
+READ_BYTES: Final = 128 * 1024
+# A TLS record holds 16 KiB: so many reads may be waiting in OpenSSL behind one readable socket.
+_TLS_READS: Final = 16
+_PUBACK: Final = 0x40
+_PUBACK_HEAD: Final = b"\x40\x02"
+_QOS_1: Final = 1
+_UNSUPPORTED_VERSION: Final = 0x84
+# The retained messages come with a new subscription only, not with each SUBSCRIBE (MQTT 5, 3.8.3.1). Retain As Published
+# stays off: the flag says "old state, sent because of the subscription", as it does with 3.1.1. Devices that publish
+# their live values with it (ESPHome, Homie, Shelly) could not be told from that otherwise.
+_IF_NEW: Final = 1
+
+log = structlog.get_logger("bridge")
+
+
+class Granted(NamedTuple):
+    """The broker's answer to one filter."""
+
+    qos: int
+    refusal: str  # empty: granted
+
+
+class ClientEvents(Protocol):
+    """What paho's callbacks become, on the event loop; none of it may raise."""
+
+    def accepted(self, session_present: bool) -> None:
+        """CONNACK: the broker takes us."""
+
+    def refused(self, reason: str, *, version: bool) -> None:
+        """CONNACK with a failure; `version` when it does not speak ours."""
+
+    def subscribed(self, granted: Sequence[Granted]) -> None:
+        """SUBACK, for each filter in order."""
+
+    def ended(self, reason: str) -> None:
+        """The connection is over."""
+
+    def socket_closes(self, fileno: int) -> None:
+        """The socket is about to be closed."""
+
+    def wants_write(self, fileno: int, wanted: bool) -> None:
+        """The socket is to be watched for room, or not any more."""
+
+
+class WebSocketSocket:
+    """The socket below MQTT over WebSocket, as paho uses sockets; see websocket_stream.py."""
+
+    def __init__(self, raw: socket.socket) -> None:
+        self._raw = raw
+        self._stream = WebSocketStream()
+        self._out = bytearray()
+        self._framed = 0  # bytes of the caller that are in `_out`, and not reported as sent
+
+    def recv(self, buffer_size: int) -> bytes:
+        """Read once or more, until there is MQTT or nothing."""
+        while not self._stream.closed:
+            data = self._raw.recv(buffer_size)
+            if not data:
+                break
+            mqtt = self._stream.feed(data)
+            if (ping := self._stream.take_ping()) is not None and len(self._out) < READ_BYTES:
+                self._out += client_frame(PONG, ping)
+                with contextlib.suppress(BlockingIOError, ssl.SSLWantWriteError):
+                    self._flush()
+            if mqtt:
+                return mqtt
+        return b""
+
+    def send(self, buffer: bytes | bytearray) -> int:
+        """Send all of `buffer` as one frame, or raise BlockingIOError: to be called with the same again."""
+        if not self._framed:
+            self._framed = len(buffer)
+            self._out += client_frame(BINARY, bytes(buffer))
+        self._flush()
+        if self._out:
+            raise BlockingIOError
+        sent, self._framed = self._framed, 0
+        return sent
+
+    def _flush(self) -> None:
+        while self._out:
+            del self._out[: self._raw.send(self._out)]
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def setblocking(self, flag: bool) -> None:
+        self._raw.setblocking(flag)
+
+
+class BurstClient(paho.Client):
+    """paho with another way to read and to open its socket."""
+
+    def __init__(
+        self,
+        settings: BridgeSettings,
+        parser: PublishParser,
+        events: ClientEvents,
+        *,
+        mqtt5: bool,
+        lasting: bool = True,
+    ) -> None:
+        """Take the callbacks; `lasting` is whether the broker keeps the session (clean_start=False, with an expiry)."""
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id,
+            clean_session=None if mqtt5 else not lasting,
+            protocol=MQTTProtocolVersion.MQTTv5 if mqtt5 else MQTTProtocolVersion.MQTTv311,
+            transport="websockets" if settings.mqtt.web_socket else "tcp",
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        self._parser = parser
+        self._events = events
+        self._mqtt5 = mqtt5
+        self._opened: paho.SocketLike | None = None
+        self.connect_timeout = settings.connect_timeout_s
+        self.on_connect = self._connected
+        self.on_subscribe = self._subscribed
+        self.on_disconnect = self._disconnected
+        self.on_socket_close = lambda _client, _data, sock: events.socket_closes(sock.fileno())
+        self.on_socket_register_write = lambda _client, _data, sock: events.wants_write(sock.fileno(), True)
+        self.on_socket_unregister_write = lambda _client, _data, sock: events.wants_write(sock.fileno(), False)
+        self._configure(settings, lasting=lasting)
+
+    def _configure(self, settings: BridgeSettings, *, lasting: bool) -> None:
+        endpoint = settings.mqtt
+        if endpoint.username is not None:
+            self.username_pw_set(endpoint.username, endpoint.password)
+        if endpoint.web_socket:
+            self.ws_set_options(endpoint.path)
+        if endpoint.tls:
+            self._load_certificates(settings)
+        if settings.mqtt_status_topic is not None and lasting:
+            self.will_set(settings.mqtt_status_topic, b"offline", _QOS_1, retain=True)
+        if not self._mqtt5:
+            self.connect_async(endpoint.host, endpoint.port, settings.mqtt_keepalive_s)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.ReceiveMaximum = settings.mqtt_receive_maximum
+        # clean_start=False alone keeps nothing: an absent expiry means 0 (MQTT 5, 3.1.2.11.2).
+        properties.SessionExpiryInterval = settings.session_expiry_s if lasting else 0
+        self.connect_async(
+            endpoint.host, endpoint.port, settings.mqtt_keepalive_s, clean_start=not lasting, properties=properties
+        )
+
+    def _load_certificates(self, settings: BridgeSettings) -> None:
+        def path(file: object) -> str | None:
+            return None if file is None else str(file)
+
+        try:
+            self.tls_set(path(settings.mqtt_ca_file), path(settings.mqtt_cert_file), path(settings.mqtt_key_file))
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            keys = "mqtt_ca_file, mqtt_cert_file, mqtt_key_file"
+            raise SettingsError((SettingProblem(keys, "their files", f"cannot be used: {error}"),)) from error
+
+    def open_socket(self) -> None:
+        """Resolve, connect and shake hands for the next `reconnect()`; blocks, so it is called in a thread."""
+        late, self._opened = self._opened, None
+        if late is not None:
+            late.close()  # of an attempt that was given up
+        try:
+            self._opened = self._shaken_hands()
+        except (
+            ValueError,
+            IndexError,
+        ) as error:  # a host name that is none; a strange answer to the WebSocket handshake
+            raise ConnectionError(f"no connection can be made: {error}") from error
+
+    def _shaken_hands(self) -> "paho.SocketLike":
+        sock = self._create_socket_connection()
+        if self._ssl_context is not None:
+            sock = self._ssl_context.wrap_socket(sock, server_hostname=self._host)
+        if self._transport != "websockets":
+            return sock
+        try:
+            paho._WebsocketWrapper(sock, self._host, self._port, self._ssl, self._websocket_path, None)
+        except BaseException:
+            sock.close()
+            raise
+        return WebSocketSocket(sock)
+
+    def _create_socket(self) -> "paho.SocketLike":
+        sock, self._opened = self._opened, None
+        if sock is None:
+            raise ConnectionError("open_socket was not called")
+        self._parser.reset()
+        return sock
+
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002 - paho's signature
+        """Read what the socket has, once (TLS: what its records hold), and parse all of it."""
+        for _ in range(_TLS_READS):
+            if self._sock is None:
+                return MQTTErrorCode.MQTT_ERR_NO_CONN
+            try:
+                data = self._sock_recv(READ_BYTES)
+                if not data:
+                    return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+                self._last_bytes_received = paho.time_func()
+                self._parser.feed(data)
+            except BlockingIOError:
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
+            except OSError:
+                return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+            except MqttProtocolError as error:
+                log.warning("mqtt.protocol_error", reason=str(error))
+                return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_PROTOCOL)
+            if not self._ssl:
+                break
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def handle_packet(self, first: int, body: bytes) -> bool:
+        """Let paho handle a packet that is not a PUBLISH; say whether the connection goes on."""
+        self._in_packet = {
+            "command": first,
+            "have_remaining": 1,
+            "remaining_count": [],
+            "remaining_mult": 1,
+            "remaining_length": len(body),
+            "packet": bytearray(body),
+            "to_process": 0,
+            "pos": 0,
+        }
+        try:
+            rc = self._packet_handle()
+        except MalformedPacket as error:
+            raise MqttProtocolError(f"a packet of type {first >> 4}: {error}") from None
+        if rc > 0:
+            self._loop_rc_handle(rc)
+        return self._sock is not None
+
+    def acknowledge(self, mids: list[bytes]) -> None:
+        """Send PUBACKs, in this order, as one write."""
+        packets = _PUBACK_HEAD + _PUBACK_HEAD.join(mids)
+        self._packet_queue(_PUBACK, packets, 0, _QOS_1)
+
+    def subscribe_to(self, filters: Sequence[str]) -> None:
+        """Subscribe at QoS 1 and never 2: paho confirms QoS 2 before the message is handed over."""
+        if self._mqtt5:
+            options = SubscribeOptions(_QOS_1, retainHandling=_IF_NEW)
+            self.subscribe([(text, options) for text in filters])
+        else:
+            self.subscribe([(text, _QOS_1) for text in filters])
+
+    def hear(self) -> None:
+        """Count as heard from: while reading is paused, PINGRESPs wait unread and mean nothing."""
+        self._ping_t = 0.0
+        self._last_bytes_received = paho.time_func()
+
+    @property
+    def unsent(self) -> int:
+        """Packets that the socket did not take yet."""
+        return len(self._out_packet)
+
+    # paho's callbacks.
+
+    def _connected(
+        self, _client: paho.Client, _data: object, flags: paho.ConnectFlags, code: ReasonCode, _properties: object
+    ) -> None:
+        if code.is_failure:
+            self._events.refused(
+                f"the broker refuses the connection: {code}", version=code.value == _UNSUPPORTED_VERSION
+            )
+        else:
+            self._events.accepted(flags.session_present)
+
+    def _subscribed(
+        self, _client: paho.Client, _data: object, _mid: int, codes: list[ReasonCode], _properties: object
+    ) -> None:
+        self._events.subscribed([Granted(code.value, str(code) if code.is_failure else "") for code in codes])
+
+    def _disconnected(
+        self, _client: paho.Client, _data: object, _flags: object, code: ReasonCode, _properties: object
+    ) -> None:
+        self._events.ended(str(code))
