@@ -1,31 +1,55 @@
 """The ledger: what a simulator sent and what was acknowledged to it, on disk before the next message leaves.
 
-Append-only text, a line a fact, about 25 bytes a message. Names are written once and referred to by number; messages
-are numbered by their order:
+Append-only text, a line a fact; a burst of messages is one line and one write. Names are written once and referred to by
+their order, messages by their number in the run's schedule:
 
-    device-sim-ledger 1                starts a run; numbers below count from 0 again
-    D "sim-00000"                      device 0 (then 1, 2, …), the name as JSON
-    M ["temperature","humidity"]       metric list 0 (then 1, 2, …)
-    S 0 0 1763661600123000             message 0 (then 1, 2, …) is about to be sent: device, metric list, time in us
-    A 0 17                             messages 0 to 17 were acknowledged
+    device-sim-ledger 2                         starts a run; what follows refers to it
+    B 1795190400000000                          the schedule's start, wall clock in us
+    D "sim-00000"                               device 0 (then 1, 2, …), the name as JSON
+    M ["temperature","humidity"]                metric list 0 (then 1, 2, …)
+    S 0 2 [[0,0,1795190400001000,812,[21.5,48]],[0,0,1795190400201000,200812,[21.6,48]]]
+                                                2 messages from number 0 on are about to be sent, each as device, metric
+                                                list, device time in us, intended time in us after B, values; a sixth
+                                                item 0: without a device time, the hub stamps it
+    A 1795190400003000 0 17                     messages 0 to 17 got their PUBACK at that wall time
+    R 1795190400003000 18 18                    message 18 was in a transaction that got its RECEIPT
 
 A new run appends to the file. A line torn by a crash is cut off when the file is continued, and ignored at the end of
-the file when it is read. "Flushed" means handed to the kernel: it outlives the simulator, not a power cut.
+the file when it is read: the line is written before its messages leave, so what a torn line says did not happen.
+"Flushed" means handed to the kernel: it outlives the simulator, not a power cut. Read by `ledger_reader`.
 """
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
+from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import orjson
 
-from device_sim.errors import BadArgumentError, LedgerError
+from device_sim.errors import BadArgumentError
 from device_sim.message import Message
 
-HEADER = "device-sim-ledger 1"
+HEADER: Final = "device-sim-ledger 2"
+LONGEST_LINE: Final = 500
+"""Messages in one line at most: a reader holds one line at a time."""
+TAIL_BYTES: Final = 1 << 16
+
+
+class Acknowledgement(IntEnum):
+    """Who took responsibility; a stronger promise is greater."""
+
+    NONE = 0
+    PUBACK = 1
+    """The broker has it."""
+    RECEIPT = 2
+    """The hub has it, durably."""
+
+
+LETTERS: Final = {Acknowledgement.PUBACK: "A", Acknowledgement.RECEIPT: "R"}
 
 
 class LedgerEntry(NamedTuple):
@@ -34,24 +58,37 @@ class LedgerEntry(NamedTuple):
     device: str
     metrics: tuple[str, ...]
     time_us: int
-    acknowledged: bool
+    """Device time; without meaning unless `timed`."""
+    values: tuple[float | str | bool, ...]
+    """What must be stored, one for each metric."""
+    due_us: int
+    """When it was meant to be sent, wall clock."""
+    acknowledged: Acknowledgement
+    acked_us: int
+    """Wall time of the first acknowledgement, 0 without one."""
+    timed: bool = True
+
+
+def _wall_us() -> int:
+    return time.time_ns() // 1_000
 
 
 class LedgerWriter:
-    """Writes one run. Usable as a context manager; `path` None keeps no ledger."""
+    """Writes one run: `begin` once, then what happens. Usable as a context manager; `path` None keeps no ledger."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, now_us: Callable[[], int] = _wall_us) -> None:
         self._file: io.FileIO | None = None
+        self._now_us = now_us
+        self._begun = False
         self._devices: dict[str, int] = {}
         self._metrics: dict[tuple[str, ...], int] = {}
-        self._sent = 0
         if path is not None:
             try:
                 _cut_torn_line(path)
                 self._file = io.FileIO(path, "ab")
             except OSError as error:
                 raise BadArgumentError("--ledger", f"cannot write {path}: {error.strerror}") from error
-            self._file.write(f"{HEADER}\n".encode())
+            self._write(f"{HEADER}\n".encode())
 
     def __enter__(self) -> Self:
         return self
@@ -62,106 +99,84 @@ class LedgerWriter:
         if self._file is not None:
             self._file.close()
 
-    def sent(self, messages: Sequence[Message]) -> None:
-        """Note that `messages` are about to be sent; they come in the order of their numbers, without gaps."""
-        if self._file is None:
-            return
-        lines: list[str] = []
-        for message in messages:
-            if message.number != self._sent:
-                raise ValueError(f"message {message.number} entered out of order: {self._sent} is next")
-            self._sent += 1
-            device = self._devices.get(message.device)
-            if device is None:
-                device = self._devices[message.device] = len(self._devices)
-                lines.append(f"D {orjson.dumps(message.device).decode()}\n")
-            metrics = self._metrics.get(message.metrics)
-            if metrics is None:
-                metrics = self._metrics[message.metrics] = len(self._metrics)
-                lines.append(f"M {orjson.dumps(message.metrics).decode()}\n")
-            lines.append(f"S {device} {metrics} {message.time_us}\n")
-        self._write(lines)
+    def begin(self, start_us: int) -> None:
+        """Note the wall time from which the intended times of all messages count."""
+        self._begun = True
+        if self._file is not None:
+            self._write(f"B {start_us}\n".encode())
 
-    def acknowledged(self, messages: Sequence[Message]) -> None:
-        """Note that `messages`, in any order, were acknowledged."""
-        if self._file is None:
+    def sent(self, messages: Sequence[Message]) -> None:
+        """Note that `messages` are about to be sent. Each is noted once, also when it is sent again after a reconnect."""
+        if self._file is None or not messages:
             return
-        numbers = sorted(message.number for message in messages)
+        if not self._begun:
+            raise ValueError("messages entered before the run began")
+        lines: list[bytes] = []
+        first = number = messages[0].number
+        rows: list[tuple[object, ...]] = []
+        devices, metric_lists = self._devices, self._metrics
+        for message in messages:
+            if message.number != number or len(rows) == LONGEST_LINE:
+                lines.append(b"S %d %d %b\n" % (first, len(rows), orjson.dumps(rows)))
+                rows = []
+                first = number = message.number
+            number += 1
+            device = devices.get(message.device)
+            if device is None:
+                device = devices[message.device] = len(devices)
+                lines.append(b"D %b\n" % orjson.dumps(message.device))
+            metrics = metric_lists.get(message.metrics)
+            if metrics is None:
+                metrics = metric_lists[message.metrics] = len(metric_lists)
+                lines.append(b"M %b\n" % orjson.dumps(message.metrics))
+            due_us = round(message.due_s * 1e6)
+            if message.timed:
+                rows.append((device, metrics, message.time_us, due_us, message.values))
+            else:
+                rows.append((device, metrics, message.time_us, due_us, message.values, 0))
+        lines.append(b"S %d %d %b\n" % (first, len(rows), orjson.dumps(rows)))
+        self._write(b"".join(lines))
+
+    def acknowledged(self, messages: Sequence[Message], by: Acknowledgement = Acknowledgement.PUBACK) -> None:
+        """Note that `messages`, in any order, were acknowledged just now."""
+        if self._file is None or not messages:
+            return
+        head = f"{LETTERS[by]} {self._now_us()}"
+        numbers = sorted([message.number for message in messages])
+        first, last = numbers[0], numbers[-1]
+        if last - first == len(numbers) - 1:
+            self._write(f"{head} {first} {last}\n".encode())
+            return
         lines: list[str] = []
-        first = last = numbers[0]
+        last = first
         for number in numbers[1:]:
             if number != last + 1:
-                lines.append(f"A {first} {last}\n")
+                lines.append(f"{head} {first} {last}\n")
                 first = number
             last = number
-        lines.append(f"A {first} {last}\n")
-        self._write(lines)
+        lines.append(f"{head} {first} {last}\n")
+        self._write("".join(lines).encode())
 
-    def _write(self, lines: list[str]) -> None:
+    def _write(self, data: bytes) -> None:
         # Unbuffered: a single write call per burst, and nothing left behind in this process.
-        assert self._file is not None  # noqa: S101 - both callers have checked
-        data = memoryview("".join(lines).encode())
-        while data:
-            data = data[self._file.write(data) :]
-
-
-def read_ledger(path: Path) -> Iterator[LedgerEntry]:
-    """Yield every message of every run in the file; raise LedgerError at a line that breaks the format."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadArgumentError("--ledger", f"cannot read {path}: {error.strerror}") from error
-    lines = data.split(b"\n")[:-1]  # what follows the last newline is torn, or nothing
-    if not lines or lines[0] != HEADER.encode():
-        raise LedgerError(str(path), 1, f"does not start with {HEADER!r}; is this a ledger of device-sim?")
-    run = _Run()
-    for number, line in enumerate(lines, 1):
-        if line == HEADER.encode():
-            yield from run.entries()
-            run = _Run()
-            continue
-        try:
-            run.take(line)
-        except (ValueError, IndexError, TypeError) as error:
-            raise LedgerError(str(path), number, f"{line[:80]!r} is not an entry: {error}") from error
-    yield from run.entries()
-
-
-class _Run:
-    """One run's lines, resolved."""
-
-    def __init__(self) -> None:
-        self._devices: list[str] = []
-        self._metrics: list[tuple[str, ...]] = []
-        self._sent: list[tuple[str, tuple[str, ...], int]] = []
-        self._acknowledged = bytearray()
-
-    def take(self, line: bytes) -> None:
-        kind, rest = line[:2], line[2:]
-        if kind == b"S ":
-            device, metrics, time_us = map(int, rest.split(b" "))
-            self._sent.append((self._devices[device], self._metrics[metrics], time_us))
-            self._acknowledged.append(0)
-        elif kind == b"A ":
-            first, last = map(int, rest.split(b" "))
-            if not 0 <= first <= last < len(self._sent):
-                raise ValueError(f"acknowledges {first} to {last}, but {len(self._sent)} messages were sent so far")
-            self._acknowledged[first : last + 1] = b"\1" * (last + 1 - first)
-        elif kind == b"D ":
-            self._devices.append(str(orjson.loads(rest)))
-        elif kind == b"M ":
-            self._metrics.append(tuple(orjson.loads(rest)))
-        else:
-            raise ValueError("it begins with none of D, M, S, A")
-
-    def entries(self) -> Iterator[LedgerEntry]:
-        for (device, metrics, time_us), acknowledged in zip(self._sent, self._acknowledged, strict=True):
-            yield LedgerEntry(device, metrics, time_us, bool(acknowledged))
+        assert self._file is not None  # noqa: S101 - the callers have checked
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
 
 
 def _cut_torn_line(path: Path) -> None:
     """Cut what a crash left after the last newline, so that the next run starts on a line of its own."""
     if not path.exists():
         return
-    data = path.read_bytes()
-    os.truncate(path, data.rfind(b"\n") + 1)
+    with path.open("rb") as file:
+        end = size = file.seek(0, os.SEEK_END)
+        kept = 0
+        while end and not kept:
+            begin = max(0, end - TAIL_BYTES)
+            file.seek(begin)
+            newline = file.read(end - begin).rfind(b"\n")
+            kept = begin + newline + 1 if newline >= 0 else 0
+            end = begin
+    if kept != size:
+        os.truncate(path, kept)
