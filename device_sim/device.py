@@ -33,5 +33,8 @@ class Device:
         time_us = max(time_us - time_us % US_PER_MS, self._last_us + US_PER_MS)
         self._last_us = time_us
         t, rng = time_us / 1_000_000, self._rng
-        payload = encode(time_us, {metric: sensor.sample(t, rng) for metric, sensor in self._sensors})
-        return Message(number, self.number, self.name, METRICS, time_us, due_s, self.topic, payload)
+        values = {metric: sensor.sample(t, rng) for metric, sensor in self._sensors}
+        payload = encode(time_us, values)
+        return Message(
+            number, self.number, self.name, METRICS, time_us, due_s, self.topic, payload, tuple(values.values())
+        )

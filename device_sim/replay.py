@@ -43,7 +43,8 @@ class Recording:
             if speed is not None:
                 # max: a clock that went back does not make the schedule go back.
                 due_s = max(due_s, (time_us - start_us) / 1_000_000 / speed)
-            yield Message(number, 0, device, metrics, time_us, due_s, full_topic, encode(time_us, {metric: value}))
+            payload = encode(time_us, {metric: value})
+            yield Message(number, 0, device, metrics, time_us, due_s, full_topic, payload, (value,))
 
 
 def read_recording(path: Path) -> Recording:
