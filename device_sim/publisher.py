@@ -1,7 +1,11 @@
 """Sends a schedule through a link: what is due, as soon as the link has room, ledger first.
 
 Rules: a message enters the ledger before it leaves; it leaves at its intended time or as soon after as the link takes
-it (a full window is back-pressure, not loss); every acknowledgement enters the ledger before the next message leaves.
+it (a full window is back-pressure, not loss); every acknowledgement enters the ledger before the next message leaves; what
+the schedule does to connections happens in its place between the messages.
+
+Late for whose sake? While the link had no room, lateness is the system's. A message that leaves late although the link had
+room all along is the simulator's own, and is counted apart (`Tally.own_late`).
 """
 
 import asyncio
@@ -9,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from device_sim.ledger import LedgerWriter
+from device_sim.intended import Intended
+from device_sim.ledger import Acknowledgement, LedgerWriter
 from device_sim.links.link import Link, LinkEvents
-from device_sim.message import Message
+from device_sim.message import LinkAction, Message
+from device_sim.results import Recorder
 
 BURST = 500
 """Messages handed to a link at once: enough to share system calls, few enough to keep the loop turning."""
@@ -21,6 +27,11 @@ LAST_S = 0.25
 """How long after the end what was due before it may still leave: without it a run is short by its last few messages."""
 DRAIN_S = 10.0
 """How long to wait for outstanding acknowledgements at the end."""
+DRAIN_LOOK_S = 0.1
+OWN_LATE_S = 0.1
+"""A message that leaves so late, although the link had room, was the simulator's to send in time."""
+
+Item = Message | LinkAction
 
 
 @dataclass(slots=True)
@@ -33,6 +44,8 @@ class Tally:
     seconds: float = 0.0
     late_s: float = 0.0
     """The worst delay of a message past its intended time."""
+    own_late: int = 0
+    """Messages that left OWN_LATE_S or more after their intended time although the link had room."""
 
     def as_json(self) -> dict[str, float]:
         """Return the last line of the commands `run` and `replay`."""
@@ -47,12 +60,27 @@ class Tally:
 class Publisher:
     """Owns the link while it publishes. Use: `start`, `publish` once, `close`; `stop` from anywhere on the loop."""
 
-    def __init__(self, make_link: Callable[[LinkEvents], Link], ledger: LedgerWriter) -> None:
+    def __init__(
+        self,
+        make_link: Callable[[LinkEvents], Link],
+        ledger: LedgerWriter,
+        recorder: Recorder | None = None,
+        intended: Intended | None = None,
+    ) -> None:
         self._ledger = ledger
+        self._recorder = recorder
+        self._intended = intended
         self._wake = asyncio.Event()
         self._stopped = False
+        self._begin = 0.0
+        self._held_back = False
         self.tally = Tally()
         self.link = make_link(LinkEvents(acknowledged=self._on_acknowledged, room=self._wake.set))
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the schedule's start: the clock of `Message.due_s`."""
+        return time.monotonic() - self._begin
 
     def stop(self) -> None:
         """End `publish` after the burst in hand."""
@@ -73,54 +101,79 @@ class Publisher:
         await asyncio.gather(connecting, return_exceptions=True)
         return False
 
-    async def publish(self, schedule: Iterator[Message], for_s: float | None = None) -> None:
-        """Send the schedule until it ends, `for_s` seconds have passed, or `stop`; then wait for acknowledgements."""
-        begin = time.monotonic()
+    async def publish(self, schedule: Iterator[Item], start_us: int, for_s: float | None = None) -> None:
+        """Send the schedule until it ends, `for_s` seconds have passed, or `stop`; then wait for acknowledgements.
+
+        `start_us` is the wall time at which the schedule begins, maybe a moment ahead.
+        """
+        self._begin = time.monotonic() + (start_us - time.time_ns() / 1_000) / 1_000_000
+        self._ledger.begin(start_us)
         end_s = None if for_s is None else for_s + LAST_S
         head = next(schedule, None)
         while head is not None and not self._stopped:
-            now_s = time.monotonic() - begin
+            now_s = self.now_s
             if end_s is not None and now_s >= end_s:
                 break
-            burst, head = self._due(head, schedule, now_s)
-            if burst:
-                self._send(burst, now_s)
+            head = self._send_due(head, schedule, now_s)
             self._wake.clear()
             if head is None or self._stopped:
                 break
             if self.link.room == 0:
+                self._held_back = True
                 await self._wait(None if end_s is None else end_s - now_s)
             elif head.due_s > now_s:
+                self._held_back = False
                 await self._wait(max(head.due_s - now_s, GATHER_S), for_any=False)
             else:
                 await asyncio.sleep(0)  # behind or at full speed: let acknowledgements in, then go on
         await self._drain()
-        self.tally.seconds = time.monotonic() - begin
+        self.tally.seconds = max(self.now_s, 0.0)
 
     async def close(self) -> None:
         await self.link.close()
 
-    def _due(
-        self, head: Message | None, schedule: Iterator[Message], now_s: float
-    ) -> tuple[list[Message], Message | None]:
-        """Take what is due and fits; return it and the first message that stays."""
+    def _send_due(self, head: Item | None, schedule: Iterator[Item], now_s: float) -> Item | None:
+        """Send what is due and fits; return the first item that stays."""
         burst: list[Message] = []
         most = min(self.link.room, BURST)
-        while head is not None and head.due_s <= now_s and len(burst) < most:
-            burst.append(head)
+        while head is not None and head.due_s <= now_s:
+            if isinstance(head, Message):
+                if len(burst) >= most:
+                    break
+                burst.append(head)
+            else:
+                if burst:
+                    self._send(burst, now_s)
+                    most -= len(burst)
+                    burst = []
+                self.link.act(head)
             head = next(schedule, None)
-        return burst, head
+        if burst:
+            self._send(burst, now_s)
+        return head
 
     def _send(self, burst: Sequence[Message], now_s: float) -> None:
         self._ledger.sent(burst)
+        if self._intended is not None:
+            self._intended.add(burst)
         self.link.send(burst)
-        self.tally.messages += len(burst)
-        self.tally.published += sum(len(message.metrics) for message in burst)
-        self.tally.late_s = max(self.tally.late_s, now_s - burst[0].due_s)
+        tally, readings = self.tally, sum([len(message.metrics) for message in burst])
+        tally.messages += len(burst)
+        tally.published += readings
+        late_s = [now_s - message.due_s for message in burst]
+        tally.late_s = max(tally.late_s, late_s[0])
+        if late_s[0] >= OWN_LATE_S and not self._held_back:
+            tally.own_late += sum([one >= OWN_LATE_S for one in late_s])
+        if self._recorder is not None:
+            self._recorder.sent(now_s, late_s, readings)
 
-    def _on_acknowledged(self, messages: Sequence[Message]) -> None:
-        self._ledger.acknowledged(messages)
-        self.tally.acknowledged += sum(len(message.metrics) for message in messages)
+    def _on_acknowledged(self, messages: Sequence[Message], by: Acknowledgement) -> None:
+        self._ledger.acknowledged(messages, by)
+        readings = sum([len(message.metrics) for message in messages])
+        self.tally.acknowledged += readings
+        if self._recorder is not None:
+            now_s = self.now_s
+            self._recorder.acked(now_s, [now_s - message.due_s for message in messages], readings)
 
     async def _wait(self, timeout_s: float | None, *, for_any: bool = True) -> None:
         """Wait for room or `stop`; with `for_any` False only for the time or `stop`."""
@@ -135,11 +188,8 @@ class Publisher:
             return
 
     async def _drain(self) -> None:
-        self._wake.clear()
-        try:
-            async with asyncio.timeout(DRAIN_S):
-                while self.link.outstanding:
-                    self._wake.clear()
-                    await self._wake.wait()
-        except TimeoutError:
-            return
+        end = time.monotonic() + DRAIN_S
+        while self.link.awaited and time.monotonic() < end:
+            self._wake.clear()
+            # Looked at seldom: counting is a walk over all devices.
+            await self._wait(DRAIN_LOOK_S, for_any=self.link.counts.outstanding <= BURST)

@@ -1,50 +1,77 @@
-"""What a link promises; `mqtt.MqttLink` and `stomp.StompLink` are the two that exist.
+"""What a link promises: `mqtt`, `stomp` and `stomp_devices` keep it, `mixed` joins several into one.
 
 - Order: messages of one source are sent in the order they are given, and sent again in that order after a reconnect.
-- Acknowledged means the other side took responsibility: PUBACK for MQTT QoS 1, RECEIPT of the burst for STOMP.
-- Nothing is dropped: a message stays with the link until it is acknowledged; a lost connection is made again, with
-  jittered back-off, for as long as the link is open, and what is unacknowledged is sent again.
-- Bounded: at most `window` messages are unacknowledged on a connection, and none wait beside them. `room` says how many
-  more are taken; giving more is an error of the caller.
+- Acknowledged means the other side took responsibility: PUBACK for MQTT QoS 1, RECEIPT for STOMP.
+- Nothing is dropped in silence: a message stays with the link until it is acknowledged; a lost connection is made again,
+  with jittered back-off, for as long as it is wanted, and what is unacknowledged is sent again. What will never be
+  acknowledged is counted in `counts.given_up`, by reason.
+- Bounded: `room` says how many more messages are taken; giving more is an error of the caller.
 - All calls and call-backs happen on the event loop that ran `start`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from device_sim.message import Message
+from device_sim.ledger import Acknowledgement
+from device_sim.message import LinkAction, Message
 
 
 @dataclass(frozen=True, slots=True)
 class LinkEvents:
     """What a link tells its owner."""
 
-    acknowledged: Callable[[Sequence[Message]], None]
-    """These messages are the other side's responsibility now; never empty, each message once."""
+    acknowledged: Callable[[Sequence[Message], Acknowledgement], None]
+    """These messages are the other side's responsibility now, and whose; never empty, each message once."""
     room: Callable[[], None]
     """There may be room again: a connection came up, or acknowledgements came."""
 
 
+@dataclass(slots=True)
+class LinkCounts:
+    """What a link holds and what it lost hope for."""
+
+    up: int = 0
+    """Connections that stand."""
+    outstanding: int = 0
+    """Messages given and neither acknowledged nor given up."""
+    given_up: dict[str, int] = field(default_factory=dict)
+    """Messages that will not be acknowledged, by reason."""
+
+    def give_up(self, messages: int, reason: str) -> None:
+        """Count messages that will not be acknowledged."""
+        self.outstanding -= messages
+        self.given_up[reason] = self.given_up.get(reason, 0) + messages
+
+
 class Link(Protocol):
-    """A handful of connections that many simulated devices share."""
+    """The connections of simulated devices: one each, or a handful that they share."""
+
+    @property
+    def counts(self) -> LinkCounts:
+        """The figures as of now; read, not changed, by the owner."""
+        ...
 
     @property
     def room(self) -> int:
-        """How many messages `send` takes now, whatever their sources; 0 while a connection is down."""
+        """How many messages `send` takes now, whatever their sources."""
         ...
 
     @property
-    def outstanding(self) -> int:
-        """Messages given and not acknowledged."""
+    def awaited(self) -> int:
+        """Outstanding messages of connections that are wanted: those that an end of the run should wait for."""
         ...
 
     async def start(self) -> None:
-        """Connect; return when every connection stands. Retries until then: cancel it to give up."""
+        """Get ready; shared connections stand when it returns. Retries until then: cancel it to give up."""
         ...
 
     def send(self, messages: Sequence[Message]) -> None:
         """Take up to `room` messages; never blocks."""
+        ...
+
+    def act(self, action: LinkAction) -> None:
+        """Do to a device's connection what the schedule says; shared connections are nobody's and stay as they are."""
         ...
 
     async def close(self) -> None:

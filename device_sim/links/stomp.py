@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from device_sim.ledger import Acknowledgement
 from device_sim.links.address import Address
-from device_sim.links.link import LinkEvents
+from device_sim.links.link import LinkCounts, LinkEvents
 from device_sim.links.stomp_session import SessionEvents, StompSession
-from device_sim.message import Message
+from device_sim.message import LinkAction, Message
 from hub.stomp.dialects import V1_2
 from hub.stomp.escapes import escape
 
@@ -47,8 +48,16 @@ class StompLink:
         return min(connection.room for connection in self._connections)
 
     @property
-    def outstanding(self) -> int:
-        return sum(connection.outstanding for connection in self._connections)
+    def counts(self) -> LinkCounts:
+        up = sum(connection.up.is_set() for connection in self._connections)
+        return LinkCounts(up, sum(connection.outstanding for connection in self._connections))
+
+    @property
+    def awaited(self) -> int:
+        return self.counts.outstanding
+
+    def act(self, action: LinkAction) -> None:
+        """Nothing: the connections are shared."""
 
     async def start(self) -> None:
         for connection in self._connections:
@@ -159,7 +168,7 @@ class StompConnection:
 
     def _acknowledge(self, messages: Sequence[Message]) -> None:
         self.outstanding -= len(messages)
-        self._events.acknowledged(messages)
+        self._events.acknowledged(messages, Acknowledgement.RECEIPT)
         self._events.room()
 
 

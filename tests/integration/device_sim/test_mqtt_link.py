@@ -14,8 +14,8 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from structlog.testing import capture_logs
 
-from device_sim.fleet import Fleet
-from device_sim.ledger import LedgerWriter, read_ledger
+from device_sim.ledger import LedgerWriter
+from device_sim.ledger_reader import read_ledger
 from device_sim.links.address import Address, parse_address
 from device_sim.links.link import LinkEvents
 from device_sim.links.mqtt import MqttLink
@@ -23,9 +23,8 @@ from device_sim.message import Message
 from device_sim.publisher import Publisher
 from hub.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.programs import require_mosquitto
+from tests.support.simulated import burst, now_us, steady
 from tests.support.waiting import wait_for, wait_until
-
-START_US = 1_795_190_400_000_000
 
 
 class Mosquitto:
@@ -106,16 +105,11 @@ async def subscriber(address: Address, client_id: str) -> AsyncIterator[list[tup
         client.loop_stop()
 
 
-def messages(count: int, devices: int = 10) -> list[Message]:
-    schedule = Fleet(devices, devices * 10.0, seed=1).schedule(START_US)
-    return [next(schedule) for _ in range(count)]
-
-
 @asynccontextmanager
 async def link_to(address: Address, **bounds: int) -> AsyncIterator[tuple[MqttLink, list[Message]]]:
     acknowledged: list[Message] = []
-    events = LinkEvents(acknowledged.extend, lambda: None)
-    link = MqttLink(address, events, **{"sources": 10, **bounds})
+    events = LinkEvents(lambda messages, _: acknowledged.extend(messages), lambda: None)
+    link = MqttLink.shared(address, events, **{"sources": 10, **bounds})
     await link.start()
     try:
         yield link, acknowledged
@@ -124,11 +118,11 @@ async def link_to(address: Address, **bounds: int) -> AsyncIterator[tuple[MqttLi
 
 
 async def test_every_message_is_acknowledged_once_and_a_device_keeps_its_order(nats: Address) -> None:
-    sent = messages(1_500)
+    sent = burst(1_500)
     async with subscriber(nats, "order") as received, link_to(nats) as (link, acknowledged):
         link.send(sent)
-        assert link.outstanding == 1_500
-        await wait_until(lambda: len(received) == 1_500 and link.outstanding == 0)
+        assert link.counts.outstanding == 1_500
+        await wait_until(lambda: len(received) == 1_500 and link.counts.outstanding == 0)
 
     assert sorted(message.number for message in acknowledged) == list(range(1_500))
     for topic in {message.topic for message in sent}:
@@ -138,14 +132,14 @@ async def test_every_message_is_acknowledged_once_and_a_device_keeps_its_order(n
 async def test_the_window_bounds_what_is_unacknowledged(mosquitto: Mosquitto) -> None:
     async with link_to(mosquitto.address, connections=1, window=50) as (link, acknowledged):
         assert link.room == 50
-        link.send(messages(50))
+        link.send(burst(50))
         assert link.room == 0
         await wait_until(lambda: len(acknowledged) == 50)
         assert link.room == 50
 
 
 async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: Mosquitto) -> None:
-    sent = messages(200)
+    sent = burst(200)
     async with link_to(mosquitto.address) as (link, acknowledged):
         mosquitto.kill()
         link.send(sent)
@@ -158,7 +152,7 @@ async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: 
 
 async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
-    link = MqttLink(broker.address, LinkEvents(lambda _: None, lambda: None), sources=1)
+    link = MqttLink.shared(broker.address, LinkEvents(lambda *_: None, lambda: None), sources=1)
     starting = asyncio.create_task(link.start())
     try:
         await asyncio.wait([starting], timeout=0.1)
@@ -174,7 +168,7 @@ async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path, "allow_anonymous false")
     broker.start()
     address = parse_address(f"mqtt://fleet:wrong@127.0.0.1:{broker.port}", "mqtt", "--mqtt-url")
-    link = MqttLink(address, LinkEvents(lambda _: None, lambda: None), sources=1)
+    link = MqttLink.shared(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
     with capture_logs() as logged:
         starting = asyncio.create_task(link.start())
         try:
@@ -195,12 +189,14 @@ def _has_sent(publisher: Publisher, messages: int) -> bool:
 
 @pytest.fixture
 def publish(tmp_path: Path) -> Callable[..., Publisher]:
-    def run(address: Address, fleet: Fleet, seconds: float, during: Sequence[Callable[[], None]] = ()) -> Publisher:
+    def run(
+        address: Address, devices: int, rate: float, seconds: float, during: Sequence[Callable[[], None]] = ()
+    ) -> Publisher:
         async def go() -> Publisher:
             with LedgerWriter(tmp_path / "ledger") as ledger:
-                publisher = Publisher(lambda events: MqttLink(address, events, sources=fleet.devices), ledger)
+                publisher = Publisher(lambda events: MqttLink.shared(address, events, sources=devices), ledger)
                 assert await publisher.start()
-                publishing = asyncio.create_task(publisher.publish(fleet.schedule(START_US, seconds), seconds))
+                publishing = asyncio.create_task(publisher.publish(steady(devices, rate, seconds), now_us(), seconds))
                 for act in during:
                     reached = publisher.tally.messages + 200
                     await wait_until(partial(_has_sent, publisher, reached))
@@ -218,7 +214,7 @@ def test_a_fleet_sends_5000_messages_a_second_and_its_ledger_agrees(
     nats: Address, publish: Callable[..., Publisher], tmp_path: Path
 ) -> None:
     began = time.process_time()
-    tally = publish(nats, Fleet(100, 5_000.0, seed=3), 2.0).tally
+    tally = publish(nats, 100, 5_000.0, 2.0).tally
     cpu_us = (time.process_time() - began) / tally.messages * 1e6
 
     entries = list(read_ledger(tmp_path / "ledger"))
@@ -235,7 +231,7 @@ def test_a_run_goes_on_through_two_deaths_of_the_broker(
         mosquitto.kill()
         mosquitto.start()
 
-    tally = publish(mosquitto.address, Fleet(20, 500.0, seed=3), 3.0, [restart, restart]).tally
+    tally = publish(mosquitto.address, 20, 500.0, 3.0, [restart, restart]).tally
 
     assert tally.messages > 1_000
     assert tally.acknowledged == tally.published

@@ -6,17 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from device_sim.fleet import Fleet
 from device_sim.ledger import LedgerWriter
 from device_sim.links.address import Address, parse_address
 from device_sim.links.link import LinkEvents
 from device_sim.links.stomp import StompLink
 from device_sim.message import Message
 from device_sim.publisher import Publisher
+from tests.support.simulated import burst, now_us, steady
 from tests.support.stomp_sink import StompSink
 from tests.support.waiting import wait_until
-
-START_US = 1_795_190_400_000_000
 
 
 @pytest.fixture
@@ -30,15 +28,14 @@ def address_of(sink: StompSink) -> Address:
     return parse_address(sink.url, "ws", "--hub-url")
 
 
-def messages(count: int, devices: int = 10) -> list[Message]:
-    schedule = Fleet(devices, devices * 10.0, seed=1).schedule(START_US)
-    return [next(schedule) for _ in range(count)]
-
-
 @asynccontextmanager
 async def link_to(address: Address, **bounds: int) -> AsyncIterator[tuple[StompLink, list[Message]]]:
     acknowledged: list[Message] = []
-    link = StompLink(address, LinkEvents(acknowledged.extend, lambda: None), **{"sources": 10, **bounds})
+    link = StompLink(
+        address,
+        LinkEvents(lambda messages, _: acknowledged.extend(messages), lambda: None),
+        **{"sources": 10, **bounds},
+    )
     await asyncio.wait_for(link.start(), 10)
     try:
         yield link, acknowledged
@@ -47,11 +44,11 @@ async def link_to(address: Address, **bounds: int) -> AsyncIterator[tuple[StompL
 
 
 async def test_receipts_acknowledge_each_message_once_and_a_device_keeps_its_order(sink: StompSink) -> None:
-    sent = messages(1_000)
+    sent = burst(1_000)
     async with link_to(address_of(sink)) as (link, acknowledged):
         link.send(sent)
         await wait_until(lambda: len(acknowledged) == 1_000)
-        assert link.outstanding == 0
+        assert link.counts.outstanding == 0
 
     assert sorted(message.number for message in acknowledged) == list(range(1_000))
     for topic in {message.topic for message in sent}:
@@ -62,7 +59,7 @@ async def test_receipts_acknowledge_each_message_once_and_a_device_keeps_its_ord
 async def test_a_burst_is_one_web_socket_message_and_one_transaction(sink: StompSink) -> None:
     async with link_to(address_of(sink), connections=1) as (link, acknowledged):
         before = sink.web_socket_messages
-        link.send(messages(250))
+        link.send(burst(250))
         await wait_until(lambda: len(acknowledged) == 250)
 
         assert (sink.web_socket_messages - before, sink.transactions) == (1, 1)
@@ -71,9 +68,9 @@ async def test_a_burst_is_one_web_socket_message_and_one_transaction(sink: Stomp
 async def test_nothing_is_acknowledged_and_the_window_stays_shut_before_the_receipt(sink: StompSink) -> None:
     sink.hold = True
     async with link_to(address_of(sink), connections=1, window=100) as (link, acknowledged):
-        link.send(messages(100))
+        link.send(burst(100))
         await wait_until(lambda: sink.count == 100)
-        assert (acknowledged, link.room, link.outstanding) == ([], 0, 100)
+        assert (acknowledged, link.room, link.counts.outstanding) == ([], 0, 100)
 
         sink.release()
         await wait_until(lambda: len(acknowledged) == 100)
@@ -81,7 +78,7 @@ async def test_nothing_is_acknowledged_and_the_window_stays_shut_before_the_rece
 
 
 async def test_bursts_without_a_receipt_are_sent_again_in_order_on_the_next_connection(sink: StompSink) -> None:
-    sent = messages(600)
+    sent = burst(600)
     sink.hold = True
     async with link_to(address_of(sink), connections=1) as (link, acknowledged):
         link.send(sent)
@@ -97,7 +94,7 @@ async def test_bursts_without_a_receipt_are_sent_again_in_order_on_the_next_conn
 async def test_start_waits_for_a_hub_that_comes_later(sink: StompSink) -> None:
     address = address_of(sink)
     await sink.stop()
-    link = StompLink(address, LinkEvents(lambda _: None, lambda: None), sources=1)
+    link = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
     starting = asyncio.create_task(link.start())
     try:
         await asyncio.wait([starting], timeout=0.2)
@@ -109,11 +106,10 @@ async def test_start_waits_for_a_hub_that_comes_later(sink: StompSink) -> None:
 
 
 async def test_a_fleet_goes_on_through_cuts_and_everything_is_acknowledged(sink: StompSink) -> None:
-    fleet = Fleet(20, 1_000.0, seed=5)
     with LedgerWriter(None) as ledger:
         publisher = Publisher(lambda events: StompLink(address_of(sink), events, sources=20), ledger)
         assert await publisher.start()
-        publishing = asyncio.create_task(publisher.publish(fleet.schedule(START_US, 3.0), 3.0))
+        publishing = asyncio.create_task(publisher.publish(steady(20, 1_000.0, 3.0), now_us(), 3.0))
         for reached in (300, 600):
             await wait_until(lambda reached=reached: publisher.tally.messages >= reached)  # type: ignore[misc]
             sink.cut()

@@ -24,7 +24,7 @@ def test_the_password_is_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["broker:1883", "http://u:secret@h", "mqtt://", "mqtt://h:99999", "mqtt://u:secret@h:port", "mqtts://h"]
+    "url", ["broker:1883", "http://u:secret@h", "mqtt://", "mqtt://h:99999", "mqtt://u:secret@h:port", "mqtts://"]
 )
 def test_a_wrong_url_names_the_option_and_no_password(url: str) -> None:
     with pytest.raises(BadArgumentError, match="--mqtt-url") as caught:

@@ -1,0 +1,37 @@
+"""When readings were meant to be sent, for those who see them delivered: a bounded memory by device and device time.
+
+Two generations: when the young one is full it becomes the old one and the old one is forgotten, so that between GENERATION
+and twice as many messages are known. What is older is simply not measured.
+"""
+
+from collections.abc import Iterable
+
+from device_sim.message import Message
+
+GENERATION = 100_000
+
+Key = tuple[str, int]
+
+
+class Intended:
+    """`add` what is sent, `due_s` of what is seen."""
+
+    def __init__(self, generation: int = GENERATION) -> None:
+        self._most = generation
+        self._young: dict[Key, float] = {}
+        self._old: dict[Key, float] = {}
+
+    def add(self, messages: Iterable[Message]) -> None:
+        """Remember messages that carry their device's time; of a repeat, the first counts."""
+        for message in messages:
+            if message.timed and message.metrics:
+                key = (message.device, message.time_us)
+                if key not in self._young and key not in self._old:
+                    self._young[key] = message.due_s
+        if len(self._young) >= self._most:
+            self._old, self._young = self._young, {}
+
+    def due_s(self, device: str, time_us: int) -> float | None:
+        """Return the intended time of the message with this device and time; None when it is not known (any more)."""
+        due_s = self._young.get((device, time_us))
+        return self._old.get((device, time_us)) if due_s is None else due_s

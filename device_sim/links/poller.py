@@ -1,0 +1,77 @@
+"""Many sockets on one event loop: one descriptor of the loop stands for all of them.
+
+An asyncio reader costs a handle, a context and, with uvloop, a poll object for each socket, and a call through all of
+these for each event. Here an epoll (kqueue) of our own holds the sockets, the loop watches only *its* descriptor, and one
+wake-up serves every socket that is ready; `after` runs once at the end of each, so that what came on a thousand sockets
+is handed on as one list.
+
+Rules: callbacks run on the loop and never block; they may watch and forget any socket, their own included. An exception
+out of a callback is a bug: it is kept in `failure` for the owner to raise, the other sockets are served on.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable
+
+MOST_EVENTS = 1_000
+"""Served in one go; the rest comes after the loop had its turn."""
+
+
+class Watch:
+    """What is called for one socket; None means that nobody waits for that side."""
+
+    __slots__ = ("descriptor", "mask", "on_read", "on_write")
+
+    def __init__(self, descriptor: int, on_read: Callable[[], object], on_write: Callable[[], object]) -> None:
+        self.descriptor = descriptor
+        self.on_read = on_read
+        self.on_write = on_write
+        self.mask = 0
+
+
+class Poller:
+    """Owned by a link: `start` on the loop, `close` at the end."""
+
+    def __init__(self, after: Callable[[], None] = lambda: None) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._after = after
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.failure: Exception | None = None
+
+    def start(self) -> None:
+        """Begin to serve on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._selector.fileno(), self._serve)
+
+    def close(self) -> None:
+        """Stop serving; the sockets are their owners' to close."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._selector.fileno())
+            self._loop = None
+        self._selector.close()
+
+    def set(self, watch: Watch, *, read: bool, write: bool) -> None:
+        """Wait for these sides from now on; neither forgets the socket, which is done before it is closed."""
+        mask = (selectors.EVENT_READ if read else 0) | (selectors.EVENT_WRITE if write else 0)
+        if mask == watch.mask:
+            return
+        if not mask:
+            self._selector.unregister(watch.descriptor)
+        elif watch.mask:
+            self._selector.modify(watch.descriptor, mask, watch)
+        else:
+            self._selector.register(watch.descriptor, mask, watch)
+        watch.mask = mask
+
+    def _serve(self) -> None:
+        for key, events in self._selector.select(0)[:MOST_EVENTS]:
+            watch: Watch = key.data
+            # What an earlier callback of this round forgot must not be called: its descriptor may be another's by now.
+            try:
+                if events & watch.mask & selectors.EVENT_READ:
+                    watch.on_read()
+                if events & watch.mask & selectors.EVENT_WRITE:
+                    watch.on_write()
+            except Exception as error:  # noqa: BLE001 - task border: one socket's bug is told, not the end of all others
+                self.failure = self.failure or error
+        self._after()
