@@ -4,10 +4,18 @@ Not its schedule (`fleet`), not its connection (`links`).
 """
 
 import random
+from collections.abc import Callable
 
-from device_sim.message import US_PER_MS, Message, encode
-from device_sim.sensors.registry import SENSORS
+from device_sim.message import US_PER_MS, Message, Value, encode
+from device_sim.sensors.humidity import Humidity
+from device_sim.sensors.pressure import Pressure
+from device_sim.sensors.temperature import Temperature
 
+SENSORS: dict[str, Temperature | Humidity | Pressure] = {
+    "temperature": Temperature(),
+    "humidity": Humidity(),
+    "pressure": Pressure(),
+}
 METRICS = tuple(SENSORS)
 
 
@@ -22,7 +30,9 @@ class Device:
         self.topic = topic_template.replace("{device}", self.name)
         # A string seed goes through SHA-512, so neighbouring devices are not alike, on any platform.
         self._rng = random.Random(f"{seed}/{self.name}")
-        self._sensors = [(metric, make(self._rng)) for metric, make in SENSORS.items()]
+        self._sensors: list[tuple[str, Callable[[float], Value]]] = [
+            (metric, settings.make(self._rng)) for metric, settings in SENSORS.items()
+        ]
         self._last_us = 0
 
     def message(self, number: int, time_us: int, due_s: float) -> Message:
@@ -32,8 +42,8 @@ class Device:
         """
         time_us = max(time_us - time_us % US_PER_MS, self._last_us + US_PER_MS)
         self._last_us = time_us
-        t, rng = time_us / 1_000_000, self._rng
-        values = {metric: sensor.sample(t, rng) for metric, sensor in self._sensors}
+        t = time_us / 1_000_000
+        values: dict[str, Value] = {metric: sample(t) for metric, sample in self._sensors}
         payload = encode(time_us, values)
         return Message(
             number, self.number, self.name, METRICS, time_us, due_s, self.topic, payload, tuple(values.values())

@@ -1,18 +1,22 @@
-"""One telemetry message of a simulated device, and its plain JSON.
+"""What a schedule is made of: messages of simulated devices, and what happens to their connections.
 
-A message carries readings of one device at one time. Rule: the same message always becomes the same bytes, so a
-message that is sent again after a reconnect is a repeat that the hub's primary key drops.
+A message carries readings of one device at one time, and says what the hub must make of them. Rule: the same message
+always becomes the same bytes, so a message that is sent again after a reconnect is a repeat that the hub's primary key
+drops.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from enum import Enum
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
 # A hub tells seconds, ms, us and ns apart by magnitude; 1e11 ms is 1973-03-03, below it a number could be seconds.
 UNAMBIGUOUS_MS = 100_000_000_000
 US_PER_MS = 1_000
+
+Value: TypeAlias = float | str | bool
 
 
 class Message(NamedTuple):
@@ -23,16 +27,56 @@ class Message(NamedTuple):
     source: int
     """The device's number; messages of one source keep their order on one connection."""
     device: str
+    """Its name as the hub stores it."""
     metrics: tuple[str, ...]
+    """The metrics that must be stored, named as the hub names them; empty: nothing may be stored from this message."""
     time_us: int
     """Device time, microseconds since the epoch: part of each reading's identity."""
     due_s: float
     """When it is to be sent, seconds after the schedule's start (open loop: whether or not the last one is answered)."""
     topic: str
     payload: bytes
+    values: tuple[Value, ...] = ()
+    """What must be stored for each of `metrics`, in their order."""
+    timed: bool = True
+    """False: the payload carries no time, the hub stamps its own, and `time_us` is only when it was sampled."""
+    retain: bool = False
+    qos: int = 1
 
 
-def encode(time_us: int, values: Mapping[str, float]) -> bytes:
+class LinkActionKind(Enum):
+    """What a device's connection does."""
+
+    CONNECT = "connect"
+    """Make a new connection; ends FREEZE as well."""
+    DISCONNECT = "disconnect"
+    """Say good-bye and close: no will is published."""
+    CUT = "cut"
+    """Lose the connection without a good-bye: the broker publishes the will."""
+    FREEZE = "freeze"
+    """Half-open: the socket stays and is neither read nor written until the next CONNECT."""
+
+
+class Will(NamedTuple):
+    """What the broker publishes when a connection is lost without a good-bye."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    qos: int = 1
+
+
+class LinkAction(NamedTuple):
+    """Something that happens to the connection of device `source`; before its first CONNECT it has none."""
+
+    due_s: float
+    source: int
+    kind: LinkActionKind
+    will: Will | None = None
+    """With CONNECT: the will of this connection."""
+
+
+def encode(time_us: int, values: Mapping[str, Value]) -> bytes:
     """Encode as `{"ts":<ms>,"<metric>":<value>,…}`; a time that ms cannot carry exactly becomes ISO 8601."""
     ms, rest_us = divmod(time_us, US_PER_MS)
     if rest_us == 0 and ms >= UNAMBIGUOUS_MS:

@@ -1,23 +1,24 @@
 """Air pressure: hours-long weather with the half-daily tide on top."""
 
 import random
+from typing import Literal
 
 from device_sim.sensors.daily import tide
 from device_sim.sensors.noise import Drift
+from device_sim.sensors.settings import Sampler, SensorSettings
 
 
-class Pressure:
+class Pressure(SensorSettings):
     """Hectopascal with two decimals, about 985 to 1035."""
 
-    unit = "hPa"
-    __slots__ = ("_mean", "_reading", "_weather")
+    kind: Literal["pressure"] = "pressure"
+    unit: str = "hPa"
 
-    def __init__(self, rng: random.Random) -> None:
-        self._mean = rng.uniform(1005.0, 1020.0)
-        self._weather = Drift(sigma=4.0, tau_s=36_000.0)
-        self._reading = Drift(sigma=0.05, tau_s=5.0)
+    def make(self, rng: random.Random) -> Sampler:
+        mean = rng.uniform(1005.0, 1020.0)
+        weather, reading = Drift(sigma=4.0, tau_s=36_000.0).at, Drift(sigma=0.05, tau_s=5.0).at
 
-    def sample(self, t: float, rng: random.Random) -> float:
-        """Return the pressure at `t`, seconds since the epoch."""
-        value = self._mean + tide(t) + self._weather.at(t, rng) + self._reading.at(t, rng)
-        return round(value, 2)
+        def sample(t: float) -> float:
+            return round(mean + tide(t) + weather(t, rng) + reading(t, rng), 2)
+
+        return sample

@@ -1,27 +1,36 @@
-"""The sensors a simulated device has: metric name -> class, one line each."""
+"""The kinds of sensors a scenario may declare, one line each; `kind` in the file chooses."""
 
-import random
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Annotated, TypeAlias
 
+from pydantic import Field
+
+from device_sim.sensors.battery import Battery
+from device_sim.sensors.constant import Constant
+from device_sim.sensors.counter import Counter
+from device_sim.sensors.daily_cycle import DailyCycle
+from device_sim.sensors.gps import GpsTrack
 from device_sim.sensors.humidity import Humidity
+from device_sim.sensors.markov import Markov
+from device_sim.sensors.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from device_sim.sensors.pressure import Pressure
+from device_sim.sensors.random_walk import RandomWalk
+from device_sim.sensors.replay import Replay
+from device_sim.sensors.sine import Sine
 from device_sim.sensors.temperature import Temperature
 
-
-class Sensor(Protocol):
-    """One measured quantity of one device; holds the device's own constants and the noise's memory."""
-
-    unit: str
-    """UCUM or SenML unit, for the docs and for decoders that carry units."""
-
-    def sample(self, t: float, rng: random.Random) -> float:
-        """Return the value at `t`, seconds since the epoch; `t` never goes back."""
-        ...
-
-
-SENSORS: Mapping[str, Callable[[random.Random], Sensor]] = {
-    "temperature": Temperature,
-    "humidity": Humidity,
-    "pressure": Pressure,
-}
+AnySensor: TypeAlias = Annotated[
+    Constant
+    | Sine
+    | RandomWalk
+    | OrnsteinUhlenbeck
+    | DailyCycle
+    | Markov
+    | Counter
+    | Battery
+    | GpsTrack
+    | Replay
+    | Temperature
+    | Humidity
+    | Pressure,
+    Field(discriminator="kind"),
+]

@@ -1,22 +1,24 @@
 """Air temperature near a machine: warm afternoons, cool nights, minutes-long wandering."""
 
 import random
+from typing import Literal
 
 from device_sim.sensors.daily import warmth
 from device_sim.sensors.noise import Drift
+from device_sim.sensors.settings import Sampler, SensorSettings
 
 
-class Temperature:
+class Temperature(SensorSettings):
     """Degrees Celsius with two decimals, about 12 to 30; each device has its own place, so its own mean."""
 
-    unit = "Cel"
-    __slots__ = ("_drift", "_mean", "_swing")
+    kind: Literal["temperature"] = "temperature"
+    unit: str = "Cel"
 
-    def __init__(self, rng: random.Random) -> None:
-        self._mean = rng.uniform(18.0, 24.0)
-        self._swing = rng.uniform(2.0, 4.0)
-        self._drift = Drift(sigma=0.4, tau_s=600.0)
+    def make(self, rng: random.Random) -> Sampler:
+        mean, swing = rng.uniform(18.0, 24.0), rng.uniform(2.0, 4.0)
+        drift = Drift(sigma=0.4, tau_s=600.0).at
 
-    def sample(self, t: float, rng: random.Random) -> float:
-        """Return the temperature at `t`, seconds since the epoch."""
-        return round(self._mean + self._swing * warmth(t) + self._drift.at(t, rng), 2)
+        def sample(t: float) -> float:
+            return round(mean + swing * warmth(t) + drift(t, rng), 2)
+
+        return sample

@@ -1,0 +1,120 @@
+"""What a scenario says: a fleet, what it sends and when, what goes wrong, who watches, and what must come of it.
+
+Frozen once read. Not here: what a sensor or a fault does (`sensors`, `faults`), the time line (`schedule`).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from annotated_types import Len
+from pydantic import AfterValidator, Field, model_validator
+
+from device_sim.declared import Declared
+from device_sim.faults.registry import AnyFault
+from device_sim.payloads.registry import FormatName
+from device_sim.scenario.bound import Bound, parse_bound
+from device_sim.sensors.registry import AnySensor
+
+MOST_MESSAGES_PER_DEVICE_S = 1_000.0  # one a millisecond: most formats carry no finer time, and times must be distinct
+
+
+def _check_bound(text: str | float) -> str | float:
+    parse_bound(text)
+    return text
+
+
+class Stage(Declared):
+    """A part of the run: how many devices are connected at its end, and how fast they send in it."""
+
+    seconds: float = Field(gt=0.0, description="how long it lasts")
+    connected: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.0,
+        description="share of the devices connected at its end; on the way evenly more or less",
+    )
+    rate: float = Field(default=1.0, ge=0.0, description="factor on the rates of all classes while it lasts")
+
+
+class Credentials(Declared):
+    """How a device or dashboard logs in; `{device}` is the device's id."""
+
+    username: str = Field(min_length=1, description="user name")
+    password: str = Field(default="", repr=False, description="password")
+
+
+class DeviceClass(Declared):
+    """Devices of one kind."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$", description="name of the class")
+    count: int | None = Field(default=None, ge=1, description="how many devices")
+    weight: float | None = Field(default=None, gt=0.0, description="instead of `count`: share of `devices`")
+    id: str = Field(
+        default="{class}-{number:05}", description="id of a device; {number} counts within the class from 0"
+    )
+    format: FormatName = Field(default="json", description="how payloads are written")
+    topic: str | None = Field(default=None, description="MQTT topic, {device} is the id; without it the format's own")
+    stored_as: str | None = Field(
+        default=None, description="device name in the hub where its routes are not the default ones; {device} is the id"
+    )
+    link: Literal["mqtt", "mqtt5", "stomp-ws", "stomp-tcp"] = Field(default="mqtt", description="protocol")
+    credentials: Credentials | None = Field(default=None, description="how it logs in")
+    keep_alive_s: int = Field(default=60, ge=1, le=65_535, description="MQTT keep-alive")
+    qos: Literal[0, 1] = Field(default=1, description="MQTT quality of service; with 0 loss cannot be proven")
+    rate: float = Field(
+        default=1.0, gt=0.0, le=MOST_MESSAGES_PER_DEVICE_S, description="samples a second of one device"
+    )
+    backfill: bool = Field(
+        default=False, description="whether what is measured while offline is kept and sent after the reconnect"
+    )
+    sensors: Annotated[Mapping[str, AnySensor], Len(1)] = Field(description="what it measures, by metric")
+    faults: tuple[AnyFault, ...] = Field(default=(), description="what goes wrong with devices of this class")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.count is None) == (self.weight is None):
+            raise ValueError("give either `count` or `weight`")
+        return self
+
+
+class Dashboard(Declared):
+    """Somebody who watches: a STOMP subscriber."""
+
+    name: str = Field(min_length=1, description="name in the report")
+    count: int = Field(default=1, ge=1, description="how many such")
+    link: Literal["stomp-ws", "stomp-tcp"] = Field(default="stomp-ws", description="protocol")
+    credentials: Credentials | None = Field(default=None, description="how it logs in")
+    destinations: Annotated[tuple[str, ...], Len(1)] = Field(
+        default=("/topic/readings/#",), description="what it subscribes to"
+    )
+    reads: Literal["fast", "slow", "stalled"] = Field(
+        default="fast", description="fast: at once; slow: `octets_per_s`; stalled: not at all once subscribed"
+    )
+    octets_per_s: float = Field(default=2_000.0, gt=0.0, description="how fast a slow one reads")
+    max_rate: float | None = Field(default=None, gt=0.0, description="header max-rate of its SUBSCRIBE")
+    on_slow: Literal["conflate", "drop-oldest", "disconnect"] | None = Field(
+        default=None, description="header on-slow of its SUBSCRIBE"
+    )
+    at: float = Field(default=0.0, ge=0.0, description="when it connects, seconds after the start")
+
+
+class Scenario(Declared):
+    """A whole file."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$", description="name of the scenario")
+    description: str = Field(default="", description="what it shows")
+    seed: int = Field(default=0, description="same seed: same devices, same schedule, same values")
+    duration: float = Field(default=60.0, gt=0.0, description="seconds; `stages` must not be longer")
+    devices: int | None = Field(default=None, ge=1, description="devices in all, shared out by `weight`")
+    stages: tuple[Stage, ...] = Field(default=(), description="the course of the run; without it all connect at once")
+    classes: Annotated[tuple[DeviceClass, ...], Len(1)] = Field(description="the devices")
+    faults: tuple[AnyFault, ...] = Field(default=(), description="what goes wrong with devices of every class")
+    dashboards: tuple[Dashboard, ...] = Field(default=(), description="who watches")
+    expectations: Mapping[str, Annotated[str | float, AfterValidator(_check_bound)]] = Field(
+        default={}, description='what must come of it: `loss = 0`, `p99_delivered_ms = "< 250"`'
+    )
+
+    @property
+    def bounds(self) -> dict[str, Bound]:
+        """The expectations, ready to be asked."""
+        return {name: parse_bound(text) for name, text in self.expectations.items()}

@@ -1,0 +1,24 @@
+"""A value that never changes: a set-point, a firmware version, a closed door."""
+
+import random
+from typing import Literal
+
+from pydantic import Field, StrictBool, StrictStr
+
+from device_sim.message import Value
+from device_sim.sensors.settings import Sampler, SensorSettings
+
+
+class Constant(SensorSettings):
+    """The same value, for ever."""
+
+    kind: Literal["constant"]
+    value: StrictBool | StrictStr | float = Field(description="number, text or truth value")
+
+    def make(self, rng: random.Random) -> Sampler:  # noqa: ARG002 - nothing here is random
+        value: Value = self.value
+
+        def sample(_t: float) -> Value:
+            return value
+
+        return sample

@@ -1,0 +1,53 @@
+"""A random walk between two walls: a level, a load, a price. It has no home to return to, unlike `ou`."""
+
+import math
+import random
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from device_sim.sensors.settings import Sampler, SensorSettings
+
+
+class RandomWalk(SensorSettings):
+    """Brownian motion, reflected at `low` and `high`; exact for any spacing of the samples while far from them."""
+
+    kind: Literal["random-walk"]
+    start: float = Field(default=0.0, description="first value")
+    step: float = Field(default=1.0, gt=0.0, description="standard deviation of the change within one second")
+    low: float = Field(default=-math.inf, description="lower wall")
+    high: float = Field(default=math.inf, description="upper wall")
+    digits: int = Field(default=2, ge=0, le=9, description="decimals")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.low <= self.start <= self.high or self.low == self.high:
+            raise ValueError("`start` must lie between `low` and `high`")
+        return self
+
+    def make(self, rng: random.Random) -> Sampler:
+        low, high, step, digits = self.low, self.high, self.step, self.digits
+        gauss, sqrt = rng.gauss, math.sqrt
+        value, last_t = self.start, math.inf
+
+        def sample(t: float) -> float:
+            nonlocal value, last_t
+            if t > last_t:
+                value += step * sqrt(t - last_t) * gauss(0.0, 1.0)
+                if not low <= value <= high:
+                    value = _reflected(value, low, high)
+            last_t = t
+            return round(value, digits)
+
+        return sample
+
+
+def _reflected(value: float, low: float, high: float) -> float:
+    """Fold `value` back between the walls, however far it went."""
+    if math.isinf(high):
+        return 2.0 * low - value
+    if math.isinf(low):
+        return 2.0 * high - value
+    width = high - low
+    way = (value - low) % (2.0 * width)
+    return low + (way if way <= width else 2.0 * width - way)

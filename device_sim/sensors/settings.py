@@ -1,0 +1,29 @@
+"""What all sensors declare. Each kind adds its parameters and knows how to make the sensor of one device."""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, TypeAlias
+
+from pydantic import Field
+
+from device_sim.declared import Declared
+from device_sim.message import Value
+
+Sampler: TypeAlias = Callable[[float], Value]
+"""A sensor of one device: from seconds since the epoch, which never go back, to its value."""
+GroupSampler: TypeAlias = Callable[[float], tuple[Value, ...]]
+"""The same for a sensor of several values, such as a position: one for each of its `parts`."""
+
+
+class SensorSettings(Declared, ABC):
+    """One `[classes.sensors.NAME]` table; NAME is the metric, or the beginning of it where there are parts."""
+
+    parts: ClassVar[tuple[str, ...]] = ()
+    """Names of the values of a sensor of several: its metrics are `NAME.part`."""
+
+    unit: str = Field(default="", description="unit, sent by formats that carry one")
+
+    @abstractmethod
+    def make(self, rng: random.Random) -> "Sampler | GroupSampler":
+        """Make the sensor of one device; `rng` is the device's own and stays with it."""
