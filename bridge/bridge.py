@@ -21,8 +21,9 @@ from bridge.health import HealthServer, State
 from bridge.hub_link import HubLink
 from bridge.metrics import BridgeCollector
 from bridge.mqtt_link import MqttLink
+from bridge.property_headers import PropertyHeaders
 from bridge.publishes import Message
-from bridge.relay import Loss, Relay, RelayLimits
+from bridge.relay import Loss, Relay, RelayLimits, Transaction
 from bridge.send_frames import Destinations, encode
 from bridge.settings import BridgeSettings
 
@@ -45,11 +46,13 @@ class Bridge:
                 transaction_bytes=settings.transaction_bytes,
                 in_flight=settings.transactions_in_flight,
                 linger_s=settings.linger_ms / 1000,
+                qos0_messages=settings.qos0_messages,
             ),
             self._poison,
         )
         self._destinations = Destinations()
-        self._mqtt = MqttLink(settings, self, lambda: not self.relay.full)
+        self._properties = PropertyHeaders()
+        self._mqtt = MqttLink(settings, self, lambda: not self.relay.crowded)
         self._hub = HubLink(settings, self)
         self._linger: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
@@ -141,8 +144,6 @@ class Bridge:
         """Hold what came, send what may go, stop reading when full."""
         self.relay.received(burst, time.monotonic())
         self._pump()
-        if self.relay.full:
-            self._mqtt.pause()
 
     def mqtt_too_large(self, topic: bytes, size: int) -> None:
         """Count; the message itself comes to be acknowledged only."""
@@ -168,23 +169,28 @@ class Bridge:
     def hub_lost(self, loss: Loss, reason: str) -> None:
         """Put everything without a receipt back."""
         self._acknowledge(self.relay.hub_lost(loss, reason))
+        self._pump()
 
     def _acknowledge(self, mids: list[bytes]) -> None:
         self._mqtt.acknowledge(mids)
-        if self._mqtt.paused and not self.relay.full and not self._stopping.is_set():
-            self._mqtt.resume()
         self._changed.set()
 
     def _pump(self) -> None:
-        """Send all that may be sent now, and come back when the linger of the rest is over."""
-        if not self._hub.connected:
-            return
-        now = time.monotonic()
-        while (transaction := self.relay.next_transaction(now)) is not None:
-            self._hub.send(encode(transaction.ident, transaction.messages, self._destinations, self._unsendable))
-        left = self.relay.linger_left(now)
-        if left is not None and self._linger is None:
-            self._linger = asyncio.get_running_loop().call_later(left, self._linger_over)
+        """Send all that may be sent now, come back when the linger of the rest is over; read the broker or not."""
+        if self._hub.connected:
+            now = time.monotonic()
+            while (transaction := self.relay.next_transaction(now)) is not None:
+                self._hub.send(self._encoded(transaction))
+            left = self.relay.linger_left(now)
+            if left is not None and self._linger is None:
+                self._linger = asyncio.get_running_loop().call_later(left, self._linger_over)
+        if self.relay.full:
+            self._mqtt.pause()
+        elif self._mqtt.paused and not self._stopping.is_set():
+            self._mqtt.resume()
+
+    def _encoded(self, transaction: Transaction) -> bytes:
+        return encode(transaction.ident, transaction.messages, self._destinations, self._properties, self._unsendable)
 
     def _linger_over(self) -> None:
         self._linger = None
@@ -196,7 +202,7 @@ class Bridge:
             log.warning("message.unsendable", topic=_shown(error.topic), reason=error.reason)
 
     def _poison(self, message: Message, reason: str) -> None:
-        _, topic, payload, _ = message
+        _, topic, payload, _, _ = message
         log.error(
             "message.poison",
             topic=_shown(topic),

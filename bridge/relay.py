@@ -9,8 +9,8 @@ It is not a connection and does no I/O; time is an argument. The rules that hold
    a former connection may name another message on the next one.
 4. A redelivery (DUP) of a message that is still held is dropped: its first copy will be acknowledged. nats-server sends
    those on a living connection, after its ack_wait.
-5. Bounded: beyond `max_messages` or `max_bytes` it is `full`, and its owner stops reading the broker; the only
-   overshoot is the burst in hand.
+5. Bounded: with `in_flight` transactions on their way, or beyond `max_messages` or `max_bytes`, it is `full`, and its
+   owner stops reading the broker; the only overshoot is the burst in hand. QoS 0 has its own bound (qos0.py).
 6. Poison never blocks. When the hub refuses (ERROR, or a close code that blames the client) what was outstanding is
    suspect: it goes again one transaction at a time. A transaction refused alone is halved; a message refused alone
    `REFUSALS_TO_DROP` times is dropped: counted, reported, acknowledged. When the connection just vanishes, which is mostly
@@ -22,7 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from bridge.publishes import DUP, Message
+from bridge.publishes import DUP, QOS, Message
+from bridge.qos0 import Qos0
 from bridge.send_frames import FRAME_OVERHEAD_BYTES
 
 # A hub that shuts down may say so by ERROR once; three times alone in a row is about the message.
@@ -50,6 +51,7 @@ class RelayLimits:
     transaction_bytes: int
     in_flight: int
     linger_s: float
+    qos0_messages: int
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +62,7 @@ class Transaction:
     messages: list[Message]
     size: int
     epoch: int
+    since: float  # when its oldest message came
     sent_at: float | None = None
     done: bool = False
     suspect: bool = False
@@ -95,6 +98,11 @@ class Relay:
         self._on_poison = on_poison
         self._waiting: list[Message] = []
         self._waiting_since = 0.0
+        # For each burst of which something waits: how many messages had come with it, and when.
+        self._arrivals: deque[tuple[int, float]] = deque()
+        self._came = 0
+        self._gathered = 0
+        self._qos0 = Qos0(limits.qos0_messages)
         self._transactions: deque[Transaction] = deque()  # in order of arrival; the head is the oldest
         self._unsent: deque[Transaction] = deque()  # those of them that wait to be sent again
         self._by_ident: dict[int, Transaction] = {}
@@ -121,9 +129,25 @@ class Relay:
         return self._outstanding
 
     @property
+    def qos0_messages(self) -> int:
+        """How many of the messages held are at QoS 0."""
+        return self._qos0.held
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there is no room for more messages."""
+        return self._messages >= self.limits.max_messages or self._bytes >= self.limits.max_bytes
+
+    @property
     def full(self) -> bool:
         """Whether the owner must stop reading the broker."""
-        return self._messages >= self.limits.max_messages or self._bytes >= self.limits.max_bytes
+        return self._outstanding >= self.limits.in_flight or self.crowded
+
+    def oldest_at(self) -> float | None:
+        """When the message came that is held longest; None when none is."""
+        if self._transactions:
+            return self._transactions[0].since
+        return self._arrivals[0][1] if self._arrivals else None
 
     # The broker's side.
 
@@ -131,7 +155,7 @@ class Relay:
         """Forget the packet ids: the broker's connection ended, or a new one was accepted. The messages stay."""
         self.epoch += 1
         self._mids.clear()
-        self._waiting = [(b"", topic, payload, first) for _, topic, payload, first in self._waiting]
+        self._waiting = [(b"", m[1], m[2], m[3], m[4]) for m in self._waiting]
 
     def received(self, burst: list[Message], now: float) -> None:
         """Take what one read brought."""
@@ -143,18 +167,20 @@ class Relay:
         if not self._waiting:
             self._waiting_since = now
         self._waiting += burst
+        self._came += len(burst)
+        if burst:
+            self._arrivals.append((self._came, now))
         self.counts.received += len(burst)
         self._messages += len(burst)
         self._bytes += _size(burst)
 
     def _without_repeats(self, burst: list[Message]) -> list[Message]:
         kept = []
-        full = self.full
         for message in burst:
-            mid, _, _, first = message
+            mid, topic, _, first, _ = message
             if not mid:
                 self.counts.received_qos0 += 1
-                if full:
+                if not self._qos0.admit(topic):
                     # Nobody keeps it for us; what is acknowledged has the room.
                     self.counts.dropped["qos0_full"] += 1
                     continue
@@ -214,12 +240,16 @@ class Relay:
             self._waiting = []
         else:
             del self._waiting[: len(chunk)]
-        transaction = self._new(chunk, size, self.epoch)
+        since = self._arrivals[0][1]
+        self._gathered += len(chunk)
+        while self._arrivals and self._arrivals[0][0] <= self._gathered:
+            self._arrivals.popleft()
+        transaction = self._new(chunk, size, self.epoch, since)
         self._transactions.append(transaction)
         return transaction
 
-    def _new(self, messages: list[Message], size: int, epoch: int) -> Transaction:
-        transaction = Transaction(self._next_ident, messages, size, epoch)
+    def _new(self, messages: list[Message], size: int, epoch: int, since: float) -> Transaction:
+        transaction = Transaction(self._next_ident, messages, size, epoch, since)
         self._next_ident += 1
         self._by_ident[transaction.ident] = transaction
         return transaction
@@ -245,6 +275,8 @@ class Relay:
             transaction = self._transactions.popleft()
             self._messages -= len(transaction.messages)
             self._bytes -= transaction.size
+            if self._qos0.held:
+                self._qos0.held -= sum(not message[3] & QOS for message in transaction.messages)
             if transaction.epoch == self.epoch:
                 mids += [message[0] for message in transaction.messages if message[0]]
             else:
@@ -291,21 +323,21 @@ class Relay:
         middle = len(suspect.messages) // 2
         del self._transactions[at]
         for half in (suspect.messages[middle:], suspect.messages[:middle]):
-            part = self._new(half, _size(half), suspect.epoch)
+            part = self._new(half, _size(half), suspect.epoch, suspect.since)
             part.suspect = True
             part.losses = LOSSES_TO_SUSPECT if suspect.losses else 0
             self._transactions.insert(at, part)
 
 
 def _size(messages: list[Message]) -> int:
-    return sum([len(m[1]) + len(m[2]) for m in messages]) + FRAME_OVERHEAD_BYTES * len(messages)
+    return sum([len(m[1]) + len(m[2]) + len(m[4]) for m in messages]) + FRAME_OVERHEAD_BYTES * len(messages)
 
 
 def _cut(messages: list[Message], max_bytes: int) -> tuple[list[Message], int]:
     """Return the first messages that fit, at least one, and their size."""
     size = 0
     for count, message in enumerate(messages):
-        more = len(message[1]) + len(message[2]) + FRAME_OVERHEAD_BYTES
+        more = len(message[1]) + len(message[2]) + len(message[4]) + FRAME_OVERHEAD_BYTES
         if count and size + more > max_bytes:
             return messages[:count], size
         size += more

@@ -1,7 +1,8 @@
 """Messages -> the STOMP frames of one transaction, in one buffer (STOMP 1.2).
 
 It is not a STOMP client: it knows SEND, BEGIN and COMMIT, and no connection. The payload goes as it came, with its
-content-length always; the MQTT topic goes unchanged behind `/topic/`, escaped as headers are (1.2, "Value Encoding").
+content-length always; the MQTT topic goes unchanged behind `/topic/`, escaped as headers are (1.2, "Value Encoding"); the
+properties of MQTT 5 go as headers (property_headers.py), the retain flag as `retained:true`.
 A message alone is a SEND with a receipt: no transaction round it.
 
 Every transaction has the same id, `t`: each goes in one piece, so that only one is ever open on a connection, and the
@@ -11,7 +12,9 @@ header block of a device's SEND stays the same octets, which the hub decodes onc
 from collections.abc import Callable, Sequence
 
 from bridge.errors import UnsendableTopicError
+from bridge.property_headers import PropertyHeaders, escape
 from bridge.publishes import RETAIN, Message
+from hub.broker.broker import RESERVED_TOPICS
 from hub.topics.names import TopicError, validate_topic
 
 # Bytes of a SEND besides topic and payload, rounded up: command, header names, length digits, NUL.
@@ -19,6 +22,7 @@ FRAME_OVERHEAD_BYTES = 80
 # A fleet of 100,000 topics costs about 25 MiB here; beyond it the cache starts anew.
 MAX_CACHED_TOPICS = 100_000
 
+_RESERVED = tuple(prefix.encode() for prefix in RESERVED_TOPICS)
 _BEGIN = b"BEGIN\ntransaction:t\n\n\0"
 _COMMIT = b"COMMIT\ntransaction:t\nreceipt:%d\n\n\0"
 
@@ -36,18 +40,21 @@ class Destinations(dict[bytes, bytes]):
             raise UnsendableTopicError(topic, "the topic is not UTF-8") from None
         except TopicError as error:
             raise UnsendableTopicError(topic, str(error)) from None
+        if topic.startswith(_RESERVED):
+            raise UnsendableTopicError(topic, "only the hub publishes below $SYS/ and readings/")
         if len(self) >= MAX_CACHED_TOPICS:
             self.clear()
-        headers = self[topic] = b"destination:/topic/%b\ncontent-length:" % _escape(topic)
+        headers = self[topic] = b"destination:/topic/%b\ncontent-length:" % escape(topic)
         return headers
 
 
-def _escape(value: bytes) -> bytes:
-    value = value.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
-    return value.replace(b"\r", b"\\r").replace(b":", b"\\c")
-
-
-def encode(ident: int, messages: Sequence[Message], destinations: Destinations, on_unsendable: OnUnsendable) -> bytes:
+def encode(
+    ident: int,
+    messages: Sequence[Message],
+    destinations: Destinations,
+    properties: PropertyHeaders,
+    on_unsendable: OnUnsendable,
+) -> bytes:
     """Return the frames of one transaction; its receipt will be `ident`.
 
     Messages that cannot be sent are reported and left out; the transaction goes without them, empty if need be, so that
@@ -58,25 +65,29 @@ def encode(ident: int, messages: Sequence[Message], destinations: Destinations, 
     retained = head + b"retained:true\n"
     try:
         frames = [
-            b"%b%b%d\n\n%b\0" % (retained if first & RETAIN else head, destinations[topic], len(payload), payload)
-            for _, topic, payload, first in messages
+            b"%b%b%b%d\n\n%b\0"
+            % (retained if first & RETAIN else head, properties[section], destinations[topic], len(payload), payload)
+            for _, topic, payload, first, section in messages
         ]
     except UnsendableTopicError:
         alone = False
-        frames = _sendable(messages, destinations, on_unsendable)
+        frames = _sendable(messages, destinations, properties, on_unsendable)
     if alone:
         return frames[0]
     return b"%b%b%b" % (_BEGIN, b"".join(frames), _COMMIT % ident)
 
 
-def _sendable(messages: Sequence[Message], destinations: Destinations, on_unsendable: OnUnsendable) -> list[bytes]:
+def _sendable(
+    messages: Sequence[Message], destinations: Destinations, properties: PropertyHeaders, on_unsendable: OnUnsendable
+) -> list[bytes]:
     frames = []
-    for _, topic, payload, first in messages:
+    for _, topic, payload, first, section in messages:
         try:
             headers = destinations[topic]
         except UnsendableTopicError as error:
             on_unsendable(error)
             continue
         flag = b"retained:true\n" if first & RETAIN else b""
-        frames.append(b"SEND\ntransaction:t\n%b%b%d\n\n%b\0" % (flag, headers, len(payload), payload))
+        lines = (flag, properties[section], headers)
+        frames.append(b"SEND\ntransaction:t\n%b%b%b%d\n\n%b\0" % (*lines, len(payload), payload))
     return frames

@@ -46,14 +46,14 @@ def test_one_read_is_one_list() -> None:
     heard.parser.feed(b"".join(publish("a/b", b"%d" % number, number) for number in range(1, 301)))
 
     assert heard.bursts == [300]
-    assert heard.events[299] == (mid(300), b"a/b", b"300", 0x32)
+    assert heard.events[299] == (mid(300), b"a/b", b"300", 0x32, b"")
 
 
 def test_flags_and_qos_0_are_told() -> None:
     heard = Heard()
     heard.parser.feed(publish("a", b"", 5, dup=True, retain=True) + publish("b", b"x"))
 
-    assert heard.events == [(mid(5), b"a", b"", 0x32 | DUP | RETAIN), (b"", b"b", b"x", 0x30)]
+    assert heard.events == [(mid(5), b"a", b"", 0x32 | DUP | RETAIN, b""), (b"", b"b", b"x", 0x30, b"")]
 
 
 def test_messages_before_another_packet_are_handed_over_before_it() -> None:
@@ -89,11 +89,18 @@ def test_byte_by_byte_gives_the_same_events() -> None:
 
 
 @pytest.mark.parametrize("properties", [b"", b"\x01\x01", b"\x26" + b"\0\x40" + b"k" * 64 + b"\0\x64" + b"v" * 100])
-def test_the_property_section_of_mqtt_5_is_skipped(properties: bytes) -> None:
+def test_the_property_section_of_mqtt_5_is_handed_over_as_it_came(properties: bytes) -> None:
     heard = Heard(mqtt5=True)
     heard.parser.feed(publish("a", b"body", 1, properties=properties))
 
-    assert heard.events == [(mid(1), b"a", b"body", 0x32)]
+    assert heard.events == [(mid(1), b"a", b"body", 0x32, properties)]
+
+
+def test_a_message_without_properties_has_none_of_the_one_before() -> None:
+    heard = Heard(mqtt5=True)
+    heard.parser.feed(publish("a", b"1", 1, properties=b"\x01\x01") + publish("a", b"2", 2, properties=b""))
+
+    assert [event[-1] for event in heard.events] == [b"\x01\x01", b""]
 
 
 @pytest.mark.parametrize("step", [1, 7, 100_000])
@@ -103,7 +110,11 @@ def test_a_message_above_the_limit_is_skipped_and_still_to_be_acknowledged(step:
     for start in range(0, len(stream), step):
         heard.parser.feed(stream[start : start + step])
 
-    assert heard.events == [(mid(1), b"a", b"1", 0x32), (mid(2), b"", b"", 0x32), (mid(3), b"a", b"3", 0x32)]
+    assert heard.events == [
+        (mid(1), b"a", b"1", 0x32, b""),
+        (mid(2), b"", b"", 0x32, b""),
+        (mid(3), b"a", b"3", 0x32, b""),
+    ]
     assert heard.too_large == [(b"big", 70_007)]
 
 

@@ -7,7 +7,13 @@ from bridge.publishes import DUP, Message
 from bridge.relay import LOSSES_TO_DROP, LOSSES_TO_SUSPECT, REFUSALS_TO_DROP, Loss, Relay, RelayLimits, Transaction
 
 LIMITS = RelayLimits(
-    max_messages=1000, max_bytes=1_000_000, transaction_messages=10, transaction_bytes=5000, in_flight=4, linger_s=0.005
+    max_messages=1000,
+    max_bytes=1_000_000,
+    transaction_messages=10,
+    transaction_bytes=5000,
+    in_flight=4,
+    linger_s=0.005,
+    qos0_messages=5,
 )
 
 
@@ -29,7 +35,7 @@ class Ring:
 
 
 def message(number: int, payload: bytes | None = None, first: int = 0x32) -> Message:
-    return (mid(number), b"t", b"%d" % number if payload is None else payload, first)
+    return (mid(number), b"t", b"%d" % number if payload is None else payload, first, b"")
 
 
 def mid(number: int) -> bytes:
@@ -37,7 +43,7 @@ def mid(number: int) -> bytes:
 
 
 def numbers(transaction: Transaction) -> list[int]:
-    return [int(payload) for _, _, payload, _ in transaction.messages]
+    return [int(payload) for _, _, payload, *_ in transaction.messages]
 
 
 def test_packet_ids_come_out_with_the_receipt_in_order_of_arrival() -> None:
@@ -151,13 +157,62 @@ def test_full_is_told_by_messages_and_by_bytes() -> None:
     assert wide.relay.full
 
 
-def test_qos_0_has_no_room_in_a_full_ring_and_is_counted() -> None:
+def test_it_is_full_while_as_many_transactions_as_allowed_are_on_their_way() -> None:
     ring = Ring()
-    ring.take(*range(1, 1001))
-    ring.relay.received([(b"", b"t", b"", 0x30), message(1001)], 0.0)
+    ring.take(*range(1, 31))
+    before = len(ring.send_all()), ring.relay.full
+    ring.take(*range(31, 42))
+    last = ring.send_all()[-1]
 
-    assert ring.relay.messages == 1001
-    assert ring.relay.counts.dropped["qos0_full"] == 1
+    assert before == (3, False)
+    assert (ring.relay.outstanding, ring.relay.full, ring.relay.crowded) == (4, True, False)
+
+    ring.relay.receipt(last.ident)
+
+    assert not ring.relay.full
+
+
+def qos_0(number: int) -> Message:
+    return (b"", b"t", b"%d" % number, 0x30, b"")
+
+
+def test_of_qos_0_a_bounded_number_is_held_and_the_newest_are_dropped_and_counted() -> None:
+    ring = Ring()
+    ring.relay.received([*(qos_0(number) for number in range(1, 8)), message(8)], 0.0)
+    (transaction,) = ring.send_all()
+
+    assert numbers(transaction) == [1, 2, 3, 4, 5, 8]
+    assert (ring.relay.counts.received_qos0, ring.relay.counts.dropped["qos0_full"]) == (7, 2)
+    assert ring.relay.qos0_messages == 5
+
+
+def test_room_for_qos_0_comes_back_with_the_receipt_whatever_the_epoch() -> None:
+    ring = Ring()
+    ring.relay.received([*(qos_0(number) for number in range(1, 6)), message(6)], 0.0)
+    ring.relay.new_epoch()
+    (transaction,) = ring.send_all()
+    acknowledged = ring.relay.receipt(transaction.ident)
+
+    assert (acknowledged, ring.relay.qos0_messages, ring.relay.messages) == ([], 0, 0)
+
+
+def test_the_oldest_message_is_known_by_its_arrival_wherever_it_is() -> None:
+    ring = Ring()
+    assert ring.relay.oldest_at() is None
+    ring.relay.received([message(number) for number in range(1, 13)], 1.0)
+    ring.relay.received([message(number) for number in range(13, 16)], 2.0)
+    assert ring.relay.oldest_at() == 1.0
+    first = ring.relay.next_transaction(2.0)
+    second = ring.relay.next_transaction(2.1)
+    assert first is not None
+    assert second is not None
+    assert (first.since, second.since) == (1.0, 1.0)
+
+    ring.relay.received([message(16)], 3.0)
+    ring.relay.receipt(first.ident)
+    ring.relay.receipt(second.ident)
+
+    assert ring.relay.oldest_at() == 3.0
 
 
 def test_after_a_loss_everything_without_a_receipt_goes_again_in_order() -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from bridge.filters import overlap
 from bridge.settings import BridgeSettings, load_settings
 from hub.errors import SettingsError
 
@@ -18,7 +17,11 @@ from hub.errors import SettingsError
         ("filters", ["devices/+/telemetry", "devices/#"]),
         ("filters", ["a/#/b"]),
         ("filters", []),
+        ("filters", ["$share/group"]),
+        ("filters", ["$share/a+b/#"]),
         ("mqtt_version", "4"),
+        ("mqtt_status_topic", "a/+"),
+        ("mqtt_url", "mqtt://host/path"),
         ("transaction_messages", 1000),
         ("health_port", -1),
         ("colour", "red"),
@@ -47,33 +50,51 @@ def test_the_file_and_a_variable_are_read(tmp_path: Path, monkeypatch: pytest.Mo
     assert (settings.client_id, settings.filters, settings.linger_ms) == ("from-file", ("a/+", "b/#"), 2)
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [
-        ("a/b", "a/b", True),
-        ("a/+", "a/b", True),
-        ("a/+", "+/b", True),
-        ("a/#", "a", True),
-        ("a/#", "a/b/c", True),
-        ("a/+", "a/b/c", False),
-        ("a/+", "b/+", False),
-        ("a", "a/b", False),
-        ("+/x/#", "a/y/#", False),
-    ],
-)
-def test_overlapping_filters_are_found_both_ways(one: str, other: str, expected: bool) -> None:
-    a, b = tuple(one.split("/")), tuple(other.split("/"))
-
-    assert overlap(a, b) is expected
-    assert overlap(b, a) is expected
-
-
 def test_an_address_is_shown_without_its_credentials() -> None:
     settings = BridgeSettings(mqtt_url="mqtts://me:pass%40word@broker")
     endpoint = settings.mqtt
 
     assert str(endpoint) == "mqtts://broker:8883"
     assert (endpoint.username, endpoint.password, endpoint.tls) == ("me", "pass@word", True)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "path", "tls"),
+    [
+        ("ws://broker:8083", "ws://broker:8083", "/mqtt", False),
+        ("wss://me:x@broker/ws?token=1", "wss://broker:443/ws", "/ws?token=1", True),
+        ("mqtts://[::1]", "mqtts://[::1]:8883", "/mqtt", True),
+    ],
+)
+def test_a_brokers_url_says_port_path_and_tls(url: str, shown: str, path: str, tls: bool) -> None:
+    endpoint = BridgeSettings(mqtt_url=url).mqtt
+
+    assert (str(endpoint), endpoint.path, endpoint.tls) == (shown, path, tls)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"mqtt_ca_file": "ca.pem"}, "mqtts://"),
+        ({"mqtt_url": "mqtts://x", "mqtt_key_file": "key.pem"}, "mqtt_cert_file"),
+    ],
+)
+def test_certificates_without_their_other_half_are_refused(given: dict[str, str], text: str) -> None:
+    with pytest.raises(SettingsError, match=text):
+        load_settings(None, given)
+
+
+def test_a_session_lives_for_days_and_a_shared_one_for_a_minute() -> None:
+    shared = ("$share/bridges/devices/#",)
+
+    assert BridgeSettings().session_expiry_s == 604_800
+    assert BridgeSettings(filters=shared).session_expiry_s == 60
+    assert BridgeSettings(filters=shared, mqtt_session_expiry_s=5).session_expiry_s == 5
+
+
+def test_the_bridge_is_called_by_its_name_or_else_its_client_id() -> None:
+    assert BridgeSettings(client_id="line-1").bridge_name == "line-1"
+    assert BridgeSettings(client_id="line-1", name="hall").bridge_name == "hall"
 
 
 def test_every_setting_has_its_row_in_the_reference() -> None:
