@@ -89,13 +89,20 @@ def watch(
 @app.command()
 def verify(
     *,
-    ledger: Annotated[Path, typer.Option(help="What `run` or `replay` wrote.", metavar="FILE")],
+    ledgers: Annotated[
+        list[Path] | None, typer.Argument(help="What `run` or `replay` wrote: one or more files.", metavar="LEDGER…")
+    ] = None,
+    ledger: Annotated[list[Path] | None, typer.Option(help="The same as an option.", metavar="FILE")] = None,
     database_url: Annotated[str, typer.Option(help="postgresql://user:password@host:5432/database")],
 ) -> None:
-    """Count the acknowledged readings in the database; exit status 1 when one is missing or there twice."""
-    from device_sim.programs import run_verify
+    """Compare ledgers with the database: lost, duplicate, phantom and altered readings; exit status 1 when there is one."""
+    from device_sim.errors import BadArgumentError
+    from device_sim.verify.program import run_verify  # SQLAlchemy and asyncpg: nothing that devices need
 
-    sys.exit(run_verify(ledger, database_url))
+    files = [*(ledgers or ()), *(ledger or ())]
+    if not files:
+        raise BadArgumentError("LEDGER", "name one or more files that `run` or `replay` wrote")
+    sys.exit(run_verify(files, database_url))
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import orjson
 
 from device_sim.errors import BadArgumentError
 from device_sim.fleet import Fleet
-from device_sim.ledger import LedgerWriter, read_ledger
+from device_sim.ledger import LedgerWriter
 from device_sim.links.address import Address, parse_address
 from device_sim.links.link import Link, LinkEvents
 from device_sim.links.mqtt import MqttLink
@@ -43,7 +43,7 @@ class Target:
     def link(self, events: LinkEvents, sources: int) -> Link:
         match self.protocol:
             case "mqtt":
-                return MqttLink(self.address, events, sources=sources)
+                return MqttLink.shared(self.address, events, sources=sources)
             case "stomp":
                 return StompLink(self.address, events, sources=sources)
             case _ as unknown:
@@ -96,15 +96,6 @@ def run_watch(address: Address, destination: str) -> None:
     asyncio.run(_watch(address, destination))
 
 
-def run_verify(ledger: Path, database_url: str) -> int:
-    """Print the verdict; return the exit status."""
-    from device_sim.verify import verify  # SQLAlchemy and asyncpg: nothing that devices need
-
-    verdict = asyncio.run(verify(list(read_ledger(ledger)), database_url))
-    _say(orjson.dumps(verdict.as_json()).decode())
-    return 0 if verdict.ok else 1
-
-
 async def _publish(
     target: Target, sources: int, schedule: Callable[[], Iterator[Message]], for_s: float | None, ledger: Path | None
 ) -> None:
@@ -145,7 +136,7 @@ def _describe(publisher: Publisher) -> str:
     tally = publisher.tally
     return (
         f"{tally.messages:,} messages sent, {tally.published:,} readings, {tally.acknowledged:,} acknowledged, "
-        f"{publisher.link.outstanding:,} messages outstanding"
+        f"{publisher.link.counts.outstanding:,} messages outstanding"
     )
 
 
