@@ -16,16 +16,18 @@ from collections.abc import Callable
 import structlog
 from prometheus_client import CollectorRegistry
 
+from bridge import status
 from bridge.errors import BridgeError, UnsendableTopicError
 from bridge.health import HealthServer, State
 from bridge.hub_link import HubLink
-from bridge.metrics import BridgeCollector
+from bridge.metrics import BridgeCollector, Side
 from bridge.mqtt_link import MqttLink
 from bridge.property_headers import PropertyHeaders
 from bridge.publishes import Message
 from bridge.relay import Loss, Relay, RelayLimits, Transaction
 from bridge.send_frames import Destinations, encode
 from bridge.settings import BridgeSettings
+from hub.transports.bridges import status_destination
 
 _CLOCK_PERIOD_S = 0.2
 _SHOWN_PAYLOAD_BYTES = 64
@@ -54,12 +56,13 @@ class Bridge:
         self._properties = PropertyHeaders()
         self._mqtt = MqttLink(settings, self, lambda: not self.relay.crowded)
         self._hub = HubLink(settings, self)
+        self._status_topic = status_destination(settings.bridge_name)
         self._linger: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
         registry = CollectorRegistry()
-        registry.register(BridgeCollector(self.relay, self._connected))
+        registry.register(BridgeCollector(self.relay, self._properties.dropped, self._sides))
         self._health = HealthServer(settings.health_host, settings.health_port, self.state, registry)
 
     async def run(self, ready: Callable[[str], None]) -> None:
@@ -110,12 +113,17 @@ class Bridge:
 
     async def _clock(self, url: str, ready: Callable[[str], None]) -> None:
         announced = False
+        report_at = 0.0
         while True:
+            now = time.monotonic()
+            if now >= report_at:
+                report_at = now + status.PERIOD_S
+                self._hub.send_status(self._status_topic, self._report(now))
             if not announced and all(self._connected().values()):
                 announced = True
                 ready(url)
             sent_at = self.relay.oldest_sent_at()
-            if sent_at is not None and time.monotonic() - sent_at > self._settings.receipt_timeout_s:
+            if sent_at is not None and now - sent_at > self._settings.receipt_timeout_s:
                 self._hub.reconnect(f"no receipt within {self._settings.receipt_timeout_s:g} s")
             self._changed.clear()
             try:
@@ -126,6 +134,28 @@ class Bridge:
 
     def _connected(self) -> dict[str, bool]:
         return {"mqtt": self._mqtt.connected, "hub": self._hub.connected}
+
+    def _sides(self) -> dict[str, Side]:
+        return {
+            "mqtt": Side(self._mqtt.connected, self._mqtt.last_error),
+            "hub": Side(self._hub.connected, self._hub.last_error),
+        }
+
+    def _report(self, now: float) -> bytes:
+        mqtt, hub = self._mqtt, self._hub
+        return status.report(
+            self._settings.bridge_name,
+            self.relay,
+            now,
+            time.time_ns() // 1000,
+            mqtt=status.side(
+                connected=mqtt.connected,
+                last_error=mqtt.last_error,
+                paused=mqtt.paused,
+                version="5" if mqtt.mqtt5 else "3.1.1",
+            ),
+            hub=status.side(connected=hub.connected, last_error=hub.last_error),
+        )
 
     def state(self) -> State:
         """Say for /readyz how both sides are."""

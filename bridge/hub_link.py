@@ -18,6 +18,7 @@ import queue
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -31,12 +32,17 @@ from websocket import ABNF, WebSocket, WebSocketException
 from bridge.backoff import until_connected
 from bridge.errors import HubUnreachableError
 from bridge.relay import Loss
+from bridge.send_frames import encode_status
 from bridge.settings import BridgeSettings
+from bridge.status import LastError
+from hub.transports import bridges
 
 # RFC 6455, 7.4.1: codes by which a server says that what we sent is wrong, and not that it is going away.
 _BLAMING_CODES: Final = {1002, 1003, 1007, 1008, 1009, 1010}
 _DISCONNECT_S: Final = 2.0
 _END: Final = None
+# The receipt of what is sent aside: a refusal of that is no refusal of messages.
+STATUS_RECEIPT: Final = "status"
 
 log = structlog.get_logger("bridge")
 # What it would say is said here, once, with the reason.
@@ -77,7 +83,7 @@ class _Listener(stomp.ConnectionListener):  # type: ignore[misc]
 
     def on_error(self, frame: Any) -> None:
         reason = frame.headers.get("message", "") or frame.body or "ERROR without a reason"
-        self._tell(self._connection.refused, f"ERROR: {str(reason)[:300]}")
+        self._tell(self._connection.refused, f"ERROR: {str(reason)[:300]}", frame.headers.get("receipt-id", ""))
 
     def on_disconnected(self) -> None:
         self._tell(self._connection.ended, "the connection was lost")
@@ -138,8 +144,8 @@ class _Connection:
         self._cutter: socket.socket | None = None
         self._websocket: WebSocket | None = None
         self.reason = ""
-        # One more than can be on its way, for the end mark.
-        self._outbox: queue.Queue[bytes | None] = queue.Queue(maxsize=settings.transactions_in_flight + 1)
+        # Two more than can be on their way, for what is sent aside and the end mark.
+        self._outbox: queue.Queue[bytes | None] = queue.Queue(maxsize=settings.transactions_in_flight + 2)
         self._sender = threading.Thread(target=self._send_all, name="bridge-to-hub", daemon=True)
 
     # In a thread.
@@ -148,7 +154,10 @@ class _Connection:
         """Connect and send STOMP; blocks. The answer comes to the listener."""
         passcode = self._settings.hub_passcode
         self._stomp.connect(
-            self._settings.hub_login, None if passcode is None else passcode.get_secret_value(), wait=False
+            self._settings.hub_login,
+            None if passcode is None else passcode.get_secret_value(),
+            wait=False,
+            headers={bridges.HEADER: self._settings.bridge_name},
         )
 
     def wait_without_limit(self) -> None:
@@ -205,8 +214,13 @@ class _Connection:
         if text.isdecimal():
             self._link.events.hub_receipt(int(text))
 
-    def refused(self, reason: str) -> None:
-        self._refusal = reason
+    def refused(self, reason: str, receipt: str) -> None:
+        if receipt == STATUS_RECEIPT:
+            log.error("hub.status_refused", reason=reason, consequence="no status is sent any more")
+            self._link.takes_status = False
+            self._ours = reason
+        else:
+            self._refusal = reason
         # The server closes after ERROR (STOMP 1.2); it may leave that to us.
         self.abort()
 
@@ -228,6 +242,11 @@ class _Connection:
 
     def send(self, buffer: bytes) -> None:
         self._outbox.put_nowait(buffer)
+
+    def send_aside(self, buffer: bytes) -> None:
+        """Send unless something waits: what is sent aside is replaced a second later, and takes no room."""
+        if self._outbox.empty():
+            self._outbox.put_nowait(buffer)
 
     def end(self, reason: str) -> None:
         """End the connection from our side."""
@@ -264,6 +283,8 @@ class HubLink:
         self._settings = settings
         self.events = events
         self.detail = "not connected yet"
+        self.last_error: LastError | None = None
+        self.takes_status = True
         self._connection: _Connection | None = None
 
     @property
@@ -274,7 +295,7 @@ class HubLink:
     async def run(self) -> None:
         """Connect, wait for the end, connect again; ends by cancellation."""
         while True:
-            await until_connected(self._connect, self._settings.reconnect_max_s, self._failed)
+            await until_connected(self.connect, self._settings.reconnect_max_s, self._failed)
             connection = self._connection
             if connection is None:
                 continue
@@ -282,6 +303,7 @@ class HubLink:
             await connection.over.wait()
             self._connection = None
             self.detail = connection.reason
+            self.last_error = LastError(connection.reason, time.time_ns() // 1000)
             log.warning("hub.lost", reason=connection.reason, loss=connection.loss.name)
             self.events.hub_lost(connection.loss, connection.reason)
             await connection.finish()
@@ -290,8 +312,9 @@ class HubLink:
         if reason != self.detail:  # once, not at each attempt
             log.warning("hub.unreachable", hub=str(self._settings.hub), reason=reason)
         self.detail = reason
+        self.last_error = LastError(reason, time.time_ns() // 1000)
 
-    async def _connect(self) -> None:
+    async def connect(self) -> None:
         """Connect once; raise HubUnreachableError."""
         connection = _Connection(self._settings, self)
         try:
@@ -312,6 +335,11 @@ class HubLink:
         """Send a transaction on the present connection; nothing to do without one: it will be sent again."""
         if self._connection is not None:
             self._connection.send(buffer)
+
+    def send_status(self, destination: str, body: bytes) -> None:
+        """Send a status report, unless transactions wait to be written or the hub did not want one."""
+        if self._connection is not None and self.takes_status:
+            self._connection.send_aside(encode_status(destination, STATUS_RECEIPT, body))
 
     def reconnect(self, reason: str) -> None:
         """Give the present connection up."""

@@ -1,11 +1,14 @@
 """The bridge's counters under their Prometheus names, read when somebody asks; the hot path only adds to integers."""
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bridge.relay import Relay
+from bridge.status import MAX_ERROR_CHARS, LastError, lag_s
 
 _COUNTERS = {
     "received": "MQTT messages taken over from the broker",
@@ -20,28 +23,56 @@ _COUNTERS = {
 }
 
 
+class Side(NamedTuple):
+    """How one side is."""
+
+    connected: bool
+    last_error: LastError | None
+
+
 class BridgeCollector(Collector):
     """Give a relay's counts and the state of both links."""
 
-    def __init__(self, relay: Relay, states: Callable[[], dict[str, bool]]) -> None:
+    def __init__(
+        self, relay: Relay, properties_dropped: Mapping[str, int], sides: Callable[[], Mapping[str, Side]]
+    ) -> None:
         self._relay = relay
-        self._states = states
+        self._properties_dropped = properties_dropped
+        self._sides = sides
 
     def collect(self) -> Iterable[Metric]:
         """Read everything now."""
-        counts = self._relay.counts
+        relay = self._relay
         for name, text in _COUNTERS.items():
-            yield CounterMetricFamily(f"bridge_{name}", text, value=getattr(counts, name))
-        dropped = CounterMetricFamily("bridge_dropped", "messages given up, by reason", labels=["reason"])
-        for reason, count in counts.dropped.items():
-            dropped.add_metric([reason], count)
-        yield dropped
-        yield GaugeMetricFamily("bridge_unacked_messages", "messages held without a PUBACK", value=self._relay.messages)
-        yield GaugeMetricFamily("bridge_unacked_bytes", "bytes of them", value=self._relay.size)
-        yield GaugeMetricFamily(
-            "bridge_transactions_outstanding", "transactions without a receipt", value=self._relay.outstanding
-        )
+            yield CounterMetricFamily(f"bridge_{name}", text, value=getattr(relay.counts, name))
+        yield _by_reason("bridge_dropped", "messages given up, by reason", relay.counts.dropped)
+        text = "MQTT 5 properties that became no header, by reason; counted at each sending"
+        yield _by_reason("bridge_properties_dropped", text, self._properties_dropped)
+        for name, text, value in (
+            ("bridge_unacked_messages", "messages held without a PUBACK", relay.messages),
+            ("bridge_unacked_bytes", "bytes of them", relay.size),
+            ("bridge_qos0_messages", "of them at QoS 0", relay.qos0_messages),
+            ("bridge_transactions_outstanding", "transactions without a receipt", relay.outstanding),
+            ("bridge_lag_seconds", "age of the oldest message without a PUBACK", lag_s(relay, time.monotonic())),
+        ):
+            yield GaugeMetricFamily(name, text, value=value)
+        yield from self._of_sides()
+
+    def _of_sides(self) -> Iterable[Metric]:
         connected = GaugeMetricFamily("bridge_connected", "1 while connected to this side", labels=["side"])
-        for side, state in self._states().items():
+        at = GaugeMetricFamily("bridge_last_error_timestamp_seconds", "when this side last failed", labels=["side"])
+        # One line a side, whatever the texts: a new one takes the place of the one before.
+        why = GaugeMetricFamily("bridge_last_error", "1: why this side last failed", labels=["side", "text"])
+        for side, (state, error) in self._sides().items():
             connected.add_metric([side], int(state))
-        yield connected
+            if error is not None:
+                at.add_metric([side], error.time_us / 1_000_000)
+                why.add_metric([side, error.text[:MAX_ERROR_CHARS]], 1)
+        yield from (connected, at, why)
+
+
+def _by_reason(name: str, text: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=["reason"])
+    for reason, count in counts.items():
+        family.add_metric([reason], count)
+    return family

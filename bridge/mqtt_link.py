@@ -8,6 +8,7 @@ that version in its CONNACK. A broker that just closes the connection is not ask
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -18,6 +19,7 @@ from bridge.errors import BrokerUnreachableError, ProtocolVersionError
 from bridge.mqtt_client import BurstClient, Granted
 from bridge.publishes import Message, PublishParser
 from bridge.settings import BridgeSettings
+from bridge.status import LastError
 
 _MISC_PERIOD_S: Final = 1.0
 _QOS_1: Final = 1
@@ -57,6 +59,7 @@ class MqttLink:
         self._lasting = lasting
         self.connected = False
         self.detail = "not connected yet"
+        self.last_error: LastError | None = None
         self.mqtt5 = settings.mqtt_version != "3.1.1"
         self._accepted = False
         self._closing = False
@@ -100,6 +103,7 @@ class MqttLink:
         if reason != self.detail:  # once, not at each attempt
             log.warning("mqtt.unreachable", broker=str(self._settings.mqtt), reason=reason)
         self.detail = reason
+        self.last_error = LastError(reason, time.time_ns() // 1000)
 
     async def connect(self) -> None:
         """Connect and subscribe; raise BrokerUnreachableError."""
@@ -197,6 +201,7 @@ class MqttLink:
         if self.connected:
             self.connected = False
             self.detail = detail
+            self.last_error = LastError(detail, time.time_ns() // 1000)
             (log.info if self._closing else log.warning)("mqtt.lost", reason=reason)
         self._end_epoch(detail)
         self._lost.set()

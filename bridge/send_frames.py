@@ -91,3 +91,9 @@ def _sendable(
         lines = (flag, properties[section], headers)
         frames.append(b"SEND\ntransaction:t\n%b%b%b%d\n\n%b\0" % (*lines, len(payload), payload))
     return frames
+
+
+def encode_status(destination: str, receipt: str, body: bytes) -> bytes:
+    """Return the SEND of a status report; `receipt` names it in an ERROR, and is no number as those of transactions are."""
+    head = f"SEND\ndestination:{destination}\ncontent-type:application/json\nreceipt:{receipt}\ncontent-length:"
+    return b"%b%d\n\n%b\0" % (head.encode(), len(body), body)

@@ -13,6 +13,7 @@ from bridge.endpoint import Endpoint, endpoint
 from bridge.filters import check_filters, is_shared
 from hub import settings_source
 from hub.topics.names import validate_topic
+from hub.transports.bridges import MAX_NAME_CHARS
 
 PREFIX: Final = "TELEMETRY_BRIDGE_"
 _MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
@@ -32,7 +33,10 @@ class BridgeSettings(settings_source.Settings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: str | None = Field(
-        default=None, min_length=1, max_length=200, description="what the hub calls this bridge; default: client_id"
+        default=None,
+        min_length=1,
+        max_length=MAX_NAME_CHARS,
+        description="what the hub calls this bridge; default: client_id",
     )
     mqtt_url: str = Field(
         default="mqtt://127.0.0.1:1883",
@@ -56,7 +60,10 @@ class BridgeSettings(settings_source.Settings):
     )
     mqtt_keepalive_s: int = Field(default=30, ge=1, le=65_535, description="seconds of silence before a PINGREQ")
     client_id: str = Field(
-        default="telemetry-bridge", min_length=1, description="names the session; fixed, one per running bridge"
+        default="telemetry-bridge",
+        min_length=1,
+        max_length=MAX_NAME_CHARS,
+        description="names the session; fixed, one per running bridge",
     )
     filters: tuple[str, ...] = Field(
         default=("#",), min_length=1, description="MQTT topic filters; they must not overlap"

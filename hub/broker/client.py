@@ -43,6 +43,7 @@ class Client:
         "_dialect",
         "_framing",
         "_limits",
+        "_own_topic",
         "_sink",
         "outbox",
         "session_id",
@@ -58,7 +59,9 @@ class Client:
         dialect: Dialect,
         session_id: str,
         limits: ClientLimits,
+        own_topic: str | None = None,
     ) -> None:
+        """Take the parts; `own_topic` is the one reserved destination that this client may publish on."""
         self.subscriptions: dict[str, Subscription] = {}
         self.outbox = Outbox(sink, limits.outbox_bytes, self.subscriptions)
         self.session_id = session_id
@@ -69,6 +72,7 @@ class Client:
         self._framing = framing
         self._dialect = dialect
         self._limits = limits
+        self._own_topic = own_topic
 
     # What the subscriptions need (`Recipient`).
 
@@ -109,7 +113,7 @@ class Client:
         destination = headers["destination"]
         try:
             if destination.startswith(TOPIC_PREFIX):
-                if self._broker.topic(destination).reserved:
+                if self._broker.topic(destination).reserved and destination != self._own_topic:
                     raise _reserved(destination, frame.receipt)
                 return
         except TopicError as error:
@@ -134,7 +138,7 @@ class Client:
                 topic = self._broker.topic(destination)
             except TopicError as error:
                 raise _bad_destination(destination, str(error), frame.receipt) from None
-            if topic.reserved:
+            if topic.reserved and destination != self._own_topic:
                 raise _reserved(destination, frame.receipt)
             self._broker.publish_on(topic, body, user_headers)
             return topic.name

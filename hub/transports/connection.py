@@ -21,6 +21,7 @@ from hub.stomp.errors import POLICY_VIOLATION, SessionError, StompError
 from hub.stomp.frames import DISCONNECT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
 from hub.stomp.heartbeat import BEAT, Heartbeat
 from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, State
+from hub.transports.bridges import bridge_name, status_destination
 from hub.transports.deadlines import Deadlines
 from hub.transports.durable_receipts import DurableReceipts
 from hub.transports.services import Services
@@ -45,6 +46,7 @@ class Connection:
     """A client of the hub."""
 
     __slots__ = (
+        "_bridge",
         "_client",
         "_closing",
         "_deadlines",
@@ -63,6 +65,7 @@ class Connection:
         self._wire = wire
         self._loop = asyncio.get_running_loop()
         self._session = Session(services.session_limits, services.header_cache, self._check_send)
+        self._bridge: str | None = None  # the name of the bridge whose connection this is
         self._client: Client | None = None
         self._framing: Framing | None = None
         self._receipts: DurableReceipts | None = None  # made when first needed: idle connections stay small
@@ -184,12 +187,20 @@ class Connection:
     def _connect(self, event: Connect, now: float) -> None:
         services = self._services
         services.authenticate(event.login, event.passcode, loopback=self._wire.loopback)
+        bridge = self._bridge = bridge_name(event.headers)
         framing = self._framing = self._wire.framing()
         session_id = secrets.token_hex(8)
         connected = self._session.accept(session_id, now)
         dialect = self._session.dialect
         self._client = Client(
-            services.broker, self._wire, services.clock, framing, dialect, session_id, services.client_limits
+            services.broker,
+            self._wire,
+            services.clock,
+            framing,
+            dialect,
+            session_id,
+            services.client_limits,
+            own_topic=None if bridge is None else status_destination(bridge),
         )
         self._push(connected)
         self._deadlines.opened()
@@ -214,7 +225,8 @@ class Connection:
             return None
         head, body, _ = frame
         headers = head.headers
-        future = ingest.accept(topic, body, headers.get("content-type"), now_us, "retained" in headers)
+        bridged = self._bridge is not None
+        future = ingest.accept(topic, body, headers.get("content-type"), now_us, "retained" in headers, bridged)
         if future is not None:
             self._fed = True
         return future

@@ -27,7 +27,13 @@ class Ingest(Protocol):
         """Return when there is room again."""
 
     def accept(
-        self, topic: str, body: bytes, content_type: str | None, now_us: int, retained: bool = False
+        self,
+        topic: str,
+        body: bytes,
+        content_type: str | None,
+        now_us: int,
+        retained: bool = False,
+        bridged: bool = False,
     ) -> asyncio.Future[None] | None:
         """Take a message; the future of its durability, None if no route takes the topic."""
 

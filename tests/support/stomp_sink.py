@@ -2,7 +2,7 @@
 
 It is not the hub: it keeps what was sent in a list and has no subscriptions. `hold` keeps receipts back until `release`;
 `refuse` makes a SEND on that destination an ERROR and a close; `vanish` closes without a word;
-`heart_beat` promises beats, which never come.
+`heart_beat` promises beats, which never come. The bridge's status reports are kept apart.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,8 @@ from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2
 from hub.stomp.frames import Frame
 from hub.stomp.header_block import CodecLimits
+
+STATUS = "/topic/$SYS/bridge/"
 
 
 class _Handler(WebSocketHandler):
@@ -50,6 +52,11 @@ class _Handler(WebSocketHandler):
             sink.connects.append(dict(frame.headers))
             self._decoder.use(V1_2)
             self.answer(b"CONNECTED\nversion:1.2\nheart-beat:%b\n\n\0" % sink.heart_beat)
+        elif frame.command == "SEND" and frame.headers["destination"].startswith(STATUS):
+            sink.statuses.append(frame)
+            if sink.refuse_status:
+                self.answer(b"ERROR\nmessage:no status here\nreceipt-id:%b\n\n\0" % (frame.receipt or "").encode())
+                self.close()
         elif frame.command == "SEND":
             sink.sent_bodies += 1
             if frame.headers["destination"] in sink.refuse:
@@ -98,6 +105,8 @@ class StompSink:
         self.connects: list[dict[str, str]] = []
         self.taken: list[Frame] = []
         self.held: list[Callable[[], None]] = []
+        self.statuses: list[Frame] = []
+        self.refuse_status = False
         self.refuse: set[str] = set()
         self.vanish: set[str] = set()
         self.heart_beat = b"0,0"
