@@ -49,7 +49,7 @@ class TelemetryIngest:
 
     def __init__(self, pipeline: Pipeline, store: Store) -> None:
         self._store = store
-        self.accept = pipeline.accept
+        self.accept_all = pipeline.accept_all
         self.wait_not_full = store.wait_not_full
 
     @property

@@ -100,9 +100,11 @@ class Broker:
         fanout = topic.fanout
         counters = self.counters
         counters.messages_in += 1
-        counters.number += 1
-        publication = Publication(topic.address, counters.number, body, headers, value)
-        self.topics.keep(topic, publication)
+        number = counters.number = counters.number + 1
+        self.topics.keep(topic, (number, body, headers))
+        if not fanout.wanted:
+            return 0
+        publication = Publication(topic.address, number, body, headers, value)
         for cohort, appends in fanout.cohorts:
             item = cohort.encode(publication)
             for append in appends:

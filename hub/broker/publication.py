@@ -73,10 +73,10 @@ class Publication:
     @property
     def size(self) -> int:
         """Give the octets that it counts for in a bounded place."""
-        return len(self.body) + self.headers.size + _OVERHEAD
+        return len(self.body) + self.headers.size + OVERHEAD
 
 
-_OVERHEAD = 256  # headers and bookkeeping
+OVERHEAD = 256  # headers and bookkeeping
 
 
 def _is_utf8(body: bytes) -> bool:

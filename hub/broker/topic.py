@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from hub.broker.outbox import Outbox
-from hub.broker.publication import Address, Cohort, Item, Publication
+from hub.broker.publication import OVERHEAD, Address, Cohort, Item, Publication
 from hub.broker.subscription import Subscription
+from hub.stomp.frames import UserHeaders
 
 Member = tuple[Subscription, Outbox]
+# A last message: its number, body and headers. A tuple and no Publication: most are never asked for.
+Last = tuple[int, bytes, UserHeaders]
 
 
 class Fanout:
     """The subscribers of some topics, ready for the hot path. Never changed: a change makes a new one."""
 
-    __slots__ = ("cohorts", "dirty", "outboxes", "size", "special")
+    __slots__ = ("cohorts", "dirty", "outboxes", "size", "special", "wanted")
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.special = [subscription for subscription, _ in members if not subscription.plain]
@@ -31,11 +34,7 @@ class Fanout:
         self.outboxes = list({id(outbox): outbox for subscription, outbox in members if subscription.plain}.values())
         self.size = sum(len(appends) for _, appends in self.cohorts)
         self.dirty = False  # it has frames that were not flushed
-
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody is in it."""
-        return bool(self.size or self.special)
+        self.wanted = bool(self.size or self.special)  # whether anybody is in it
 
 
 class Topic:
@@ -49,7 +48,7 @@ class Topic:
         self.fanout = fanout
         self.generation = generation  # of the wildcard subscriptions that the fan-out was found with
         self.reserved = reserved  # only the hub publishes here
-        self.last: Publication | None = None
+        self.last: Last | None = None
 
 
 class Topics:
@@ -75,14 +74,14 @@ class Topics:
             self._forget_oldest()
         self._topics[topic.address.destination] = topic
 
-    def keep(self, topic: Topic, publication: Publication) -> None:
+    def keep(self, topic: Topic, message: Last) -> None:
         """Remember a topic's last message."""
         last = topic.last
-        topic.last = publication
-        if last is not None and last.headers is publication.headers:
-            self.bytes += len(publication.body) - len(last.body)
+        topic.last = message
+        if last is not None and last[2] is message[2]:
+            self.bytes += len(message[1]) - len(last[1])
         else:
-            self.bytes += publication.size - (0 if last is None else last.size)
+            self.bytes += _size(message) - (0 if last is None else _size(last))
         if self.bytes > self._max_bytes:
             while self.bytes > self._max_bytes and self._topics:
                 self._forget_oldest()
@@ -90,13 +89,20 @@ class Topics:
     def last_messages(self, matches: Callable[[str], bool]) -> list[Publication]:
         """Give the last messages of the destinations that match, oldest first."""
         found = [
-            topic.last for destination, topic in self._topics.items() if topic.last is not None and matches(destination)
+            Publication(topic.address, *topic.last)
+            for destination, topic in self._topics.items()
+            if topic.last is not None and matches(destination)
         ]
         return sorted(found, key=lambda publication: publication.number)
 
     def _forget_oldest(self) -> None:
         topic = self._topics.pop(next(iter(self._topics)))
         if topic.last is not None:
-            self.bytes -= topic.last.size
+            self.bytes -= _size(topic.last)
             topic.last = None
             self._dropped["retained-evicted"] += 1
+
+
+def _size(message: Last) -> int:
+    """Give the octets that a last message counts for."""
+    return len(message[1]) + message[2].size + OVERHEAD

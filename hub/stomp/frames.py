@@ -26,6 +26,19 @@ ERROR = "ERROR"
 CLIENT_COMMANDS = frozenset({CONNECT, STOMP, SEND, SUBSCRIBE, UNSUBSCRIBE, ACK, NACK, BEGIN, COMMIT, ABORT, DISCONNECT})
 MAX_COMMAND = 32
 
+
+class Side(NamedTuple):
+    """What one side of a connection may send."""
+
+    commands: frozenset[str]
+    with_body: frozenset[str]
+    cached: bool
+    """Whether the same header block comes again: a MESSAGE has an id of its own."""
+
+
+CLIENT = Side(CLIENT_COMMANDS, frozenset({SEND}), cached=True)
+SERVER = Side(frozenset({CONNECTED, MESSAGE, RECEIPT, ERROR}), frozenset({MESSAGE, ERROR}), cached=False)
+
 # Headers of a SEND that are not the sender's to set on the MESSAGE, or that are meant for the server alone.
 FORGEABLE = frozenset({"subscription", "ack", "redelivered", "dropped"})
 CONSUMED = frozenset(
@@ -46,10 +59,12 @@ class Head:
         "checked",
         "command",
         "content_length",
+        "content_type",
         "headers",
         "kept_user_headers",
         "plain_send",
         "receipt",
+        "retained",
         "transaction",
     )
 
@@ -59,6 +74,8 @@ class Head:
         self.content_length = content_length
         self.receipt = headers.get("receipt")
         self.transaction = headers.get("transaction")
+        self.content_type = headers.get("content-type")
+        self.retained = "retained" in headers  # the bridge's mark of an old MQTT message
         self.checked = False  # a SEND with this head was found routable; what is checked never changes
         # A SEND that asks for nothing but to be routed: the hot path has nothing to check.
         self.plain_send = command == SEND and bool(headers.get("destination")) and _UNUSUAL.isdisjoint(headers)

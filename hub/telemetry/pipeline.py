@@ -13,8 +13,8 @@ No I/O and no clock: the time of receipt is an argument.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol, TypeAlias
 
 from hub.stomp.frames import NO_HEADERS, UserHeaders
 from hub.telemetry.counters import PipelineCounters
@@ -36,6 +36,10 @@ from storage.reading import Reading
 
 MAX_PLACES: Final = 50_000  # topics remembered: about 400 bytes each
 DEFAULT_WINDOW: Final = TimeWindow()
+
+
+Arrival: TypeAlias = tuple[str, bytes, str | None, bool]
+"""A message as it came: topic without `/topic/`, body, content-type, whether it is a retained one."""
 
 
 class ReadingSink(Protocol):
@@ -63,14 +67,13 @@ class Audience(Protocol):
 class Place:
     """What is known about one telemetry topic."""
 
-    __slots__ = ("decode", "explained", "origin", "overridable", "route", "series")
+    __slots__ = ("decode", "origin", "overridable", "route", "series")
 
     def __init__(self, route: Route, decode: Decoder) -> None:
         self.route = route
         self.origin = route.origin
         self.decode = decode
         self.overridable = route.decoder in GUESSING
-        self.explained = f"{EXPLAIN_PREFIX}{route.origin.topic}"
         # By metric for the topic's own device, else by (device, metric). Names in it have been checked.
         self.series: dict[str | tuple[str, str], Series] = {}
 
@@ -93,7 +96,7 @@ class Pipeline:
         self.states = DeviceStates()
         self._notes = Notes()  # reused until a message leaves a remark
 
-    def accept(  # noqa: C901, PLR0912 - the hot path: a call of a function costs as much as a reading
+    def accept(
         self,
         topic: str,
         body: bytes,
@@ -102,66 +105,93 @@ class Pipeline:
         retained: bool = False,
         bridged: bool = False,
     ) -> asyncio.Future[None] | None:
-        """Decode, publish, store one message; `topic` without `/topic/`, `now_us` its receipt in µs since 1970 UTC.
+        """Take one message; see `accept_all`. Return the future of its durability, None when no route takes the topic."""
+        return next(iter(self.accept_all(((topic, body, content_type, retained),), now_us, bridged)), None)
 
-        Return the future of its durability, or None when no telemetry route takes the topic. A `retained` message is old
-        state: what it holds without a device time is not stored (device-formats 0.5). `bridged` says that it was an MQTT
-        message: see routes.py.
+    def accept_all(  # noqa: C901, PLR0912, PLR0915 - the hot path: a call of a function costs as much as a reading
+        self, arrivals: Iterable[Arrival], now_us: int, bridged: bool = False
+    ) -> dict[asyncio.Future[None], None]:
+        """Decode, publish, store messages that came together, `now_us` their receipt in µs since 1970 UTC.
+
+        Return the futures of their durability in the order in which they resolve, none for topics that no route takes.
+        A `retained` message is old state: what it holds without a device time is not stored (device-formats 0.5).
+        `bridged` says that they were MQTT messages: see routes.py.
         """
-        try:
-            place = self._places[bridged][topic]
-        except KeyError:
-            place = self._learn_topic(topic, bridged)
+        futures: dict[asyncio.Future[None], None] = {}
+        places = self._places[bridged]
         broker = self._broker
-        explained = broker.listening(EXPLAIN_LEVEL)
-        if place is None:
-            if explained and broker.wanted(f"{EXPLAIN_PREFIX}{topic}"):
-                self._explain(Explanation(topic, bridged, retained))
-            return None
-        explained = explained and broker.wanted(place.explained)
-        self.counters.messages += 1
-        decode = place.decode
-        if content_type is not None and place.overridable:
-            decode = self._decoder_for(content_type, decode)
-        notes = self._notes
-        try:
-            readings = decode(body, place.origin, now_us, notes)
-        except PayloadError as error:
-            self._notes = Notes()
-            if explained:
-                self._explain_place(place, bridged, retained, (), notes, (error.reason, error.detail))
-            return self._quarantine(place, body, error.reason, error.detail, now_us)
-        if retained and notes.untimed:
-            readings = [reading for reading in readings if reading.time_us != now_us]
-            self.counters.retained_untimed += notes.untimed
-            notes.untimed = 0
-        known = place.series
-        wanted = broker.wanted if broker.listening(FIRST_LEVEL) else _nobody
-        device = place.origin.device
+        explaining = broker.listening(EXPLAIN_LEVEL)
+        wanted = broker.wanted if broker.listening(FIRST_LEVEL) else None
         newest_us = now_us + self._window.future_us
-        for reading in readings:
-            # By position: a name of a NamedTuple costs twice as much.
-            series = known.get(reading[1]) if reading[0] == device else None
-            if series is None:
-                series = self._learn_series(place, reading, notes)
-                if series is None:
-                    continue
-            if not OLDEST_US <= reading[2] <= newest_us:
-                notes.fault("clock", f"{reading.metric!r}: {self._window.fault(reading.time_us, now_us)}")
+        gathered: list[Reading] = []
+        size = taken = 0
+        notes = self._notes
+        for topic, body, content_type, retained in arrivals:
+            try:
+                place = places[topic]
+            except KeyError:
+                place = self._learn_topic(topic, bridged)
+            if place is None:
+                if explaining and broker.wanted(f"{EXPLAIN_PREFIX}{topic}"):
+                    self._explain(Explanation(topic, bridged, retained))
                 continue
-            last = series.last
-            if last is None or reading[2] >= last[2]:
-                series.last = reading
-            if wanted(series.destination):
-                self._publish(series, reading)
-        if explained:
-            self._explain_place(place, bridged, retained, readings, notes, ("", ""))
-        if notes.dirty:
-            return self._finish_with_notes(place, body, readings, notes, now_us)
-        if not readings:
-            return self._nothing()
-        self.counters.readings += len(readings)
-        return self._store.write(readings, len(body))
+            taken += 1
+            decode = place.decode
+            origin = place.origin
+            if content_type is not None and place.overridable:
+                decode = self._decoder_for(content_type, decode)
+            try:
+                readings = decode(body, origin, now_us, notes)
+            except PayloadError as error:
+                if explaining:
+                    self._explain_place(place, bridged, retained, (), notes, (error.reason, error.detail))
+                notes = self._notes = Notes()
+                self._write(gathered, size, futures)
+                gathered, size = [], 0
+                futures[self._quarantine(place, body, error.reason, error.detail, now_us)] = None
+                continue
+            if retained and notes.untimed:
+                readings = [reading for reading in readings if reading.time_us != now_us]
+                self.counters.retained_untimed += notes.untimed
+                notes.untimed = 0
+            known = place.series
+            own = origin.device
+            for reading in readings:
+                device, metric, time_us, _, _ = reading
+                series = known.get(metric) if device == own else None
+                if series is None:
+                    series = self._learn_series(place, reading, notes)
+                    if series is None:
+                        continue
+                if not OLDEST_US <= time_us <= newest_us:
+                    notes.fault("clock", f"{metric!r}: {self._window.fault(time_us, now_us)}")
+                    continue
+                last = series.last
+                if last is None or time_us >= last[2]:
+                    series.last = reading
+                if wanted is not None and wanted(series.destination):
+                    self._publish(series, reading)
+            if explaining:
+                self._explain_place(place, bridged, retained, readings, notes, ("", ""))
+            if notes.dirty:
+                self._write(gathered, size, futures)
+                gathered, size = [], 0
+                futures[self._finish_with_notes(place, body, readings, notes, now_us)] = None
+                notes = self._notes
+            elif readings:
+                gathered += readings
+                size += len(body)
+            else:
+                futures[self._nothing()] = None
+        self.counters.messages += taken
+        self._write(gathered, size, futures)
+        return futures
+
+    def _write(self, readings: list[Reading], size: int, futures: dict[asyncio.Future[None], None]) -> None:
+        """Store readings without remarks; what comes after them in the futures resolves after them."""
+        if readings:
+            self.counters.readings += len(readings)
+            futures[self._store.write(readings, size)] = None
 
     def _finish_with_notes(
         self, place: Place, body: bytes, readings: list[Reading], notes: Notes, now_us: int
@@ -239,11 +269,9 @@ class Pipeline:
         refused: tuple[str, str],
     ) -> None:
         route, origin = place.route, place.origin
-        self._explain(
-            Explanation(
-                origin.topic, bridged, retained, route.name, route.decoder, origin.device, readings, notes, refused
-            )
-        )
+        if self._broker.wanted(f"{EXPLAIN_PREFIX}{origin.topic}"):
+            names = (route.name, route.decoder, origin.device)
+            self._explain(Explanation(origin.topic, bridged, retained, *names, readings, notes, refused))
 
     def _quarantine(self, place: Place, body: bytes, reason: str, detail: str, now_us: int) -> asyncio.Future[None]:
         self.counters.refuse(place.origin.topic, reason)
@@ -295,7 +323,3 @@ class Pipeline:
         for places in self._places:
             places.clear()
         self.last.clear()
-
-
-def _nobody(destination: str) -> bool:  # noqa: ARG001 - stands for Audience.wanted
-    return False

@@ -10,7 +10,7 @@ once the frame is processed. DISCONNECT's receipt comes last, when nothing is wa
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from hub.broker.client import Client
@@ -24,7 +24,7 @@ from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session,
 from hub.transports.bridges import bridge_name, status_destination
 from hub.transports.deadlines import Deadlines
 from hub.transports.durable_receipts import DurableReceipts
-from hub.transports.services import Services
+from hub.transports.services import Arrival, Services
 
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, POLICY, INTERNAL = 1000, 1001, 1002, POLICY_VIOLATION, 1011
 
@@ -206,30 +206,27 @@ class Connection:
         self._deadlines.opened()
 
     def _send(self, frame: Frame, now_us: int) -> None:
-        future = self._route(frame, now_us)
-        receipt = frame[2]
-        if receipt is not None:
-            if future is None:
-                self._receipt(receipt)
-            else:
-                self._owe((future,), [receipt])
-
-    def _route(self, frame: Frame, now_us: int) -> "asyncio.Future[None] | None":
-        """Fan a SEND out and hand it to the telemetry pipeline, if a route takes it."""
         client = self._client
         if client is None:
             raise SessionError("Not connected", "SEND before CONNECTED")
+        head, body, receipt = frame
         topic = client.send(frame)
+        futures = None if topic is None else self._ingest(((topic, body, head.content_type, head.retained),), now_us)
+        if receipt is not None:
+            if futures:
+                self._owe(futures, [receipt])
+            else:
+                self._receipt(receipt)
+
+    def _ingest(self, arrivals: Sequence[Arrival], now_us: int) -> "Mapping[asyncio.Future[None], None]":
+        """Hand messages on topics to the telemetry pipeline; gives what receipts for them wait for."""
         ingest = self._services.ingest
-        if topic is None or ingest is None:
-            return None
-        head, body, _ = frame
-        headers = head.headers
-        bridged = self._bridge is not None
-        future = ingest.accept(topic, body, headers.get("content-type"), now_us, "retained" in headers, bridged)
-        if future is not None:
+        if ingest is None:
+            return {}
+        futures = ingest.accept_all(arrivals, now_us, self._bridge is not None)
+        if futures:
             self._fed = True
-        return future
+        return futures
 
     def _commit(self, event: Commit) -> None:
         client = self._client
@@ -237,17 +234,18 @@ class Connection:
             raise SessionError("Not connected", "COMMIT before CONNECTED")
         client.check_commit(event.frames)
         receipts: list[str] = []
-        futures: dict[asyncio.Future[None], None] = {}
-        now_us = time.time_ns() // 1000
+        arrivals: list[Arrival] = []
         for frame in event.frames:
-            if frame[0].command == SEND:
-                future = self._route(frame, now_us)
-                if future is not None:
-                    futures[future] = None
+            head, body, receipt = frame
+            if head.command == SEND:
+                topic = client.send(frame)
+                if topic is not None:
+                    arrivals.append((topic, body, head.content_type, head.retained))
             else:
                 client.acknowledge_committed(frame)
-            if (receipt := frame.receipt) is not None:
+            if receipt is not None:
                 receipts.append(receipt)
+        futures = self._ingest(arrivals, time.time_ns() // 1000) if arrivals else None
         if event.receipt is not None:
             receipts.append(event.receipt)
         if not receipts:

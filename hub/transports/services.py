@@ -3,8 +3,8 @@
 import asyncio
 import hmac
 from collections import Counter
-from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from hub.broker.broker import Broker
 from hub.broker.client import Clock
@@ -14,6 +14,10 @@ from hub.stomp.errors import POLICY_VIOLATION, SessionError
 
 if TYPE_CHECKING:
     from hub.transports.connection import Connection
+
+
+Arrival: TypeAlias = tuple[str, bytes, str | None, bool]
+"""A message: topic without `/topic/`, body, content-type, whether it is a retained one."""
 
 
 class Ingest(Protocol):
@@ -26,16 +30,10 @@ class Ingest(Protocol):
     def wait_not_full(self) -> Awaitable[None]:
         """Return when there is room again."""
 
-    def accept(
-        self,
-        topic: str,
-        body: bytes,
-        content_type: str | None,
-        now_us: int,
-        retained: bool = False,
-        bridged: bool = False,
-    ) -> asyncio.Future[None] | None:
-        """Take a message; the future of its durability, None if no route takes the topic."""
+    def accept_all(
+        self, arrivals: Iterable[Arrival], now_us: int, bridged: bool = False
+    ) -> "Mapping[asyncio.Future[None], None]":
+        """Take messages that came together; the futures of their durability, none for topics that no route takes."""
 
 
 class TransportCounters:

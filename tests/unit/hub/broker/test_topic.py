@@ -5,8 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.broker.publication import Address, Publication
+from hub.broker.publication import Address
 from hub.broker.topic import Fanout, Topic, Topics
+from hub.stomp.frames import NO_HEADERS
 
 
 class Known:
@@ -21,7 +22,7 @@ class Known:
             topic = Topic(Address(destination), destination, Fanout([]), 0, reserved=False)
             self.topics.add(topic)
         self.number += 1
-        self.topics.keep(topic, Publication(topic.address, self.number, b"x" * size))
+        self.topics.keep(topic, (self.number, b"x" * size, NO_HEADERS))
 
     def last(self) -> list[int]:
         return [publication.number for publication in self.topics.last_messages(lambda _: True)]

@@ -1,6 +1,7 @@
 """A connection's back-pressure, without sockets: who is held back while the store is full."""
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
@@ -9,7 +10,7 @@ from hub.broker.publication import Framing
 from hub.clock import BrokerClock
 from hub.limits import Limits
 from hub.transports.connection import Connection
-from hub.transports.services import Services
+from hub.transports.services import Arrival, Services
 from hub.transports.tcp import no_framing
 
 
@@ -26,18 +27,15 @@ class FullStore:
     async def wait_not_full(self) -> None:
         await self.room.wait()
 
-    def accept(  # the signature of `Ingest`
+    def accept_all(
         self,
-        topic: str,
-        body: bytes,  # noqa: ARG002
-        content_type: str | None,  # noqa: ARG002
-        now_us: int,  # noqa: ARG002
-        retained: bool = False,  # noqa: ARG002
-    ) -> asyncio.Future[None] | None:
-        if not topic.startswith("devices/"):
-            return None
-        self.taken.append(topic)
-        return self.durable
+        arrivals: Iterable[Arrival],
+        now_us: int,  # noqa: ARG002 - the signature of `Ingest`
+        bridged: bool = False,  # noqa: ARG002
+    ) -> dict[asyncio.Future[None], None]:
+        mine = [topic for topic, *_ in arrivals if topic.startswith("devices/")]
+        self.taken += mine
+        return {self.durable: None} if mine else {}
 
 
 class OpenWire:
