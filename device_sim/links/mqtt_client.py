@@ -2,8 +2,8 @@
 
 Stock paho spends a condition variable, a system call and some 25 us on each publish, and three system calls and a
 `Properties` object on each PUBACK (performance reference, 3.1). This subclass keeps paho's connection, keep-alive and
-packet parser, and takes three shortcuts: `publish_burst` writes ready-made PUBLISH packets as one buffer; `loop_read` takes
-what the socket has and hands all PUBACKs over as one list of message ids; what paho would tell through a callback object
+packet parser, and takes three shortcuts: `publish_burst` writes ready-made PUBLISH packets as one buffer; `take` handles
+what one read gave and hands all PUBACKs over as one list of message ids; what paho would tell through a callback object
 for each client goes to the owner's methods. paho's own queue of unacknowledged messages is not used;
 `mqtt_connection.MqttConnection` keeps them.
 
@@ -12,7 +12,8 @@ private names of paho 2.2, pinned in pyproject.toml; `tests/integration/device_s
 """
 
 import socket
-import ssl
+import time
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 import paho.mqtt.client as paho
@@ -23,13 +24,12 @@ from device_sim.links.mqtt_packets import FIRST_FAILURE, take_pubacks
 from device_sim.message import Will
 
 READ_BYTES = 16_384
-"""At least a TLS record (RFC 8446, section 5.1), so that none is left in the TLS layer while the socket looks empty."""
 
 
 class ClientOwner(Protocol):
     """What a client tells; all of it on the loop, from within the client's own methods."""
 
-    def pubacks(self, taken: list[int], refused: list[int]) -> None:
+    def pubacks(self, taken: Sequence[int], refused: Sequence[int]) -> None:
         """The broker took, or will not take, the messages with these ids."""
         ...
 
@@ -51,7 +51,7 @@ class ClientOwner(Protocol):
 
 
 class BurstClient(paho.Client):
-    """A paho client without a thread; the owner calls `loop_read`, `loop_write` and `loop_misc`."""
+    """A paho client without a thread; the owner calls `take`, `loop_write` and `loop_misc`."""
 
     def __init__(self, identity: MqttIdentity, owner: ClientOwner) -> None:
         self._v5 = identity.version == 5
@@ -96,54 +96,56 @@ class BurstClient(paho.Client):
 
     def check_due_s(self) -> float:
         """In how many seconds `loop_misc` has something to do: a PINGREQ, or to give up on its answer."""
-        return min(self._last_msg_out, self._last_bytes_received) + self._keepalive_s - paho.time_func()
+        return min(self._last_msg_out, self._last_bytes_received) + self._keepalive_s - time.monotonic()
+
+    def wrote(self, at: float) -> None:
+        """Octets that paho did not see were written: that counts for its keep-alive."""
+        self._last_msg_out = max(self._last_msg_out, at)
+
+    def heard(self, at: float) -> None:
+        """The same for what was read."""
+        self._last_bytes_received = max(self._last_bytes_received, at)
 
     def publish_burst(self, packets: bytes) -> None:
         """Send PUBLISH packets: at once as far as the socket takes them, the rest when it is ready again."""
         sock = self._sock
         if sock is None:
             return  # lost within this very call: the owner sends what is unacknowledged again
-        rest: bytes | memoryview = packets
+        sent = 0
         if not self._out_packet:
             try:
                 sent = sock.send(packets)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                sent = 0
             except OSError:
-                self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
-                return
-            self._last_msg_out = paho.time_func()
-            if sent == len(packets):
-                return
-            rest = memoryview(packets)[sent:]  # paho slices what a partial write left over
-        self._packet_queue(paho.PUBLISH, rest, 0, 1)  # type: ignore[arg-type]
-        self._call_socket_register_write()
+                sent = 0  # full, or lost: loop_write meets the same and knows what to make of it
+            self._last_msg_out = time.monotonic()
+        if sent != len(packets):
+            self.queue(packets[sent:])
 
-    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002 - paho's signature; it ignores it too
-        """Handle every packet that one read of the socket gives."""
+    def queue(self, rest: bytes) -> None:
+        """Have paho write these octets when the socket is ready; a memoryview, as it slices what a write left over."""
+        self._packet_queue(paho.PUBLISH, memoryview(rest), 0, 1)  # type: ignore[arg-type]
+
+    def take(self, data: bytes) -> bool:
+        """Handle what was read from the socket, or what it has; say whether a packet was left torn."""
+        self._received, self._position = data, 0
         code = self._read_packets()
         if self._pubacks or self._refused:
             taken, refused = self._pubacks, self._refused
             self._pubacks, self._refused = [], []
             self._owner.pubacks(taken, refused)
-        return code
+        return code == MQTTErrorCode.MQTT_ERR_AGAIN and self._in_packet["command"] != 0
 
     def _read_packets(self) -> MQTTErrorCode:
-        if self._position == len(self._received):
-            try:
-                self._received, self._position = super()._sock_recv(READ_BYTES), 0
-            except OSError:
-                # Nothing there, or lost: _packet_read below meets the same and knows what to make of it.
-                self._received, self._position = b"", 0
         while True:
             if self._sock is None:
                 return MQTTErrorCode.MQTT_ERR_NO_CONN
             self._take_pubacks()
             if self._received and self._position == len(self._received):
+                self._received, self._position = b"", 0
                 return MQTTErrorCode.MQTT_ERR_SUCCESS
             code = self._packet_read()
             if code == MQTTErrorCode.MQTT_ERR_AGAIN:
-                return MQTTErrorCode.MQTT_ERR_SUCCESS
+                return code
             if code > 0:
                 return self._loop_rc_handle(code)
 
@@ -154,7 +156,7 @@ class BurstClient(paho.Client):
         position = take_pubacks(self._received, self._position, self._pubacks, self._refused)
         if position != self._position:
             self._position = position
-            self._last_bytes_received = paho.time_func()
+            self._last_bytes_received = time.monotonic()
 
     def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
         """Take a PUBACK that two reads brought; without this, paho drops it as none of its own messages'."""

@@ -10,15 +10,19 @@ out of a callback is a bug: it is kept in `failure` for the owner to raise, the 
 """
 
 import asyncio
+import select
 import selectors
 from collections.abc import Callable
+from typing import Final
 
-MOST_EVENTS = 1_000
+MOST_EVENTS: Final = 1_000
 """Served in one go; the rest comes after the loop had its turn."""
+READ: Final = selectors.EVENT_READ
+WRITE: Final = selectors.EVENT_WRITE
 
 
 class Watch:
-    """What is called for one socket; None means that nobody waits for that side."""
+    """What is called for one socket, for the sides that `mask` names."""
 
     __slots__ = ("descriptor", "mask", "on_read", "on_write")
 
@@ -33,7 +37,7 @@ class Poller:
     """Owned by a link: `start` on the loop, `close` at the end."""
 
     def __init__(self, after: Callable[[], None] = lambda: None) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._ready = _Epoll() if hasattr(select, "epoll") else _Selector()
         self._after = after
         self._loop: asyncio.AbstractEventLoop | None = None
         self.failure: Exception | None = None
@@ -41,37 +45,90 @@ class Poller:
     def start(self) -> None:
         """Begin to serve on the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._selector.fileno(), self._serve)
+        self._loop.add_reader(self._ready.fileno(), self._serve)
 
     def close(self) -> None:
         """Stop serving; the sockets are their owners' to close."""
         if self._loop is not None:
-            self._loop.remove_reader(self._selector.fileno())
+            self._loop.remove_reader(self._ready.fileno())
             self._loop = None
-        self._selector.close()
+        self._ready.close()
 
     def set(self, watch: Watch, *, read: bool, write: bool) -> None:
         """Wait for these sides from now on; neither forgets the socket, which is done before it is closed."""
-        mask = (selectors.EVENT_READ if read else 0) | (selectors.EVENT_WRITE if write else 0)
-        if mask == watch.mask:
-            return
+        mask = (READ if read else 0) | (WRITE if write else 0)
+        if mask != watch.mask:
+            self._ready.change(watch, mask)
+            watch.mask = mask
+
+    def _serve(self) -> None:
+        for watch, readable, writable in self._ready.take():
+            # What an earlier callback of this round forgot must not be called: its descriptor may be another's by now.
+            try:
+                if readable and watch.mask & READ:
+                    watch.on_read()
+                if writable and watch.mask & WRITE:
+                    watch.on_write()
+            except Exception as error:  # noqa: BLE001 - task border: one socket's bug is told, not the end of all others
+                self.failure = self.failure or error
+        self._after()
+
+
+Readiness = tuple[Watch, int, int]
+"""A socket, and whether it can be read and written (or is lost, which both sides find out)."""
+
+
+class _Epoll:
+    """Linux: `selectors` would spend as much again on each event."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._watches: dict[int, Watch] = {}
+
+    def fileno(self) -> int:
+        return self._epoll.fileno()
+
+    def close(self) -> None:
+        self._epoll.close()
+
+    def change(self, watch: Watch, mask: int) -> None:
+        events = (select.EPOLLIN if mask & READ else 0) | (select.EPOLLOUT if mask & WRITE else 0)
+        if not mask:
+            del self._watches[watch.descriptor]
+            self._epoll.unregister(watch.descriptor)
+        elif watch.mask:
+            self._epoll.modify(watch.descriptor, events)
+        else:
+            self._watches[watch.descriptor] = watch
+            self._epoll.register(watch.descriptor, events)
+
+    def take(self) -> list[Readiness]:
+        watches, lost = self._watches, ~(select.EPOLLIN | select.EPOLLOUT)
+        return [
+            (watches[descriptor], events & (select.EPOLLIN | lost), events & (select.EPOLLOUT | lost))
+            for descriptor, events in self._epoll.poll(0, MOST_EVENTS)
+        ]
+
+
+class _Selector:
+    """Elsewhere (kqueue)."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+
+    def fileno(self) -> int:
+        return self._selector.fileno()
+
+    def close(self) -> None:
+        self._selector.close()
+
+    def change(self, watch: Watch, mask: int) -> None:
         if not mask:
             self._selector.unregister(watch.descriptor)
         elif watch.mask:
             self._selector.modify(watch.descriptor, mask, watch)
         else:
             self._selector.register(watch.descriptor, mask, watch)
-        watch.mask = mask
 
-    def _serve(self) -> None:
-        for key, events in self._selector.select(0)[:MOST_EVENTS]:
-            watch: Watch = key.data
-            # What an earlier callback of this round forgot must not be called: its descriptor may be another's by now.
-            try:
-                if events & watch.mask & selectors.EVENT_READ:
-                    watch.on_read()
-                if events & watch.mask & selectors.EVENT_WRITE:
-                    watch.on_write()
-            except Exception as error:  # noqa: BLE001 - task border: one socket's bug is told, not the end of all others
-                self.failure = self.failure or error
-        self._after()
+    def take(self) -> list[Readiness]:
+        return [(key.data, events & READ, events & WRITE) for key, events in self._selector.select(0)[:MOST_EVENTS]]

@@ -179,10 +179,22 @@ def encode_transaction(receipt: str, messages: Sequence[Message]) -> bytes:
     same octets, which the hub decodes once.
     """
     frames = [b"BEGIN\ntransaction:t\n\n\0"]
-    frames += [
-        b"SEND\ndestination:/topic/%b\ntransaction:t\ncontent-type:application/json\ncontent-length:%d\n\n%b\0"
-        % (escape(message.topic, V1_2).encode(), len(message.payload), message.payload)
-        for message in messages
-    ]
+    frames += [_encode_send(message, b"transaction:t\n") for message in messages]
     frames.append(b"COMMIT\ntransaction:t\nreceipt:%b\n\n\0" % receipt.encode())
     return b"".join(frames)
+
+
+def encode_send(receipt: str, message: Message) -> bytes:
+    """Encode one SEND with a receipt of its own."""
+    return _encode_send(message, b"receipt:%b\n" % receipt.encode())
+
+
+def _encode_send(message: Message, header: bytes) -> bytes:
+    kind = b"json" if message.payload[:1] in {b"{", b"["} else b"octet-stream"
+    return b"SEND\ndestination:/topic/%b\n%bcontent-type:application/%b\ncontent-length:%d\n\n%b\0" % (
+        escape(message.topic, V1_2).encode(),
+        header,
+        kind,
+        len(message.payload),
+        message.payload,
+    )

@@ -12,7 +12,7 @@ import re
 
 from hub.stomp.dialects import OPENING, Dialect
 from hub.stomp.errors import TOO_BIG, FrameError
-from hub.stomp.frames import MAX_COMMAND, SEND, Frame, Head
+from hub.stomp.frames import CLIENT, MAX_COMMAND, SEND, Frame, Head, Side
 from hub.stomp.header_block import (
     CodecLimits,
     block_too_long,
@@ -71,7 +71,7 @@ class HeaderCache:
 
 
 class FrameDecoder:
-    """The reading side of one connection."""
+    """The reading side of one connection; `side` says whose frames they are."""
 
     __slots__ = (
         "_body_start",
@@ -82,12 +82,14 @@ class FrameDecoder:
         "_limits",
         "_receipt",
         "_scan",
+        "_side",
         "dialect",
         "error",
         "started_anew",
     )
 
-    def __init__(self, limits: CodecLimits, caches: HeaderCache) -> None:
+    def __init__(self, limits: CodecLimits, caches: HeaderCache, side: Side = CLIENT) -> None:
+        self._side = side
         self.dialect = OPENING
         self.error: FrameError | None = None
         self.started_anew = False  # the frame that is not complete began in the last `feed`
@@ -218,7 +220,7 @@ class FrameDecoder:
             self._head = None
             self._scan = 0
             position = body_end + 1
-            if body and head.command != SEND:
+            if body and head.command != SEND and head.command not in self._side.with_body:
                 if body.strip(b"\r\n"):
                     raise FrameError("Unexpected body", f"{head.command} cannot have a body", receipt=receipt)
                 body = b""
@@ -267,7 +269,7 @@ class FrameDecoder:
             if size > MAX_COMMAND + 1:
                 raise unknown_command(buffer[position : position + MAX_COMMAND])
             return
-        decode_command(buffer[position:first_line])
+        decode_command(buffer[position:first_line], self._side)
         # Two octets more: the line end before the empty line, and a CR of that one.
         if size > limits.header_block_bytes + 2:
             for line in buffer[position : position + limits.header_block_bytes + 2].split(b"\n"):
@@ -279,11 +281,11 @@ class FrameDecoder:
 
     def _decode(self, block: bytes) -> Head:
         """Turn a header block into a Head, and remember it if it may come again."""
-        head = decode_block(block, self.dialect, self._limits)
+        head = decode_block(block, self.dialect, self._limits, self._side)
         length = head.content_length
         if length is not None and length > self._limits.body_bytes:
             raise self._body_too_big(head, head.receipt)
-        if self.dialect is not OPENING and not _NEEDS_CARE.search(block):
+        if self._side.cached and self.dialect is not OPENING and not _NEEDS_CARE.search(block):
             self._cache.keep(block, head)
         return head
 

@@ -1,4 +1,4 @@
-"""The command and headers of a client's frame, from octets (STOMP 1.2, "Augmented BNF"; 1.0 and 1.1 by their dialect)."""
+"""The command and headers of a frame, from octets (STOMP 1.2, "Augmented BNF"; 1.0 and 1.1 by their dialect)."""
 
 import re
 from typing import NamedTuple
@@ -6,13 +6,13 @@ from typing import NamedTuple
 from hub.stomp.dialects import Dialect
 from hub.stomp.errors import TOO_BIG, FrameError
 from hub.stomp.escapes import unescape
-from hub.stomp.frames import CLIENT_COMMANDS, CONNECT, MAX_COMMAND, STOMP, Head, quoted
+from hub.stomp.frames import CLIENT, CONNECT, CONNECTED, MAX_COMMAND, STOMP, Head, Side, quoted
 
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class CodecLimits(NamedTuple):
-    """Bounds on one frame from a client."""
+    """Bounds on one frame."""
 
     body_bytes: int = 1_048_576
     headers: int = 100
@@ -20,14 +20,14 @@ class CodecLimits(NamedTuple):
     header_block_bytes: int = 65_536
 
 
-def decode_block(block: bytes, dialect: Dialect, limits: CodecLimits) -> Head:
+def decode_block(block: bytes, dialect: Dialect, limits: CodecLimits, side: Side = CLIENT) -> Head:
     """Decode command and headers, without the empty line that ends them.
 
     Raises:
         FrameError: not UTF-8, an unknown command, a line without colon, an undefined escape, a lone CR, or over a limit.
     """
     lines = block.split(b"\n")
-    command = decode_command(lines[0])
+    command = decode_command(lines[0], side)
     if len(block) > min(limits.header_line_bytes, limits.header_block_bytes):
         for line in lines:
             check_line(line, limits)
@@ -35,7 +35,7 @@ def decode_block(block: bytes, dialect: Dialect, limits: CodecLimits) -> Head:
             raise block_too_long(limits)
     if len(lines) - 1 > limits.headers:
         raise FrameError("Too many headers", f"more than {limits.headers} header lines", TOO_BIG)
-    plain = command in {CONNECT, STOMP} or not dialect.escapes
+    plain = command in {CONNECT, STOMP, CONNECTED} or not dialect.escapes
     headers: dict[str, str] = {}
     for line in lines[1:]:
         try:
@@ -70,10 +70,10 @@ def _content_length(text: str | None, command: str) -> int | None:
     return int(text)
 
 
-def decode_command(line: bytes) -> str:
+def decode_command(line: bytes, side: Side = CLIENT) -> str:
     raw = line.removesuffix(b"\r")
     command = raw.decode("latin-1")
-    if command not in CLIENT_COMMANDS:
+    if command not in side.commands:
         raise unknown_command(raw)
     return command
 

@@ -109,7 +109,7 @@ async def subscriber(address: Address, client_id: str) -> AsyncIterator[list[tup
 async def link_to(address: Address, **bounds: int) -> AsyncIterator[tuple[MqttLink, list[Message]]]:
     acknowledged: list[Message] = []
     events = LinkEvents(lambda messages, _: acknowledged.extend(messages), lambda: None)
-    link = MqttLink.shared(address, events, **{"sources": 10, **bounds})
+    link = MqttLink(address, events, **{"sources": 10, **bounds})
     await link.start()
     try:
         yield link, acknowledged
@@ -152,7 +152,7 @@ async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: 
 
 async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
-    link = MqttLink.shared(broker.address, LinkEvents(lambda *_: None, lambda: None), sources=1)
+    link = MqttLink(broker.address, LinkEvents(lambda *_: None, lambda: None), sources=1)
     starting = asyncio.create_task(link.start())
     try:
         await asyncio.wait([starting], timeout=0.1)
@@ -168,7 +168,7 @@ async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path, "allow_anonymous false")
     broker.start()
     address = parse_address(f"mqtt://fleet:wrong@127.0.0.1:{broker.port}", "mqtt", "--mqtt-url")
-    link = MqttLink.shared(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
+    link = MqttLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
     with capture_logs() as logged:
         starting = asyncio.create_task(link.start())
         try:
@@ -194,7 +194,7 @@ def publish(tmp_path: Path) -> Callable[..., Publisher]:
     ) -> Publisher:
         async def go() -> Publisher:
             with LedgerWriter(tmp_path / "ledger") as ledger:
-                publisher = Publisher(lambda events: MqttLink.shared(address, events, sources=devices), ledger)
+                publisher = Publisher(lambda events: MqttLink(address, events, sources=devices), ledger)
                 assert await publisher.start()
                 publishing = asyncio.create_task(publisher.publish(steady(devices, rate, seconds), now_us(), seconds))
                 for act in during:

@@ -1,0 +1,119 @@
+"""A device's connection and what is unacknowledged on it, whatever the protocol.
+
+Rules: `window` messages are unacknowledged at most (paho would queue without limit and ignores the broker's Receive
+Maximum: reliability reference, M14); up to `hold` wait beside them while the connection is down or its window full, after
+that the oldest is dropped and counted, as a device with a full memory does. What is unacknowledged when a connection is
+lost is sent again on the next one, oldest first, before anything new.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from device_sim.links.address import Address
+from device_sim.links.connection import Changed, Connection, State
+from device_sim.links.reactor import Reactor
+from device_sim.links.tls import TlsFiles
+from device_sim.message import Message
+
+LONGEST_TEND_S = 5.0
+
+
+class Bounds(NamedTuple):
+    """Of one connection, in messages."""
+
+    window: int
+    hold: int = 0
+
+
+class DeviceEvents(NamedTuple):
+    """What the link wants to know; one object for all connections of a protocol."""
+
+    one_acknowledged: Callable[[Message], None]
+    acknowledged: Callable[[Sequence[Message]], None]
+    given_up: Callable[[Sequence[Message], str], None]
+    """These will never be acknowledged: refused by the peer, or no room to hold them. The second is the reason."""
+    changed: Changed
+
+
+class DeviceConnection(Connection):
+    """Subclasses implement what raises NotImplementedError, here and in `Connection`."""
+
+    __slots__ = ("_acked_at", "_bounds", "_events", "_held", "_tending")
+
+    def __init__(
+        self, address: Address, tls: TlsFiles | None, reactor: Reactor, events: DeviceEvents, bounds: Bounds
+    ) -> None:
+        super().__init__(address, tls, reactor, events.changed)
+        self._events = events
+        self._bounds = bounds
+        self._held: deque[Message] | None = None
+        self._acked_at = 0.0
+        self._tending = False
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that were sent and are not acknowledged."""
+        raise NotImplementedError
+
+    @property
+    def room(self) -> int:
+        """How many messages could leave now."""
+        return self._bounds.window - self.in_flight if self.state is State.UP else 0
+
+    @property
+    def outstanding(self) -> int:
+        return self.in_flight + (len(self._held) if self._held else 0)
+
+    def send_one(self, message: Message) -> None:
+        """Do what `send` does with one message."""
+        self.send((message,))
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Send what the window allows, hold the rest."""
+        if self.state is State.UP and not self._held:
+            fits = self.room
+            if fits >= len(messages):
+                self._transmit(messages)
+                return
+            if fits:
+                self._transmit(messages[:fits])
+                messages = messages[fits:]
+        if self._held is None:
+            self._held = deque()
+        self._held.extend(messages)
+        over = len(self._held) - self._bounds.hold
+        if over > 0:
+            self._events.given_up([self._held.popleft() for _ in range(over)], "device_full")
+
+    def _transmit(self, messages: Sequence[Message]) -> None:
+        """Put them on the wire and remember them until they are acknowledged."""
+        raise NotImplementedError
+
+    def _transmit_again(self) -> None:
+        """Put what is unacknowledged on the new wire, oldest first."""
+        raise NotImplementedError
+
+    def _look_after(self) -> float:
+        """Keep the connection alive, notice that it is not; say in how many seconds to come again."""
+        raise NotImplementedError
+
+    def _accepted(self) -> None:
+        super()._accepted()
+        self._acked_at = time.monotonic()
+        self._transmit_again()
+        self._send_held()
+        if not self._tending:
+            self._tending = True
+            self._tend()
+
+    def _tend(self) -> None:
+        self._tending = self.state is State.UP
+        if self._tending:
+            self._reactor.timers.after(min(max(self._look_after(), 0.0), LONGEST_TEND_S), self._tend)
+
+    def _send_held(self) -> None:
+        held = self._held
+        while held and (room := self.room) > 0:
+            self._transmit([held.popleft() for _ in range(min(room, len(held)))])

@@ -1,0 +1,89 @@
+"""A device on a STOMP connection of its own: SENDs with a receipt; several at once are one transaction with one receipt.
+
+A RECEIPT means that the hub has it durably. What has none when the connection is lost is sent again on the next one; a
+half-received transaction died with its connection, so nothing is stored by halves.
+"""
+
+import socket
+import time
+from collections.abc import Sequence
+
+from device_sim.links.connection import State
+from device_sim.links.device_connection import LONGEST_TEND_S, Bounds, DeviceConnection, DeviceEvents
+from device_sim.links.reactor import Reactor
+from device_sim.links.stomp import RECEIPT_DEADLINE_S, encode_send, encode_transaction
+from device_sim.links.stomp_client import Received
+from device_sim.links.stomp_identity import StompIdentity
+from device_sim.links.stomp_stream import StompStream
+from device_sim.message import Message
+
+
+class StompDevice(DeviceConnection):
+    """Implements `stomp_stream.StreamOwner`."""
+
+    __slots__ = ("_identity", "_in_flight", "_number", "_stream", "_unacknowledged")
+
+    def __init__(self, identity: StompIdentity, reactor: Reactor, events: DeviceEvents, bounds: Bounds) -> None:
+        super().__init__(identity.address, identity.tls, reactor, events, bounds)
+        self._identity = identity
+        self._stream: StompStream | None = None
+        self._unacknowledged: dict[str, Sequence[Message]] = {}  # by receipt id, in the order of sending
+        self._in_flight = 0
+        self._number = 0
+
+    @property
+    def in_flight(self) -> int:
+        return self._in_flight
+
+    def received(self, what: Received) -> None:
+        if what.connected:
+            self._accepted()
+        if what.receipts:
+            self._acked_at = time.monotonic()
+            for receipt in what.receipts:
+                messages = self._unacknowledged.pop(receipt, ())
+                self._in_flight -= len(messages)
+                if messages:
+                    self._events.acknowledged(messages)
+            if self._held and self.state is State.UP:
+                self._send_held()
+
+    def _greet(self, sock: socket.socket) -> None:
+        self._stream = stream = StompStream(sock, self._identity, self)
+        self._watch_with(stream.read, stream.write_more)
+        stream.begin()
+
+    def _say_goodbye(self) -> None:
+        if self._stream is not None:
+            self._stream.say_goodbye()
+
+    def _drop(self, *, reset: bool) -> None:
+        if self._stream is not None:
+            self._stream.close(reset=reset)
+            self._stream = None
+
+    def _look_after(self) -> float:
+        again = self._stream.look_after() if self._stream is not None else None
+        overdue = self._unacknowledged and time.monotonic() - self._acked_at > RECEIPT_DEADLINE_S
+        if overdue and self.state is State.UP:
+            self._give_up()
+            self._try_again("connection_lost", f"no receipt for {RECEIPT_DEADLINE_S:.0f} s")
+        return LONGEST_TEND_S if again is None else again
+
+    def _transmit(self, messages: Sequence[Message]) -> None:
+        if not self._unacknowledged:
+            self._acked_at = time.monotonic()
+        self._number += 1
+        receipt = f"r{self._number}"
+        self._unacknowledged[receipt] = messages
+        self._in_flight += len(messages)
+        self._put(receipt, messages)
+
+    def _transmit_again(self) -> None:
+        for receipt, messages in self._unacknowledged.items():
+            self._put(receipt, messages)
+
+    def _put(self, receipt: str, messages: Sequence[Message]) -> None:
+        if self._stream is not None:
+            one = len(messages) == 1
+            self._stream.send(encode_send(receipt, messages[0]) if one else encode_transaction(receipt, messages))

@@ -1,0 +1,140 @@
+"""A `StompClient` on a socket: reads, writes as far as the socket takes it, and tells its owner.
+
+As little as thousands of connections need: no asyncio transport, no task; the owner's poller calls `read` and `write_more`.
+"""
+
+import socket
+import ssl
+import time
+from typing import Protocol
+
+from device_sim.links.stomp_client import Received, StompClient
+from device_sim.links.stomp_identity import StompIdentity
+
+READ_BYTES = 65_536
+
+
+class StreamOwner(Protocol):
+    """What a stream tells; all of it on the loop, from within the stream's own methods."""
+
+    def received(self, what: Received) -> None:
+        """Something came; after CONNECTED the session may be used."""
+        ...
+
+    def lost(self, problem: str) -> None:
+        """The socket is closed; "" after our own good-bye."""
+        ...
+
+    def wait_to_write(self, *, wanted: bool) -> None:
+        """Octets wait, or no longer wait, for the socket to take them."""
+        ...
+
+    def socket_closing(self) -> None:
+        """The socket is about to be closed."""
+        ...
+
+
+class StompStream:
+    """One connection's session; made when the socket is open, used until `lost` or `close`."""
+
+    __slots__ = ("_client", "_leaving", "_out", "_owner", "_sock")
+
+    def __init__(self, sock: socket.socket, identity: StompIdentity, owner: StreamOwner) -> None:
+        self._sock: socket.socket | None = sock
+        self._client = StompClient(identity)
+        self._owner = owner
+        self._out = b""  # what the socket did not take
+        self._leaving = False
+
+    def begin(self) -> None:
+        """Say the first words."""
+        self._write(self._client.opening())
+
+    def send(self, frames: bytes) -> None:
+        """Send encoded frames."""
+        self._write(self._client.wrap(frames))
+
+    def say_goodbye(self) -> None:
+        """Send DISCONNECT, close when it has left."""
+        self._leaving = True
+        self._write(self._client.disconnect())
+        self._leave_when_written()
+
+    def close(self, *, reset: bool = False) -> None:
+        """Close without a word; `reset` sends a TCP RST."""
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        self._owner.socket_closing()
+        if reset:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.close()
+
+    def look_after(self) -> float | None:
+        """Send a heart-beat if one is due; say in how many seconds to come again, None for never."""
+        now = time.monotonic()
+        beat = self._client.beat(now)
+        if beat is None:
+            self._end("no heart-beat")
+            return None
+        if beat:
+            self._write(beat)
+        deadline = self._client.deadline()
+        return None if deadline is None else deadline - now
+
+    def read(self, most: int = READ_BYTES) -> int:
+        """Take what the socket has, `most` octets of it; return how many came."""
+        if self._sock is None:
+            return 0
+        try:
+            data = self._sock.recv(most)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+        except OSError as error:
+            self._end(error.strerror or str(error))
+            return 0
+        if not data:
+            self._end("closed the connection")
+            return 0
+        received = self._client.receive(data, time.monotonic())
+        for answer in self._client.answers:
+            self._write(answer)
+        self._client.answers.clear()
+        self._owner.received(received)
+        if received.problem:
+            self._end(received.problem)
+        return len(data)
+
+    def write_more(self) -> None:
+        """Go on where the socket was full."""
+        waiting, self._out = self._out, b""
+        self._write(waiting)
+        if not self._out:
+            self._owner.wait_to_write(wanted=False)
+            self._leave_when_written()
+
+    def _leave_when_written(self) -> None:
+        if self._leaving and not self._out:
+            self._end("")
+
+    def _write(self, data: bytes) -> None:
+        if self._sock is None:
+            return
+        if self._out:
+            self._out += data
+            return
+        try:
+            sent = self._sock.send(data)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            sent = 0
+        except OSError:
+            return  # lost: the next read meets the same and says so
+        self._client.wrote(time.monotonic())
+        if sent < len(data):
+            self._out = data[sent:]
+            self._owner.wait_to_write(wanted=True)
+
+    def _end(self, problem: str) -> None:
+        if self._sock is not None:
+            self.close()
+            self._owner.lost(problem)
