@@ -2,6 +2,7 @@
 
 SimulatorError
 ├── BadArgumentError    a command line argument or a file it names: the sentence names the argument
+├── ScenarioError       a scenario that cannot be read or run: each problem names its place
 └── LedgerError         a ledger file that cannot be read or continued
 """
 
@@ -33,3 +34,14 @@ class LedgerError(SimulatorError):
 
     def __str__(self) -> str:
         return f"ledger {self.path}, line {self.line}: {self.problem}"
+
+
+@dataclass(slots=True)
+class ScenarioError(SimulatorError):
+    """A scenario that breaks its own rules; `problems` name file, line and key where there is a file."""
+
+    name: str
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join((f"scenario {self.name} cannot be used", *(f"  {problem}" for problem in self.problems)))

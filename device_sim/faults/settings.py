@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 
 from device_sim.declared import Declared
 from device_sim.message import LinkActionKind, Value
+from device_sim.payloads.format import Encoded
 
 
 class FaultSettings(Declared):
@@ -69,8 +70,9 @@ class SampleFaultSettings(FaultSettings):
     probability: float = Field(default=1.0, gt=0.0, le=1.0, description="chance of each message while it acts")
 
 
-ValueChange: TypeAlias = Callable[[float, Value | None], Value | None]
-"""From the seconds that the fault has acted and what the sensor says to what the device reports; None: no value."""
+ValueChange: TypeAlias = Callable[[float, float, Value | None], Value | None]
+"""From the time (seconds after the start), how long the fault has acted, and what the sensor says, to what the device
+reports; None: no value."""
 
 
 class ValueFault(SampleFaultSettings, ABC):
@@ -106,19 +108,6 @@ class ClockFault(FaultSettings, ABC):
     def regime(self, t: float) -> int:
         """Return 0 or 1: within one the device's times only grow."""
         return int(self.since(t) is not None)
-
-
-class Encoded(NamedTuple):
-    """A message before it has a number and a time to be sent; see `Message` for the fields."""
-
-    topic: str
-    payload: bytes
-    metrics: tuple[str, ...]
-    values: tuple[Value, ...]
-    time_us: int
-    timed: bool = True
-    retain: bool = False
-    qos: int = 1
 
 
 Sent: TypeAlias = tuple[float, Encoded]

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from device_sim.faults.settings import Encoded, Sent, StreamFault
+from device_sim.faults.settings import Sent, StreamFault
+from device_sim.payloads.format import Encoded
 
 NEVER_VALID = b"\xff"
 """No text is UTF-8, no CBOR item and no protobuf message is complete with it in front."""

@@ -17,13 +17,13 @@ class Stuck(ValueFault):
 
     def make(self, rng: random.Random) -> ValueChange:  # noqa: ARG002 - nothing here is random
         kept: Value | None = None
-        last_since = math.inf
+        ends_before = -math.inf
 
-        def change(since_s: float, value: Value | None) -> Value | None:
-            nonlocal kept, last_since
-            if since_s < last_since:  # it has begun, or begun again
+        def change(t: float, since_s: float, value: Value | None) -> Value | None:
+            nonlocal kept, ends_before
+            if t - since_s > ends_before:  # it has begun, or begun again
                 kept = value
-            last_since = since_s
+            ends_before = t
             return kept
 
         return change
@@ -37,7 +37,7 @@ class Spike(ValueFault):
     both_ways: bool = Field(default=True, description="whether it may be below as well")
 
     def make(self, rng: random.Random) -> ValueChange:
-        def change(_since_s: float, value: Value | None) -> Value | None:
+        def change(_t: float, _since_s: float, value: Value | None) -> Value | None:
             if not isinstance(value, float):
                 return value
             return value - self.by if self.both_ways and rng.random() < 0.5 else value + self.by
@@ -60,7 +60,7 @@ class SensorDrift(ValueFault):
         return self
 
     def make(self, rng: random.Random) -> ValueChange:  # noqa: ARG002 - nothing here is random
-        def change(since_s: float, value: Value | None) -> Value | None:
+        def change(_t: float, since_s: float, value: Value | None) -> Value | None:
             if not isinstance(value, float):
                 return value
             # A thousand doublings are beyond any float.
@@ -76,7 +76,7 @@ class NotANumber(ValueFault):
     kind: Literal["nan"]
 
     def make(self, rng: random.Random) -> ValueChange:  # noqa: ARG002 - nothing here is random
-        def change(_since_s: float, _value: Value | None) -> None:
+        def change(_t: float, _since_s: float, _value: Value | None) -> None:
             return None
 
         return change

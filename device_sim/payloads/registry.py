@@ -1,6 +1,25 @@
-"""The formats a class of devices may use."""
+"""The formats that a class of devices may use, one line each."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+from device_sim.payloads import (
+    cbor,
+    chirpstack,
+    esphome,
+    homie,
+    influx,
+    json_array,
+    json_flat,
+    json_nested,
+    scalar,
+    senml,
+    shelly,
+    sparkplug,
+    tasmota,
+    ttn,
+    zigbee2mqtt,
+)
+from device_sim.payloads.format import Format
 
 FormatName: TypeAlias = Literal[
     "json",
@@ -20,3 +39,22 @@ FormatName: TypeAlias = Literal[
     "ttn",
     "influx",
 ]
+
+FORMATS: Final[dict[FormatName, Format]] = {
+    "json": json_flat.FORMAT,
+    "json-nested": json_nested.FORMAT,
+    "json-array": json_array.FORMAT,
+    "scalar": scalar.FORMAT,
+    "senml-json": senml.JSON_FORMAT,
+    "senml-cbor": senml.CBOR_FORMAT,
+    "cbor": cbor.FORMAT,
+    "sparkplug": sparkplug.FORMAT,
+    "tasmota": tasmota.FORMAT,
+    "shelly": shelly.FORMAT,
+    "zigbee2mqtt": zigbee2mqtt.FORMAT,
+    "esphome": esphome.FORMAT,
+    "homie": homie.FORMAT,
+    "chirpstack": chirpstack.FORMAT,
+    "ttn": ttn.FORMAT,
+    "influx": influx.FORMAT,
+}

@@ -1,3 +1,4 @@
-"""A fleet and its misfortunes in one file: `model` (what it may say), `load` (TOML, errors with line and key),
-`schema` (the JSON schema and the table in the docs), `gallery` (the built-in ones).
+"""A fleet and its misfortunes in one file: `model` (what it may say), `load` (TOML, errors with line and key, `lines`),
+`check` (what the model cannot see),
+`schema` (the JSON schema and the table in the docs), `builtin` and `gallery` (those that come with it).
 """

@@ -3,6 +3,7 @@
 Frozen once read. Not here: what a sensor or a fault does (`sensors`, `faults`), the time line (`schedule`).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -113,6 +114,64 @@ class Scenario(Declared):
     expectations: Mapping[str, Annotated[str | float, AfterValidator(_check_bound)]] = Field(
         default={}, description='what must come of it: `loss = 0`, `p99_delivered_ms = "< 250"`'
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [device_class.name for device_class in self.classes]
+        if len(set(names)) != len(names):
+            raise ValueError("two classes have the same name")
+        weighted = [device_class for device_class in self.classes if device_class.weight is not None]
+        if bool(weighted) != (self.devices is not None):
+            raise ValueError("`devices` is needed where classes have a `weight`, and only there")
+        if self.devices is not None and min(self.counts) < 1:
+            raise ValueError(f"{self.devices} devices are too few: each class needs at least one")
+        if sum(stage.seconds for stage in self.stages) > self.duration:
+            raise ValueError("the stages last longer than `duration`")
+        return self
+
+    @property
+    def counts(self) -> list[int]:
+        """How many devices each class has. Shares are rounded so that they add up to `devices`."""
+        left = float((self.devices or 0) - sum(device_class.count or 0 for device_class in self.classes))
+        weights = sum(device_class.weight or 0.0 for device_class in self.classes)
+        counts = []
+        for device_class in self.classes:
+            if device_class.weight is None:
+                counts.append(device_class.count or 0)
+            else:
+                counts.append(round(left * device_class.weight / weights))
+                left, weights = left - counts[-1], weights - device_class.weight
+        return counts
+
+    def lasting(self, seconds: float) -> "Scenario":
+        """Return the scenario stretched or shortened to `seconds`: stages, and when faults and dashboards begin.
+
+        How long a fault lasts and how often it returns stays as it is.
+        """
+        factor = seconds / self.duration
+
+        def moved(faults: tuple[AnyFault, ...]) -> tuple[AnyFault, ...]:
+            return tuple(fault.model_copy(update={"at": fault.at * factor}) for fault in faults)
+
+        return self.model_copy(
+            update={
+                "duration": seconds,
+                "stages": tuple(stage.model_copy(update={"seconds": stage.seconds * factor}) for stage in self.stages),
+                "classes": tuple(
+                    device_class.model_copy(update={"faults": moved(device_class.faults)})
+                    for device_class in self.classes
+                ),
+                "faults": moved(self.faults),
+                "dashboards": tuple(
+                    dashboard.model_copy(update={"at": dashboard.at * factor}) for dashboard in self.dashboards
+                ),
+            }
+        )
+
+    @property
+    def title(self) -> str:
+        """The first clause of the description, on one line."""
+        return re.split(r"(?<=[.:])\s", " ".join(self.description.split()), maxsplit=1)[0].rstrip(".:")
 
     @property
     def bounds(self) -> dict[str, Bound]:

@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import Field, StrictBool, StrictStr
 
 from device_sim.message import Value
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.payloads.format import Sort
+from device_sim.sensors.settings import Sampler, SensorSettings, sort_of
 
 
 class Constant(SensorSettings):
@@ -14,6 +15,10 @@ class Constant(SensorSettings):
 
     kind: Literal["constant"]
     value: StrictBool | StrictStr | float = Field(description="number, text or truth value")
+
+    @property
+    def sort(self) -> Sort:
+        return sort_of(self.value)
 
     def make(self, rng: random.Random) -> Sampler:  # noqa: ARG002 - nothing here is random
         value: Value = self.value

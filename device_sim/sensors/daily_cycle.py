@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from device_sim.sensors.daily import DAY_S
-from device_sim.sensors.noise import Drift
+from device_sim.sensors.noise import wander
 from device_sim.sensors.settings import Sampler, SensorSettings
 
 
@@ -27,12 +27,14 @@ class DailyCycle(SensorSettings):
 
     def make(self, rng: random.Random) -> Sampler:
         mean = rng.gauss(self.mean, self.spread)
-        swing, peak_s, low, high, digits = self.swing, self.peak_hour * 3_600.0, self.low, self.high, self.digits
+        swing, peak_s, low, high, ticks = self.swing, self.peak_hour * 3_600.0, self.low, self.high, 10.0**self.digits
         cos, turn = math.cos, math.tau / DAY_S
-        noise = Drift(self.sigma, self.tau_s).at
+        noise = wander(self.sigma, self.tau_s, rng)
 
         def sample(t: float) -> float:
-            value = mean + swing * cos(turn * (t - peak_s)) + noise(t, rng)
-            return round(min(max(value, low), high), digits)
+            value = mean + swing * cos(turn * (t - peak_s)) + noise(t)
+            if not low <= value <= high:
+                value = min(max(value, low), high)
+            return (value * ticks + 0.5) // 1.0 / ticks
 
         return sample

@@ -4,7 +4,7 @@ import random
 from typing import Literal
 
 from device_sim.sensors.daily import warmth
-from device_sim.sensors.noise import Drift
+from device_sim.sensors.noise import wander
 from device_sim.sensors.settings import Sampler, SensorSettings
 
 
@@ -16,9 +16,10 @@ class Humidity(SensorSettings):
 
     def make(self, rng: random.Random) -> Sampler:
         mean, swing = rng.uniform(40.0, 60.0), rng.uniform(6.0, 12.0)
-        drift = Drift(sigma=1.5, tau_s=900.0).at
+        drift = wander(1.5, 900.0, rng)
 
         def sample(t: float) -> float:
-            return round(min(max(mean - swing * warmth(t) + drift(t, rng), 5.0), 100.0), 1)
+            value = (mean - swing * warmth(t) + drift(t)) * 10.0
+            return (min(max(value, 50.0), 1_000.0) + 0.5) // 1.0 / 10.0
 
         return sample

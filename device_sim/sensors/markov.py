@@ -8,7 +8,8 @@ from annotated_types import Len
 from pydantic import Field, NonNegativeFloat, PositiveFloat, StrictBool, StrictStr, model_validator
 
 from device_sim.message import Value
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.payloads.format import Sort
+from device_sim.sensors.settings import Sampler, SensorSettings, sort_of
 
 
 class Markov(SensorSettings):
@@ -26,6 +27,8 @@ class Markov(SensorSettings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         count = len(self.states)
+        if len({sort_of(state) for state in self.states}) > 1:
+            raise ValueError("`states` are all numbers, all texts or all truth values")
         if len(self.mean_s) != count:
             raise ValueError(f"`mean_s` needs one number for each of the {count} states")
         if self.jumps is not None:
@@ -34,6 +37,10 @@ class Markov(SensorSettings):
             if any(row[state] or not any(row) for state, row in enumerate(self.jumps)):
                 raise ValueError("each row of `jumps` needs 0 for its own state and a weight above 0 for another")
         return self
+
+    @property
+    def sort(self) -> Sort:
+        return sort_of(self.states[0])
 
     def make(self, rng: random.Random) -> Sampler:
         states, leave_rates, everyone = self.states, [1.0 / mean for mean in self.mean_s], range(len(self.states))

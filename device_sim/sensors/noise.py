@@ -6,25 +6,35 @@ of itself. White noise would make a chart that no real room or machine draws.
 
 import math
 import random
+from collections.abc import Callable
+from typing import Final
+
+from device_sim.sensors.normal import BITS, NORMALS
+
+SAME_STEP: Final = 1e-3
+"""Steps this much alike (as a share) get the same factors: clocks in ms make equal periods differ a little."""
 
 
-class Drift:
-    """A wandering offset around 0 with standard deviation `sigma` that forgets over `tau_s` seconds."""
+def wander(sigma: float, tau_s: float, rng: random.Random) -> Callable[[float], float]:
+    """Make an offset around 0 with standard deviation `sigma` that forgets over `tau_s` seconds.
 
-    __slots__ = ("_sigma", "_t", "_tau_s", "_value")
+    What is returned takes the time in seconds, which never goes back.
+    """
+    bits, normals = rng.getrandbits, NORMALS
+    value = sigma * normals[bits(BITS)]
+    last_t = math.inf
+    kept, kick, shortest, longest = 1.0, 0.0, 0.0, 0.0
 
-    def __init__(self, sigma: float, tau_s: float) -> None:
-        self._sigma = sigma
-        self._tau_s = tau_s
-        self._t: float | None = None
-        self._value = 0.0
+    def at(t: float) -> float:
+        nonlocal value, last_t, kept, kick, shortest, longest
+        dt = t - last_t
+        last_t = t
+        if dt > 0.0:
+            if not shortest < dt < longest:
+                kept = math.exp(-dt / tau_s)
+                kick = sigma * math.sqrt(1.0 - kept * kept)
+                shortest, longest = dt * (1.0 - SAME_STEP), dt * (1.0 + SAME_STEP)
+            value = value * kept + kick * normals[bits(BITS)]
+        return value
 
-    def at(self, t: float, rng: random.Random) -> float:
-        """Return the offset at `t` (seconds; not before the last call's `t`)."""
-        if self._t is None:
-            self._value = rng.gauss(0.0, self._sigma)
-        else:
-            kept = math.exp(-max(t - self._t, 0.0) / self._tau_s)
-            self._value = self._value * kept + self._sigma * math.sqrt(1.0 - kept * kept) * rng.gauss(0.0, 1.0)
-        self._t = t
-        return self._value
+    return at

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from device_sim.sensors.noise import wander
 from device_sim.sensors.settings import Sampler, SensorSettings
 
 
@@ -23,17 +24,13 @@ class OrnsteinUhlenbeck(SensorSettings):
 
     def make(self, rng: random.Random) -> Sampler:
         mean = rng.gauss(self.mean, self.spread)
-        sigma, tau_s, low, high, digits = self.sigma, self.tau_s, self.low, self.high, self.digits
-        gauss, exp, sqrt = rng.gauss, math.exp, math.sqrt
-        offset, last_t = rng.gauss(0.0, sigma), math.inf
+        low, high, ticks = self.low, self.high, 10.0**self.digits
+        offset = wander(self.sigma, self.tau_s, rng)
 
         def sample(t: float) -> float:
-            nonlocal offset, last_t
-            if t > last_t:
-                kept = exp((last_t - t) / tau_s)
-                offset = offset * kept + sigma * sqrt(1.0 - kept * kept) * gauss(0.0, 1.0)
-            last_t = t
-            value = mean + offset
-            return round(min(max(value, low), high), digits)
+            value = mean + offset(t)
+            if not low <= value <= high:
+                value = min(max(value, low), high)
+            return (value * ticks + 0.5) // 1.0 / ticks
 
         return sample

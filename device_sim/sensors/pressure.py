@@ -4,7 +4,7 @@ import random
 from typing import Literal
 
 from device_sim.sensors.daily import tide
-from device_sim.sensors.noise import Drift
+from device_sim.sensors.noise import wander
 from device_sim.sensors.settings import Sampler, SensorSettings
 
 
@@ -16,9 +16,9 @@ class Pressure(SensorSettings):
 
     def make(self, rng: random.Random) -> Sampler:
         mean = rng.uniform(1005.0, 1020.0)
-        weather, reading = Drift(sigma=4.0, tau_s=36_000.0).at, Drift(sigma=0.05, tau_s=5.0).at
+        weather, reading = wander(4.0, 36_000.0, rng), wander(0.05, 5.0, rng)
 
         def sample(t: float) -> float:
-            return round(mean + tide(t) + weather(t, rng) + reading(t, rng), 2)
+            return ((mean + tide(t) + weather(t) + reading(t)) * 100.0 + 0.5) // 1.0 / 100.0
 
         return sample

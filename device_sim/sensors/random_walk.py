@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from device_sim.sensors.normal import BITS, NORMALS
 from device_sim.sensors.settings import Sampler, SensorSettings
 
 
@@ -26,18 +27,18 @@ class RandomWalk(SensorSettings):
         return self
 
     def make(self, rng: random.Random) -> Sampler:
-        low, high, step, digits = self.low, self.high, self.step, self.digits
-        gauss, sqrt = rng.gauss, math.sqrt
+        low, high, step, ticks = self.low, self.high, self.step, 10.0**self.digits
+        sqrt, bits, normals = math.sqrt, rng.getrandbits, NORMALS
         value, last_t = self.start, math.inf
 
         def sample(t: float) -> float:
             nonlocal value, last_t
             if t > last_t:
-                value += step * sqrt(t - last_t) * gauss(0.0, 1.0)
+                value += step * sqrt(t - last_t) * normals[bits(BITS)]
                 if not low <= value <= high:
                     value = _reflected(value, low, high)
             last_t = t
-            return round(value, digits)
+            return (value * ticks + 0.5) // 1.0 / ticks
 
         return sample
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from device_sim.declared import Declared
 from device_sim.message import Value
+from device_sim.payloads.format import Sort
 
 Sampler: TypeAlias = Callable[[float], Value]
 """A sensor of one device: from seconds since the epoch, which never go back, to its value."""
@@ -24,6 +25,16 @@ class SensorSettings(Declared, ABC):
 
     unit: str = Field(default="", description="unit, sent by formats that carry one")
 
+    @property
+    def sort(self) -> Sort:
+        """What its values are; formats with types declare it before the first value."""
+        return "number"
+
     @abstractmethod
     def make(self, rng: random.Random) -> "Sampler | GroupSampler":
         """Make the sensor of one device; `rng` is the device's own and stays with it."""
+
+
+def sort_of(value: Value) -> Sort:
+    """Say what a value is."""
+    return "truth" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from device_sim.sensors.normal import BITS, NORMALS
 from device_sim.sensors.settings import Sampler, SensorSettings
 
 
@@ -24,10 +25,11 @@ class Sine(SensorSettings):
     def make(self, rng: random.Random) -> Sampler:
         mean = rng.gauss(self.mean, self.spread)
         phase = rng.uniform(0.0, math.tau) if self.phase is None else self.phase
-        turn, amplitude, noise, digits = math.tau / self.period_s, self.amplitude, self.noise, self.digits
-        sin, gauss = math.sin, rng.gauss
+        turn, amplitude, noise, ticks = math.tau / self.period_s, self.amplitude, self.noise, 10.0**self.digits
+        sin, bits, normals = math.sin, rng.getrandbits, NORMALS
 
         def sample(t: float) -> float:
-            return round(mean + amplitude * sin(turn * t + phase) + gauss(0.0, noise), digits)
+            value = mean + amplitude * sin(turn * t + phase) + noise * normals[bits(BITS)]
+            return (value * ticks + 0.5) // 1.0 / ticks
 
         return sample

@@ -4,7 +4,7 @@ import random
 from typing import Literal
 
 from device_sim.sensors.daily import warmth
-from device_sim.sensors.noise import Drift
+from device_sim.sensors.noise import wander
 from device_sim.sensors.settings import Sampler, SensorSettings
 
 
@@ -16,9 +16,9 @@ class Temperature(SensorSettings):
 
     def make(self, rng: random.Random) -> Sampler:
         mean, swing = rng.uniform(18.0, 24.0), rng.uniform(2.0, 4.0)
-        drift = Drift(sigma=0.4, tau_s=600.0).at
+        drift = wander(0.4, 600.0, rng)
 
         def sample(t: float) -> float:
-            return round(mean + swing * warmth(t) + drift(t, rng), 2)
+            return ((mean + swing * warmth(t) + drift(t)) * 100.0 + 0.5) // 1.0 / 100.0
 
         return sample

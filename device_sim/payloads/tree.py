@@ -1,0 +1,39 @@
+"""Metric names with dots as nested objects, which is how many firmwares write them."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from device_sim.message import Value
+
+Tree: TypeAlias = "dict[str, Tree | Value | None]"
+
+
+class Planter:
+    """Knows for each metric the branch that it hangs on; `plant` makes the tree of one moment."""
+
+    __slots__ = ("_paths",)
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._paths = [tuple(name.split(".")) for name in names]
+
+    def plant(self, values: Sequence[Value | None]) -> Tree:
+        root: Tree = {}
+        for path, value in zip(self._paths, values, strict=True):
+            branch = root
+            for key in path[:-1]:
+                below = branch.setdefault(key, {})
+                assert isinstance(below, dict)  # noqa: S101 - `clash` was asked when the scenario was read
+                branch = below
+            branch[path[-1]] = value
+        return root
+
+
+def clash(names: Sequence[str]) -> tuple[str, str] | None:
+    """Return two names of which one would have to be a value and a branch at once."""
+    known: Mapping[str, None] = dict.fromkeys(names)
+    for name in names:
+        parts = name.split(".")
+        for end in range(1, len(parts)):
+            if (above := ".".join(parts[:end])) in known:
+                return above, name
+    return None

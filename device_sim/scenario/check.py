@@ -1,0 +1,131 @@
+"""What a scenario's model cannot see by itself: whether a format can carry what a class measures, and whether ids fit.
+
+Each problem names its place in the file as a path, such as ("classes", 0, "sensors", "temperature").
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeAlias
+
+from device_sim.clock import step_us
+from device_sim.errors import BadArgumentError, ScenarioError
+from device_sim.faults.registry import AnyFault
+from device_sim.faults.sampling import Burst
+from device_sim.faults.settings import ClockFault, StreamFault, ValueFault
+from device_sim.member import measured
+from device_sim.payloads.format import Format
+from device_sim.payloads.registry import FORMATS
+from device_sim.payloads.tree import clash
+from device_sim.roster import ids
+from device_sim.scenario.model import DeviceClass, Scenario
+from device_sim.sensors.replay import Replay
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class Problem(NamedTuple):
+    """Something that cannot work, and where it stands."""
+
+    path: Path
+    text: str
+
+
+def refuse(scenario: Scenario) -> None:
+    """Raise ScenarioError for the problems of a scenario that came from no file."""
+    problems = [f"{'.'.join(str(key) for key in path)}: {text}" for path, text in check(scenario)]
+    if problems:
+        raise ScenarioError(scenario.name, tuple(problems))
+
+
+def check(scenario: Scenario) -> list[Problem]:
+    """Return all problems."""
+    problems: list[Problem] = []
+    known: Counter[str] = Counter()
+    for place, (device_class, count) in enumerate(zip(scenario.classes, scenario.counts, strict=True)):
+        path: Path = ("classes", place)
+        try:
+            known.update(ids(device_class, count))
+        except (KeyError, IndexError, ValueError) as error:
+            problems.append(Problem((*path, "id"), f"{device_class.id!r} cannot be filled in: {error!r}"))
+            continue
+        faults = [*enumerate(device_class.faults)]
+        problems += _of_class(device_class, count, path)
+        for number, fault in faults:
+            problems += _of_fault(fault, [device_class], (*path, "faults", number), set(ids(device_class, count)))
+        problems += _of_times(device_class, [*device_class.faults, *scenario.faults], path)
+    repeated = [device_id for device_id, times in known.items() if times > 1]
+    if repeated:
+        problems.append(Problem(("classes",), f"{repeated[0]!r} is the id of two devices: `id` needs {{number}}"))
+    for number, fault in enumerate(scenario.faults):
+        problems += _of_fault(fault, scenario.classes, ("faults", number), set(known))
+    return problems
+
+
+def _of_class(device_class: DeviceClass, count: int, path: Path) -> Iterator[Problem]:
+    form = FORMATS[device_class.format]
+    for device_id in islice(ids(device_class, count), 1):
+        if not form.id.fullmatch(device_id):
+            yield Problem((*path, "id"), f"{device_id!r} is no id for {form.name}; one would be {form.id_example!r}")
+    if device_class.topic is not None and not form.topic_pattern.fullmatch(device_class.topic):
+        yield Problem(
+            (*path, "topic"),
+            f"{device_class.topic!r} is no topic of {form.name} that a hub knows; one would be {form.topic!r}",
+        )
+    if form.numbered and device_class.backfill:
+        yield Problem((*path, "backfill"), f"{form.name} numbers its messages anew with each connection")
+    yield from _of_metrics(device_class, form, path)
+    for name, sensor in device_class.sensors.items():
+        if isinstance(sensor, Replay):
+            try:
+                sensor.read()
+            except BadArgumentError as error:
+                yield Problem((*path, "sensors", name, "file"), error.problem)
+
+
+def _of_metrics(device_class: DeviceClass, form: Format, path: Path) -> Iterator[Problem]:
+    names = [metric.name for metric in measured(device_class)]
+    for metric in measured(device_class):
+        table = metric.name if metric.name in device_class.sensors else metric.name.rpartition(".")[0]
+        if not form.metric.fullmatch(metric.name):
+            problem = f"{metric.name!r} is no metric for {form.name}; one would be {form.metric_example!r}"
+            yield Problem((*path, "sensors", table), problem)
+        elif not form.takes(metric):
+            yield Problem((*path, "sensors", table), f"{form.name} has no {metric.sort} values under {metric.name!r}")
+    if form.nested and (pair := clash(names)):
+        yield Problem((*path, "sensors", pair[0]), f"{pair[0]!r} would be a value and, for {pair[1]!r}, a table")
+
+
+def _of_fault(fault: AnyFault, classes: Sequence[DeviceClass], path: Path, known: set[str]) -> Iterator[Problem]:
+    for device_id in fault.ids or ():
+        if device_id not in known:
+            yield Problem((*path, "ids"), f"there is no device {device_id!r}")
+    if isinstance(fault, ValueFault) and fault.metrics is not None:
+        names = {metric.name for device_class in classes for metric in measured(device_class)}
+        for name in fault.metrics:
+            if name not in names:
+                yield Problem((*path, "metrics"), f"there is no metric {name!r}")
+    if isinstance(fault, StreamFault):
+        for device_class in classes:
+            if FORMATS[device_class.format].numbered:
+                yield Problem(
+                    (*path, "kind"),
+                    f"{fault.kind} would break the numbers of {device_class.format}: a gap or a repeat there makes a "
+                    "hub refuse good messages too",
+                )
+
+
+def _of_times(device_class: DeviceClass, faults: Sequence[AnyFault], path: Path) -> Iterator[Problem]:
+    form = FORMATS[device_class.format]
+    clocks = sum(isinstance(fault, ClockFault) for fault in faults)
+    factor = max((fault.factor for fault in faults if isinstance(fault, Burst)), default=1)
+    finest_s = step_us(form.step_us, clocks) / 1e6
+    if device_class.rate * factor * finest_s > 1.0:
+        text = f"{device_class.rate:g} a second"
+        if factor > 1:
+            text += f", {factor} times in a burst,"
+        because = f"{form.name} writes times in steps of {form.step_us / 1e6:g} s"
+        if clocks:
+            because += f", and each of {clocks} clock faults needs ticks of its own"
+        most = 1.0 / (finest_s * factor)
+        yield Problem((*path, "rate"), f"{text} would repeat times: {because}; at most {most:g}")

@@ -1,0 +1,1 @@
+"""The built-in scenarios: one TOML file each, named as the scenario. `device_sim.scenario.builtin` reads them."""
