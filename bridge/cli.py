@@ -1,10 +1,16 @@
-"""`telemetry-bridge`: the command line. Settings in, one ready line out, exit status 0 after a stop that was asked for."""
+"""`telemetry-bridge`: the command line. What the commands do is elsewhere.
+
+An error with a class of its own is told in one line on stderr, with its exit status: 2 for a wrong setting, as for a wrong
+option, 1 for anything else.
+"""
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from bridge.settings import BridgeSettings, load_settings
@@ -12,6 +18,12 @@ from hub.errors import HubError
 from hub.logs import configure_logs
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with settings.", metavar="FILE")]
+MqttUrl = Annotated[str | None, typer.Option(help="mqtt://, mqtts://, ws:// or wss://[user:password@]host:port")]
+HubUrl = Annotated[str | None, typer.Option(help="ws://host:port/ws")]
+Filters = Annotated[list[str] | None, typer.Option("--filter", help="MQTT topic filter; repeatable.")]
+ClientId = Annotated[str | None, typer.Option(help="Names the persistent session.")]
 
 
 @app.callback()
@@ -21,27 +33,68 @@ def _root() -> None:
 
 @app.command()
 def run(
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
-    mqtt_url: Annotated[str | None, typer.Option(help="mqtt://[user:password@]host:port")] = None,
-    hub_url: Annotated[str | None, typer.Option(help="ws://host:port/ws")] = None,
-    filters: Annotated[list[str] | None, typer.Option("--filter", help="MQTT topic filter; repeatable.")] = None,
-    client_id: Annotated[str | None, typer.Option(help="Names the persistent session.")] = None,
+    config: ConfigFile = None,
+    mqtt_url: MqttUrl = None,
+    hub_url: HubUrl = None,
+    filters: Filters = None,
+    client_id: ClientId = None,
     health_port: Annotated[int | None, typer.Option(help="Port of /livez, /readyz, /metrics; 0: a free one.")] = None,
 ) -> None:
     """Run the bridge until SIGTERM or SIGINT."""
-    given = {
-        "mqtt_url": mqtt_url,
-        "hub_url": hub_url,
-        "filters": filters,
-        "client_id": client_id,
-        "health_port": health_port,
-    }
-    try:
-        settings = load_settings(config, {key: value for key, value in given.items() if value is not None}).settings
-        _run(settings)
-    except HubError as error:
-        typer.echo(f"telemetry-bridge: {error}", err=True)
-        raise typer.Exit(error.exit_status) from None
+    _run(
+        _settings(
+            config,
+            mqtt_url=mqtt_url,
+            hub_url=hub_url,
+            filters=filters,
+            client_id=client_id,
+            health_port=health_port,
+        )
+    )
+
+
+@app.command()
+def check(
+    config: ConfigFile = None,
+    mqtt_url: MqttUrl = None,
+    hub_url: HubUrl = None,
+    filters: Filters = None,
+    client_id: ClientId = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds for each side (connect_timeout_s).", min=0.1)] = None,
+    mosquitto_conf: Annotated[
+        Path | None, typer.Option(help="Look for what loses messages in this file, too.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Connect to both sides once, and say what is wrong and what to do; 0: all well, 1: something to mend."""
+    from bridge.check import check as check_sides
+    from bridge.mosquitto_conf import read, remarks
+
+    settings = _settings(
+        config, mqtt_url=mqtt_url, hub_url=hub_url, filters=filters, client_id=client_id, connect_timeout_s=timeout
+    )
+    found = [] if mosquitto_conf is None else remarks(read(mosquitto_conf))
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # the findings say it
+    findings = asyncio.run(check_sides(settings))
+    for line in (*findings, *(f"FAIL  {mosquitto_conf}: {remark}" for remark in found)):
+        print(line)
+    if found or not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(topic: str, config: ConfigFile = None, filters: Filters = None) -> None:
+    """Say what becomes of a message on an MQTT topic, or why nothing does; 0: it goes to the hub, 1: it does not."""
+    from bridge.explain import explain as explain_topic
+
+    explanation = explain_topic(_settings(config, filters=filters), topic)
+    print(explanation)
+    if not explanation.goes_up:
+        raise typer.Exit(1)
+
+
+def _settings(config: Path | None, **options: object) -> BridgeSettings:
+    """Load them; what was not given on the command line is looked for elsewhere."""
+    return load_settings(config, {key: value for key, value in options.items() if value is not None}).settings
 
 
 def _run(settings: BridgeSettings) -> None:
@@ -67,4 +120,8 @@ async def _serve(settings: BridgeSettings) -> None:
 
 def main() -> None:
     """Run the program."""
-    app()
+    try:
+        app()
+    except HubError as error:
+        print(f"telemetry-bridge: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)

@@ -26,7 +26,7 @@ import numpy as np
 import stomp
 import structlog
 from stomp.adapter.ws import WSStompConnection
-from stomp.exception import StompException
+from stomp.exception import ConnectFailedException, StompException
 from websocket import ABNF, WebSocket, WebSocketException
 
 from bridge.backoff import until_connected
@@ -45,8 +45,31 @@ _END: Final = None
 STATUS_RECEIPT: Final = "status"
 
 log = structlog.get_logger("bridge")
-# What it would say is said here, once, with the reason.
-logging.getLogger("stomp.py").setLevel(logging.CRITICAL)
+
+
+class _Reasons(logging.Handler):
+    """Why a connection could not be made: stomp.py only logs that. Its log goes nowhere else; what matters is said here."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._of_thread = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.args, tuple) and str(record.msg).startswith("Could not connect"):
+            self._of_thread.text = str(record.args[-1])
+
+    def take(self) -> str:
+        """Return the last reason in this thread."""
+        text = str(getattr(self._of_thread, "text", ""))
+        self._of_thread.text = ""
+        return text
+
+
+_reasons = _Reasons()
+_stomp_log = logging.getLogger("stomp.py")
+_stomp_log.addHandler(_reasons)
+_stomp_log.setLevel(logging.WARNING)
+_stomp_log.propagate = False
 
 
 class HubEvents(Protocol):
@@ -82,8 +105,13 @@ class _Listener(stomp.ConnectionListener):  # type: ignore[misc]
         self._tell(self._connection.receipt, frame.headers.get("receipt-id", ""))
 
     def on_error(self, frame: Any) -> None:
-        reason = frame.headers.get("message", "") or frame.body or "ERROR without a reason"
-        self._tell(self._connection.refused, f"ERROR: {str(reason)[:300]}", frame.headers.get("receipt-id", ""))
+        body = frame.body or b""
+        said = (
+            frame.headers.get("message", ""),
+            body.decode(errors="replace") if isinstance(body, bytes) else str(body),
+        )
+        reason = ": ".join(" ".join(text.split()) for text in said if text) or "without a reason"
+        self._tell(self._connection.refused, f"ERROR: {reason[:300]}", frame.headers.get("receipt-id", ""))
 
     def on_disconnected(self) -> None:
         self._tell(self._connection.ended, "the connection was lost")
@@ -153,12 +181,15 @@ class _Connection:
     def open(self) -> None:
         """Connect and send STOMP; blocks. The answer comes to the listener."""
         passcode = self._settings.hub_passcode
-        self._stomp.connect(
-            self._settings.hub_login,
-            None if passcode is None else passcode.get_secret_value(),
-            wait=False,
-            headers={bridges.HEADER: self._settings.bridge_name},
-        )
+        try:
+            self._stomp.connect(
+                self._settings.hub_login,
+                None if passcode is None else passcode.get_secret_value(),
+                wait=False,
+                headers={bridges.HEADER: self._settings.bridge_name},
+            )
+        except ConnectFailedException:
+            raise HubUnreachableError(_reasons.take() or "cannot connect") from None
 
     def wait_without_limit(self) -> None:
         """Take the handshake's time limit off the socket: from now on heart-beats tell who is alive."""
@@ -323,7 +354,6 @@ class HubLink:
                 await connection.up
         except (OSError, TimeoutError, WebSocketException, StompException, HubUnreachableError) as error:
             await connection.finish()
-            # stomp.py's own error, when nobody listens there, says nothing.
             timeout = f"no connection within {self._settings.connect_timeout_s:g} s"
             reason = timeout if isinstance(error, TimeoutError) else str(error) or "cannot connect"
             raise HubUnreachableError(reason) from error

@@ -60,6 +60,7 @@ class MqttLink:
         self.connected = False
         self.detail = "not connected yet"
         self.last_error: LastError | None = None
+        self.at_qos_0: list[str] = []  # filters that the broker granted no better
         self.mqtt5 = settings.mqtt_version != "3.1.1"
         self._accepted = False
         self._closing = False
@@ -177,11 +178,13 @@ class MqttLink:
 
     def subscribed(self, granted: Sequence[Granted]) -> None:
         """Be up, if all filters were granted."""
+        self.at_qos_0 = []
         for text, (qos, refusal) in zip(self._settings.filters, granted, strict=False):
             if refusal:
                 self._not_up(BrokerUnreachableError(f"the broker refuses the subscription to {text!r}: {refusal}"))
                 return
             if qos < _QOS_1:
+                self.at_qos_0.append(text)
                 log.warning("mqtt.subscribed_at_qos_0", filter=text, consequence="these messages can be lost")
         self._subscribed_once = True
         self._is_up()

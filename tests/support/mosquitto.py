@@ -1,29 +1,43 @@
-"""A real Mosquitto on a free port, in memory, with a window and a queue that suit a bridge."""
+"""A real Mosquitto on a free port: in memory, with a window and a queue that suit a bridge, or as a test writes it."""
 
 import socket
 import subprocess
 from pathlib import Path
 
+from tests.support.ports import free_port
 from tests.support.programs import require_mosquitto
 from tests.support.waiting import wait_for
 
+IN_MEMORY = """\
+allow_anonymous true
+persistence false
+max_inflight_messages 1000
+max_queued_messages 1000000
+max_queued_bytes 536870912
+"""
+
 
 class Mosquitto:
-    """Start on construction, `stop` when done."""
+    """Start on construction, `stop` when done; `kill`, then `start` again on the same port."""
 
-    def __init__(self, directory: Path) -> None:
-        program = require_mosquitto()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        config = directory / "mosquitto.conf"
-        config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-            "max_inflight_messages 1000\nmax_queued_messages 1000000\nmax_queued_bytes 536870912\n",
+    def __init__(self, directory: Path, config: str = IN_MEMORY, scheme: str = "mqtt", listener: str = "") -> None:
+        """`config` is the file without its listener; `listener` are the lines that belong to that."""
+        self._program = require_mosquitto()
+        self._directory = directory
+        self._scheme = scheme
+        self.port = free_port()
+        self.config = directory / "mosquitto.conf"
+        self.config.write_text(
+            f"user root\npersistence_location {directory}/\nper_listener_settings false\n{config}\n"
+            f"listener {self.port} 127.0.0.1\n{listener}",
             encoding="utf-8",
         )
-        self._log = (directory / "mosquitto.log").open("wb")
-        self._process = subprocess.Popen([program, "-c", str(config)], stdout=self._log, stderr=self._log)
+        self.start()
+
+    def start(self) -> None:
+        """Start and wait until it listens."""
+        self._log = (self._directory / "mosquitto.log").open("ab")
+        self._process = subprocess.Popen([self._program, "-c", str(self.config)], stdout=self._log, stderr=self._log)
         wait_for(self._listens)
 
     def _listens(self) -> bool:
@@ -33,7 +47,13 @@ class Mosquitto:
 
     @property
     def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self._process.kill()
+        self._process.wait(10)
+        self._log.close()
 
     def stop(self) -> None:
         self._process.terminate()

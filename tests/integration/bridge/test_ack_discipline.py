@@ -2,34 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from bridge.bridge import Bridge
 from bridge.settings import BridgeSettings
+from tests.support.running_bridge import running
 from tests.support.scripted_broker import ScriptedBroker, publish
 from tests.support.stomp_sink import StompSink
 from tests.support.waiting import wait_until
 
 TOPIC = "devices/a/telemetry"
-
-
-@asynccontextmanager
-async def running(broker_url: str, hub_url: str, **settings: object) -> AsyncIterator[Bridge]:
-    bridge = Bridge(
-        BridgeSettings.model_validate(
-            {"mqtt_url": broker_url, "hub_url": hub_url, "health_port": 0, "reconnect_max_s": 0.2, **settings}
-        )
-    )
-    ready = asyncio.Event()
-    task = asyncio.create_task(bridge.run(lambda _: ready.set()))
-    try:
-        await asyncio.wait_for(ready.wait(), 10)
-        yield bridge
-    finally:
-        bridge.stop()
-        await task
 
 
 @pytest.fixture

@@ -69,3 +69,10 @@ def test_the_web_socket_can_be_cut_and_gives_close_frames_as_data() -> None:
     assert hasattr(WebSocket, "settimeout")
     assert hasattr(WebSocket, "shutdown")
     assert "return frame.opcode, frame" in inspect.getsource(WebSocket.recv_data_frame)
+
+
+def test_the_reason_of_a_failed_connection_is_the_last_argument_of_its_log_line() -> None:
+    source = inspect.getsource(WSTransport.attempt_connection)
+
+    assert 'log.warning("Could not connect to host %s, port %s: %s", host_and_port[0]' in source
+    assert "str(exc)" in source

@@ -1,0 +1,60 @@
+"""What to do about the reasons that systems, libraries and brokers give when a connection cannot be made.
+
+Two tables of patterns and sentences; the first that matches counts.
+"""
+
+import re
+from typing import TypeAlias
+
+Table: TypeAlias = tuple[tuple[str, str], ...]
+
+BROKER: Table = (
+    (
+        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+        "set mqtt_ca_file to the CA of the broker's certificate, and in mqtt_url use a host name that stands in it",
+    ),
+    (
+        r"WRONG_VERSION_NUMBER|record layer|UNEXPECTED_EOF",
+        "this port speaks no TLS: use mqtt:// or ws://, or the TLS port",
+    ),
+    (
+        r"CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|handshake failure",
+        "the broker asks for a certificate: set mqtt_cert_file and mqtt_key_file",
+    ),
+    (
+        r"[Rr]efused.*subscription|refuses the subscription",
+        "let the user read these topics (Mosquitto's acl_file: `topic read devices/#`), or narrow `filters`",
+    ),
+    (
+        r"[Nn]ot authori[sz]ed|user name or password",
+        "put the login in mqtt_url: mqtt://user:password@host, percent-encoded",
+    ),
+    (r"[Uu]nsupported protocol version", 'set mqtt_version = "auto"'),
+    (r"WebSocket handshake", "the path in mqtt_url is not the broker's: EMQX, NATS, HiveMQ /mqtt, RabbitMQ /ws"),
+    (r"Connection refused", "start the broker, or mend host and port in mqtt_url"),
+    (r"Name or service not known|name resolution|nodename nor servname", "mend the host in mqtt_url"),
+    (r"no answer|timed out|No route|unreachable", "look for a firewall, a wrong port, or a TLS port without mqtts://"),
+    (r"lost|reset|closed", "look into the broker's log; a TLS port addressed without mqtts:// looks like this too"),
+)
+HUB: Table = (
+    (r"login or passcode", "set hub_login and hub_passcode to one of the hub's [[users]]"),
+    (r"no users are configured", "the hub serves its own machine only: add [[users]] to its settings"),
+    (
+        r"Handshake status 40[34]",
+        "use the address that `telemetry-hub serve` prints, with /ws; see http.allowed_hosts for names of the hub's host",
+    ),
+    (
+        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+        "use a host name that stands in the certificate, of a CA that this system trusts (or SSL_CERT_FILE names)",
+    ),
+    (r"WRONG_VERSION_NUMBER|record layer|UNEXPECTED_EOF", "this port does not speak TLS: use ws://"),
+    (r"Connection refused", "start the hub, or mend host and port in hub_url"),
+    (r"Name or service not known|name resolution|nodename nor servname", "mend the host in hub_url"),
+    (r"no connection|timed out|No route|unreachable", "look for a firewall or a wrong port"),
+)
+_OTHERWISE = "look into the log of the other side"
+
+
+def of(reason: str, table: Table) -> str:
+    """Return what to do."""
+    return next((text for pattern, text in table if re.search(pattern, reason)), _OTHERWISE)

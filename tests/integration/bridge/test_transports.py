@@ -1,0 +1,110 @@
+"""Every way to a broker, against Mosquitto: TCP and WebSocket, with and without TLS, in both versions."""
+
+import asyncio
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from paho.mqtt import publish as mqtt_publish
+
+from tests.support.certificates import Certificates
+from tests.support.mosquitto import IN_MEMORY, Mosquitto
+from tests.support.ports import free_port
+from tests.support.programs import require_program
+from tests.support.running_bridge import running
+from tests.support.stomp_sink import StompSink
+from tests.support.waiting import wait_until
+
+MESSAGES = 3000
+TLS = "cafile {dir}/ca.pem\ncertfile {dir}/server.pem\nkeyfile {dir}/server.key\n"
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[StompSink]:
+    sink = StompSink()
+    yield sink
+    await sink.stop()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("certificates")
+    Certificates(directory)
+    return directory
+
+
+async def publish_plain(port: int) -> None:
+    messages: mqtt_publish.MessagesList = [
+        {"topic": f"devices/{number % 7}/telemetry", "payload": b"%d" % number, "qos": 1} for number in range(MESSAGES)
+    ]
+    await asyncio.to_thread(mqtt_publish.multiple, messages, "127.0.0.1", port, "device")
+
+
+@pytest.mark.parametrize("version", ["auto", "3.1.1"])
+@pytest.mark.parametrize("scheme", ["mqtt", "mqtts", "ws", "wss"])
+async def test_all_arrives_once_and_in_order(
+    scheme: str, version: str, sink: StompSink, certificates: Path, tmp_path: Path
+) -> None:
+    plain = free_port()
+    listener = "protocol websockets\n" if scheme.startswith("ws") else ""
+    settings: dict[str, object] = {"mqtt_version": version}
+    if scheme in {"mqtts", "wss"}:
+        listener += TLS.format(dir=certificates)
+        settings["mqtt_ca_file"] = certificates / "ca.pem"
+    broker = Mosquitto(tmp_path, f"{IN_MEMORY}listener {plain} 127.0.0.1\n", scheme, listener)
+    try:
+        async with running(broker.url, sink.url, **settings):
+            pass  # the session exists from now on, and keeps what comes
+        await publish_plain(plain)
+        async with running(broker.url, sink.url, **settings) as bridge:
+            await wait_until(lambda: bridge.relay.counts.acknowledged == MESSAGES, 20)
+    finally:
+        broker.stop()
+
+    assert [int(body) for body in sink.bodies] == list(range(MESSAGES))
+    assert bridge.relay.counts.transactions < MESSAGES / 4  # bursts, whatever carries them
+
+
+async def test_a_client_certificate_and_a_login_are_shown_to_the_broker(
+    sink: StompSink, certificates: Path, tmp_path: Path
+) -> None:
+    passwords = tmp_path / "passwords"
+    program = require_program("mosquitto_passwd")
+    command = [program, "-c", "-b", str(passwords), "bridge", "p@ss:word/"]
+    await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+    passwords.chmod(0o644)
+    config = IN_MEMORY.replace("allow_anonymous true", f"allow_anonymous false\npassword_file {passwords}")
+    listener = TLS.format(dir=certificates) + "require_certificate true\n"
+    broker = Mosquitto(tmp_path, config, "mqtts", listener)
+    url = broker.url.replace("mqtts://", "mqtts://bridge:p%40ss%3Aword%2F@")
+    names = {"mqtt_ca_file": "ca.pem", "mqtt_cert_file": "client.pem", "mqtt_key_file": "client.key"}
+    try:
+        async with running(url, sink.url, **{key: certificates / name for key, name in names.items()}) as bridge:
+            assert bridge.state()["mqtt"]["detail"] == "connected and subscribed"
+    finally:
+        broker.stop()
+
+
+async def test_online_and_offline_are_retained_on_the_status_topic_and_offline_is_the_will(
+    sink: StompSink, tmp_path: Path
+) -> None:
+    broker = Mosquitto(tmp_path)
+    topic = "telemetry/bridge/line-1"
+
+    def bodies() -> list[bytes]:
+        return [frame.body for frame in sink.taken if frame.headers["destination"] == f"/topic/{topic}"]
+
+    try:
+        async with running(broker.url, sink.url, client_id="watcher", filters=("telemetry/#",)):
+            mine = {"mqtt_status_topic": topic, "filters": ("devices/#",)}
+            async with running(broker.url, sink.url, **mine) as bridge:
+                await wait_until(lambda: bodies() == [b"online"])
+                sock = bridge._mqtt._client.socket()
+                assert isinstance(sock, socket.socket)
+                sock.shutdown(socket.SHUT_RDWR)  # no DISCONNECT is sent
+                await wait_until(lambda: bodies()[1:] == [b"offline", b"online"])
+            await wait_until(lambda: bodies()[3:] == [b"offline"])
+    finally:
+        broker.stop()
