@@ -14,6 +14,8 @@ from device_sim.errors import SimulatorError
 
 DEFAULT_HUB_URL = "ws://127.0.0.1:8080/ws"
 DEFAULT_MQTT_URL = "mqtt://127.0.0.1:1883"
+DEFAULT_STOMP_URL = "stomp://127.0.0.1:61613"
+DEFAULT_TOPIC = "devices/{device}/telemetry"
 
 app = typer.Typer(
     help="Simulated devices and dashboards for a telemetry hub, and the proof that nothing was lost.",
@@ -23,8 +25,8 @@ app = typer.Typer(
 )
 
 Protocol = Annotated[str, typer.Option(help="mqtt (to a broker) or stomp (straight to the hub).")]
-MqttUrl = Annotated[str, typer.Option(help="mqtt://[user:password@]host[:port]")]
-HubUrl = Annotated[str, typer.Option(help="ws://[user:password@]host[:port]/ws")]
+MqttUrl = Annotated[str, typer.Option(help="mqtt[s]://[user:password@]host[:port]")]
+HubUrl = Annotated[str, typer.Option(help="ws[s]://[user:password@]host[:port]/ws")]
 Topic = Annotated[str, typer.Option(help="MQTT topic; {device} is the device's name.")]
 LedgerFile = Annotated[
     Path | None, typer.Option(help="Append what is sent and acknowledged, for `verify`.", metavar="FILE")
@@ -33,25 +35,89 @@ LedgerFile = Annotated[
 
 @app.command()
 def run(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(help="A built-in scenario (see `list`) or a TOML file; without it a simple fleet."),
+    ] = None,
     *,
-    devices: Annotated[int, typer.Option(help="How many devices.")] = 10,
-    rate: Annotated[float, typer.Option(help="Messages a second of all devices together.")] = 10.0,
-    protocol: Protocol = "mqtt",
+    devices: Annotated[int | None, typer.Option(help="Simple fleet: how many devices. [default: 10]")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Simple fleet: messages a second of all devices together. [default: 10]")
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Simple fleet: mqtt (to a broker) or stomp (straight to the hub). [default: mqtt]"),
+    ] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(help="Simple fleet: MQTT topic; {device} is the name. [default: devices/{device}/telemetry]"),
+    ] = None,
     mqtt_url: MqttUrl = DEFAULT_MQTT_URL,
     hub_url: HubUrl = DEFAULT_HUB_URL,
-    run_for: Annotated[float | None, typer.Option("--for", help="Stop after so many seconds.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same devices, same schedule.")] = 0,
+    stomp_url: Annotated[str, typer.Option(help="stomp[s]://[user:password@]host[:port]")] = DEFAULT_STOMP_URL,
+    tls_ca: Annotated[Path | None, typer.Option(help="Authorities to trust with TLS.", metavar="FILE")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate of the devices.", metavar="FILE")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Key of that certificate.", metavar="FILE")] = None,
+    run_for: Annotated[
+        float | None, typer.Option("--for", help="Stop after so many seconds; a scenario is stretched or shortened.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same devices, same schedule. [default: the scenario's, or 0]")
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Share the devices out over so many processes.")] = 1,
     ledger: LedgerFile = None,
-    topic: Topic = "devices/{device}/telemetry",
+    database_url: Annotated[
+        str | None, typer.Option(help="Scenario: audit the ledger against this database at the end.")
+    ] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(help="Scenario: write a report: FILE.json, FILE.xml (JUnit), FILE.html.", metavar="FILE"),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No live view and no report on the terminal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a second on stdout.")] = False,
 ) -> None:
-    """Publish the readings of a simulated fleet until --for, SIGTERM or Ctrl-C; the last line counts them, as JSON."""
+    """Run a scenario, or a simple fleet until --for or Ctrl-C; the last line counts what was sent, as JSON.
+
+    Exit status of a scenario: 0 when all expectations are met, 1 when one is not, 3 when the simulator itself was the
+    bottleneck.
+    """
     from device_sim.errors import BadArgumentError
     from device_sim.fleet import Fleet
-    from device_sim.programs import parse_target, run_fleet
+    from device_sim.links.address import parse_address
+    from device_sim.links.tls import TlsFiles, client_context
+    from device_sim.programs import parse_target
+    from device_sim.run.identities import Targets
+    from device_sim.run.plan import ScenarioPlan, SimplePlan
+    from device_sim.run.processes import check_processes
+    from device_sim.run.program import RunOptions, refuse_simple_options, run_scenario, run_simple
 
     if run_for is not None and not run_for > 0:
         raise BadArgumentError("--for", f"{run_for:g} is not a number of seconds above 0")
-    run_fleet(parse_target(protocol, mqtt_url, hub_url), Fleet(devices, rate, seed, topic), run_for, ledger)
+    tls = TlsFiles(tls_ca, tls_cert, tls_key)
+    client_context(tls)
+    options = RunOptions(
+        check_processes(processes), ledger, database_url, tuple(report or ()), quiet=quiet, json=as_json
+    )
+    if scenario is None:
+        target = parse_target(protocol or "mqtt", mqtt_url, hub_url)
+        fleet = Fleet(
+            10 if devices is None else devices, 10.0 if rate is None else rate, seed or 0, topic or DEFAULT_TOPIC
+        )
+        run_simple(SimplePlan(fleet, target.address, run_for, tls), options)
+        return
+    from device_sim.scenario.builtin import find_scenario
+
+    refuse_simple_options({"--devices": devices, "--rate": rate, "--protocol": protocol, "--topic": topic})
+    targets = Targets(
+        parse_address(mqtt_url, "mqtt", "--mqtt-url"),
+        parse_address(hub_url, "ws", "--hub-url"),
+        parse_address(stomp_url, "stomp", "--stomp-url"),
+        tls,
+    )
+    found = find_scenario(scenario)
+    if run_for is not None:
+        found = found.lasting(run_for)
+    sys.exit(run_scenario(ScenarioPlan(found, found.seed if seed is None else seed, targets), targets, options))
 
 
 @app.command()
@@ -103,6 +169,59 @@ def verify(
     if not files:
         raise BadArgumentError("LEDGER", "name one or more files that `run` or `replay` wrote")
     sys.exit(run_verify(files, database_url))
+
+
+@app.command()
+def chaos(
+    *,
+    seed: Annotated[int, typer.Option(help="Same seed, same fleet, same kills.")] = 0,
+    minutes: Annotated[float, typer.Option(help="How long the fleet sends.")] = 3.0,
+    devices: Annotated[int, typer.Option(help="How many devices.")] = 200,
+    rate: Annotated[float, typer.Option(help="Messages a second of each device.")] = 5.0,
+    kill: Annotated[
+        str, typer.Option(help="What is killed: some of hub,bridge,postgres,broker.")
+    ] = "hub,bridge,postgres",
+    broker: Annotated[str, typer.Option(help="nats (of the extra `embedded`) or mosquitto (installed).")] = "nats",
+    protocol: Protocol = "mqtt",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep everything here; else temporary, kept when it fails.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Start the whole system on loopback, kill -9 its parts while a fleet sends, and prove that nothing was lost."""
+    from device_sim.chaos.plan import parse_parts
+    from device_sim.chaos.run import Chaos, ChaosOptions
+
+    options = ChaosOptions(seed, minutes, devices, rate, parse_parts(kill), broker, protocol, data_dir)
+    sys.exit(Chaos(options).run())
+
+
+@app.command(name="list")
+def list_scenarios() -> None:
+    """List the built-in scenarios."""
+    from device_sim.scenario.builtin import find_scenario, names
+
+    for name in names():
+        scenario = find_scenario(name)
+        print(f"{name:16} {sum(scenario.counts):5} devices {scenario.duration:4g} s  {scenario.title}")
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A name that `list` prints.")]) -> None:
+    """Print the file of a built-in scenario, to read or to copy and change."""
+    from device_sim.scenario.builtin import text_of
+
+    print(text_of(name), end="")
+
+
+@app.command()
+def check(
+    scenario: Annotated[str, typer.Argument(help="A file, or the name of a built-in one.", metavar="SCENARIO")],
+) -> None:
+    """Check a scenario and say what it comes to; each problem is told with line and key, exit status 2."""
+    from device_sim.scenario.builtin import find_scenario
+    from device_sim.scenario.summary import summary
+
+    print(summary(find_scenario(scenario)))
 
 
 def main() -> None:

@@ -1,20 +1,22 @@
-"""The fleet's schedule: which device sends what, and when it is meant to.
+"""The simple fleet, for a load without a scenario file: so many devices, so many messages a second, weather for values.
 
-Open loop: the time of sending comes from the schedule, never from an answer, so that a stall of the system shows as
-lateness instead of as a pause of the load (reliability reference, 3.1). Same seed and start = the same messages, byte
-by byte. Messages are made when they are taken: an outage of an hour costs no memory.
+It is a scenario like any other, made of three options. Its schedule has no LinkActions, because its devices share a few
+connections instead of having one each.
 """
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from device_sim.device import Device
 from device_sim.errors import BadArgumentError
 from device_sim.message import Message
+from device_sim.scenario.model import MOST_MESSAGES_PER_DEVICE_S, DeviceClass, Scenario
+from device_sim.schedule import schedule
+from device_sim.sensors.humidity import Humidity
+from device_sim.sensors.pressure import Pressure
+from device_sim.sensors.temperature import Temperature
 
 DEFAULT_TOPIC = "devices/{device}/telemetry"
-MOST_MESSAGES_PER_DEVICE_S = 1_000  # one a millisecond: times are sent in ms and must be distinct
+SENSORS = {"temperature": Temperature(), "humidity": Humidity(), "pressure": Pressure()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Fleet:
         if not 0 < self.rate < float("inf"):
             raise BadArgumentError("--rate", f"{self.rate:g} is not a number of messages a second above 0")
         if self.rate > self.devices * MOST_MESSAGES_PER_DEVICE_S:
-            needed = -(-int(self.rate) // MOST_MESSAGES_PER_DEVICE_S)
+            needed = -(-int(self.rate) // int(MOST_MESSAGES_PER_DEVICE_S))
             raise BadArgumentError(
                 "--rate",
                 f"{self.rate:g} messages a second from {self.devices} device(s) is more than one a millisecond each, "
@@ -40,26 +42,26 @@ class Fleet:
             )
         check_topic(self.topic)
 
-    @property
-    def period_s(self) -> float:
-        """Seconds between two messages of one device."""
-        return self.devices / self.rate
+    def scenario(self, duration_s: float | None = None) -> Scenario:
+        """Return it as a scenario, for `duration_s` or for ever."""
+        devices = DeviceClass(
+            name="sim",
+            count=self.devices,
+            id="sim-{number:05}",
+            topic=self.topic,
+            # Its routes may be any: the option says which part of the topic is the device.
+            stored_as="{device}",
+            rate=self.rate / self.devices,
+            sensors=SENSORS,
+        )
+        return Scenario(name="simple", duration=duration_s or float("inf"), classes=(devices,))
 
-    def schedule(self, start_us: int, duration_s: float | None = None) -> Iterator[Message]:
+    def schedule(
+        self, start_us: int, duration_s: float | None = None, share: tuple[int, int] = (0, 1)
+    ) -> Iterator[Message]:
         """Yield the messages in the order of their intended times, from `start_us` (epoch) for `duration_s` or for ever."""
-        rng = random.Random(f"{self.seed}/schedule")
-        devices = [Device(number, self.seed, self.topic) for number in range(self.devices)]
-        # All periods are equal, so the order within one period is the order within all.
-        phases = sorted((rng.uniform(0.0, self.period_s), device.number) for device in devices)
-        number = turn = 0
-        while True:
-            for phase_s, device_number in phases:
-                due_s = turn * self.period_s + phase_s
-                if duration_s is not None and due_s >= duration_s:
-                    return
-                yield devices[device_number].message(number, start_us + round(due_s * 1_000_000), due_s)
-                number += 1
-            turn += 1
+        events = schedule(self.scenario(duration_s), self.seed, start_us, share)
+        return (event for event in events if isinstance(event, Message))
 
 
 def check_topic(template: str) -> None:

@@ -5,15 +5,9 @@ always becomes the same bytes, so a message that is sent again after a reconnect
 drops.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
-import orjson
-
-# A hub tells seconds, ms, us and ns apart by magnitude; 1e11 ms is 1973-03-03, below it a number could be seconds.
-UNAMBIGUOUS_MS = 100_000_000_000
 US_PER_MS = 1_000
 
 Value: TypeAlias = float | str | bool
@@ -74,12 +68,3 @@ class LinkAction(NamedTuple):
     kind: LinkActionKind
     will: Will | None = None
     """With CONNECT: the will of this connection."""
-
-
-def encode(time_us: int, values: Mapping[str, Value]) -> bytes:
-    """Encode as `{"ts":<ms>,"<metric>":<value>,…}`; a time that ms cannot carry exactly becomes ISO 8601."""
-    ms, rest_us = divmod(time_us, US_PER_MS)
-    if rest_us == 0 and ms >= UNAMBIGUOUS_MS:
-        return orjson.dumps({"ts": ms, **values})
-    stamp = datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)
-    return orjson.dumps({"ts": stamp.isoformat().replace("+00:00", "Z"), **values})

@@ -13,16 +13,13 @@ import csv
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from device_sim.errors import BadArgumentError
 from device_sim.fleet import DEFAULT_TOPIC, check_topic
-from device_sim.message import US_PER_MS, Message, encode
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# 1e11 s is the year 5138; 1e11 ms is 1973: a number belongs to the smallest unit that puts it after 1973.
-EPOCH_UNITS_US = ((1e11, 1_000_000.0), (1e14, 1_000.0), (1e17, 1.0), (math.inf, 0.001))
+from device_sim.message import US_PER_MS, Message
+from device_sim.payloads.json_flat import flat_json
+from device_sim.recorded_time import parse_time_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Recording:
             if speed is not None:
                 # max: a clock that went back does not make the schedule go back.
                 due_s = max(due_s, (time_us - start_us) / 1_000_000 / speed)
-            payload = encode(time_us, {metric: value})
+            payload = flat_json(time_us, {metric: value})
             yield Message(number, 0, device, metrics, time_us, due_s, full_topic, payload, (value,))
 
 
@@ -71,26 +68,6 @@ def read_recording(path: Path) -> Recording:
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadArgumentError("FILE", f"{path} is not a CSV file in UTF-8: {error}") from error
     return Recording(tuple(rows), moved)
-
-
-def parse_time_us(text: str | None, where: str) -> int:
-    """Return microseconds since the epoch of an ISO 8601 stamp or a number; `where` goes into the error."""
-    text = (text or "").strip()
-    try:
-        number = float(text)
-    except ValueError:
-        pass
-    else:
-        if math.isfinite(number):
-            return round(number * next(us for limit, us in EPOCH_UNITS_US if abs(number) < limit))
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        problem = f"{where}: timestamp {text!r} is neither ISO 8601 nor a number since the epoch"
-        raise BadArgumentError("FILE", problem) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def parse_speed(text: str) -> float | None:

@@ -12,6 +12,7 @@ _NO_FIRMWARE: Final = (
 TELEMETRY: Final = re.compile(
     _NO_FIRMWARE + r"(?!.*/(?:events/rpc|online|debug|state|config|status/[^/]*)$)[^+#\0]*\{device\}[^+#\0]*"
 )
+ANY_TOPIC: Final = re.compile(r"[^+#\0]*\{device\}[^+#\0]*")
 PER_METRIC: Final = re.compile(_NO_FIRMWARE + r"[^+#\0]*\{device\}[^+#\0]*/\{metric\}")
 _DEFAULT_ROUTE: Final = re.compile(r"devices/([^/]+)/telemetry")
 

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field, ValidationInfo, field_validator
 
 from device_sim.errors import BadArgumentError
-from device_sim.replay import parse_time_us
+from device_sim.recorded_time import parse_time_us
 from device_sim.sensors.settings import Sampler, SensorSettings
 
 

@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from device_sim.errors import BadArgumentError
-from device_sim.replay import Recording, parse_speed, parse_time_us, read_recording
+from device_sim.recorded_time import parse_time_us
+from device_sim.replay import Recording, parse_speed, read_recording
 
 NAB = Path(__file__).parents[4] / "shared" / "data" / "nab"
 
