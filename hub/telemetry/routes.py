@@ -5,8 +5,9 @@ Rules, in this order:
    wins (a literal level beats `+`, `+` beats `#`, compared level by level), then the one that stands first.
 2. A format from the settings (formats.py): the same, with path expressions instead of a decoder.
 3. A firmware that is known by its topics (firmwares.py).
-4. Any other topic that came over a bridge is decoded by its content. Over MQTT everything is telemetry until shown
-   otherwise; a STOMP client's own topics are not.
+4. Any other topic that came over a bridge is decoded by its content, unless it begins with $: those are what brokers,
+   bridges and the hub say of themselves. Over MQTT everything else is telemetry until shown otherwise; a STOMP client's
+   own topics are not.
 A topic without a route is an ordinary topic: it is fanned out and not stored.
 """
 
@@ -107,6 +108,8 @@ class Routes:
         for firmware in FIRMWARES:
             if match := firmware.topics.fullmatch(topic):
                 return _by_firmware(firmware, topic, match.groupdict())
+        if topic.startswith("$"):
+            return None
         if self._by_content == "all" or (bridged and self._by_content == "bridged"):
             return Route("any other topic", "content", Origin(topic, topic, device_in_route=False))
         return None

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from hub.telemetry.errors import RouteError
-from hub.telemetry.routes import Routes, RouteSettings
+from hub.telemetry.routes import ByContent, Routes, RouteSettings
 from hub.topics.names import TopicError
 
 
@@ -77,3 +77,10 @@ def test_a_malformed_filter_is_refused() -> None:
 def test_unknown_keys_are_refused() -> None:
     with pytest.raises(ValidationError, match="colour"):
         RouteSettings.model_validate({"filter": "a", "colour": "red"})
+
+
+@pytest.mark.parametrize("topic", ["$SYS/bridge/telemetry-bridge", "$SYS/broker/uptime", "$"])
+@pytest.mark.parametrize("by_content", ["bridged", "all"])
+def test_what_brokers_and_bridges_say_of_themselves_is_no_telemetry(topic: str, by_content: ByContent) -> None:
+    assert Routes(by_content=by_content).find(topic, bridged=True) is None
+    assert Routes(by_content=by_content).find("plant/7", bridged=True) is not None
