@@ -73,9 +73,9 @@ def expected(device: int, messages: int) -> int:
     return max(0, (messages - device + DEVICES - 1) // DEVICES)
 
 
-def start_flood(port: int, seconds: float) -> "subprocess.Popen[str]":
-    """Start publishing at QoS 1."""
-    return _start("mqtt_flood.py", port, seconds)
+def start_flood(port: int, seconds: float, window: int) -> "subprocess.Popen[str]":
+    """Start publishing at QoS 1 with at most `window` messages unacknowledged."""
+    return _start("mqtt_flood.py", port, seconds, str(window))
 
 
 def start_stock(port: int, seconds: float) -> "subprocess.Popen[str]":
@@ -83,9 +83,9 @@ def start_stock(port: int, seconds: float) -> "subprocess.Popen[str]":
     return _start("paho_baseline.py", port, seconds)
 
 
-def _start(name: str, port: int, seconds: float) -> "subprocess.Popen[str]":
+def _start(name: str, port: int, seconds: float, *more: str) -> "subprocess.Popen[str]":
     program = SHARED / name
     if not program.exists():
         raise BenchSkipped(f"the shared load (../shared/bench/{name}) is not beside this checkout")
-    command = [sys.executable, str(program), str(port), "1", str(seconds)]
+    command = [sys.executable, str(program), str(port), "1", str(seconds), *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

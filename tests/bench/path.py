@@ -1,14 +1,20 @@
 """The whole path under load: MQTT broker, bridge, hub, Postgres, each a process, on all cores together with the load.
 
 One run floods the broker at QoS 1, waits until all is stored, and charges each part's CPU time, drain included, to the
-messages. Then the database is searched for gaps.
+messages; then the database is searched for gaps. Another lets a fleet send at its own pace and measures the share of the
+cores.
 """
 
 import asyncio
+import json
+import os
+import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import asyncpg
 
@@ -17,14 +23,17 @@ from hub.demo_status import scrape
 from hub.embedded_mqtt import EmbeddedMqttBroker
 from hub.supervisor import Supervisor
 from storage.embedded import EmbeddedPostgres
-from tests.bench.flood import METRICS, Flooded, Series, missing, parse_flood, parse_stock, start_flood, start_stock
+from tests.bench.flood import METRICS, Flooded, Series, missing, parse_flood, start_flood
 from tests.bench.process import cpu_s, family_cpu_s, rss_bytes
 from tests.bench.servers import READY_DEADLINE_S
+from tests.bench.stompload import LoadFailed
 
 DRAIN_DEADLINE_S = 120.0
 SCRAPE_PERIOD_S = 0.3  # a scrape costs the hub CPU that would be charged to the messages
-QUIET_S = 3.0  # nothing new was stored for so long: the rest is not coming
+QUIET_S = 15.0  # nothing new for longer than the broker's ack_wait: the rest is not coming
 DASHBOARDS = 10
+WINDOW = 3_000  # messages that the flood leaves unacknowledged at most
+SETTLE_S = 3.0
 PARTS = ("bridge", "hub", "Postgres", "broker")
 MIB = 1024 * 1024
 _STORED = """
@@ -48,58 +57,106 @@ class Measured:
     hub_rss_mib: float
 
 
+class Stack:
+    """Broker, bridge, hub and Postgres as processes, for the time of a `with` block."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._postgres = EmbeddedPostgres(directory / "postgres")
+        self._broker = EmbeddedMqttBroker(directory)
+        self.supervisor = Supervisor(directory / "logs")
+        self._pids: dict[str, int] = {}
+        self.database_url = self.mqtt_url = self.page = ""
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.supervisor.__exit__(kind, error, traceback)
+        self._broker.stop()
+        self._postgres.stop()
+
+    def _start(self) -> None:
+        self.database_url, self.mqtt_url = self._postgres.start(), self._broker.start()
+        self.supervisor.__enter__()
+        command = [child_process.program("telemetry-hub"), "serve", "--port", "0", "--stomp-port", "0"]
+        command += ["--database-url", self.database_url, "--data-dir", str(self._directory / "hub")]
+        hub = self.supervisor.start("hub", command)
+        self.page, hub_url = hub.wait_ready(READY_DEADLINE_S)[:2]
+        command = [child_process.program("telemetry-bridge"), "run", "--mqtt-url", self.mqtt_url, "--hub-url", hub_url]
+        bridge = self.supervisor.start("bridge", [*command, "--health-port", "0", "--filter", "devices/+/telemetry"])
+        bridge.wait_ready(READY_DEADLINE_S)
+        process = self._broker.process
+        if process is None:
+            raise RuntimeError("the broker was started")
+        self._pids = {"bridge": bridge.process.pid, "hub": hub.process.pid, "broker": process.pid}
+
+    @property
+    def mqtt_port(self) -> int:
+        return self._broker.port
+
+    def cpu_s(self) -> dict[str, float]:
+        """Return the CPU seconds that each part has used."""
+        used = {name: cpu_s(pid) for name, pid in self._pids.items()}
+        return used | {"Postgres": family_cpu_s(self._postgres.postmaster_pid)}
+
+    def hub_rss_mib(self) -> float:
+        return rss_bytes(self._pids["hub"]) / MIB
+
+
 def drive(directory: Path, seconds: float, dashboards: int) -> Measured:
     """Start everything, flood, drain, count."""
-    postgres = EmbeddedPostgres(directory / "postgres")
-    broker = EmbeddedMqttBroker(directory)
-    try:
-        database_url, mqtt_url = postgres.start(), broker.start()
-        with Supervisor(directory / "logs") as supervisor:
-            command = [child_process.program("telemetry-hub"), "serve", "--port", "0", "--stomp-port", "0"]
-            command += ["--database-url", database_url, "--data-dir", str(directory / "hub")]
-            hub = supervisor.start("hub", command)
-            page, hub_url = hub.wait_ready(READY_DEADLINE_S)[:2]
-            command = [child_process.program("telemetry-bridge"), "run", "--mqtt-url", mqtt_url, "--hub-url", hub_url]
-            bridge = supervisor.start("bridge", [*command, "--health-port", "0"])
-            bridge.wait_ready(READY_DEADLINE_S)
-            if dashboards:
-                command = [sys.executable, "-m", "tests.bench.dashboards", page.rpartition(":")[2], str(dashboards)]
-                supervisor.start("dashboards", [*command, "/topic/readings/#"]).wait_ready(READY_DEADLINE_S)
-            process = broker.process
-            if process is None:
-                raise RuntimeError("the broker was started")
-            pids = {"bridge": bridge.process.pid, "hub": hub.process.pid, "broker": process.pid}
-
-            def cpu() -> dict[str, float]:
-                return {name: cpu_s(pid) for name, pid in pids.items()} | {
-                    "Postgres": family_cpu_s(postgres.postmaster_pid)
-                }
-
-            before, begin = cpu(), time.monotonic()
-            flooded = parse_flood(start_flood(broker.port, seconds).communicate()[0])
-            end = _drain(page, flooded.sent * METRICS)
-            after = cpu()
-            supervisor.check()
-            rss = rss_bytes(hub.process.pid) / MIB
-            series = asyncio.run(_series(database_url))
-    finally:
-        broker.stop()
-        postgres.stop()
+    with Stack(directory) as stack:
+        if dashboards:
+            command = [sys.executable, "-m", "tests.bench.dashboards", stack.page.rpartition(":")[2], str(dashboards)]
+            stack.supervisor.start("dashboards", [*command, "/topic/readings/#"]).wait_ready(READY_DEADLINE_S)
+        before, begin = stack.cpu_s(), time.monotonic()
+        flooded = parse_flood(start_flood(stack.mqtt_port, seconds, WINDOW).communicate()[0])
+        end = _drain(stack.page, flooded.sent * METRICS)
+        after = stack.cpu_s()
+        stack.supervisor.check()
+        rss = stack.hub_rss_mib()
+        series = asyncio.run(_series(stack.database_url))
     return _measured(flooded, series, end - begin, {name: after[name] - before[name] for name in PARTS}, rss)
 
 
-def stock(directory: Path, seconds: float) -> float:
-    """Return what the stock paho subscriber costs in CPU µs a message, under the same flood."""
-    broker = EmbeddedMqttBroker(directory)
-    try:
-        broker.start()
-        subscriber = start_stock(broker.port, seconds)
-        flood = start_flood(broker.port, seconds + 2)
-        cpu_us = parse_stock(subscriber.communicate()[0])[1]
-        flood.communicate()
-    finally:
-        broker.stop()
-    return cpu_us
+@dataclass(frozen=True, slots=True)
+class FleetMeasured:
+    """What a paced fleet costs: each part's share of all cores, and what its simulator saw."""
+
+    messages: int
+    readings_unacknowledged: int
+    seconds: float
+    share: dict[str, float]  # of the time of all cores together
+
+    @property
+    def whole(self) -> float:
+        """Return the share of the whole pipeline."""
+        return sum(self.share.values())
+
+
+def fleet(directory: Path, devices: int, seconds: float) -> FleetMeasured:
+    """Measure `devices` simulated devices that send a message of three metrics each second."""
+    with Stack(directory) as stack:
+        command = [child_process.program("device-sim"), "run", "--devices", str(devices), "--rate", str(devices)]
+        command += ["--mqtt-url", stack.mqtt_url, "--for", str(seconds)]
+        simulator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if simulator.stdout is None or not simulator.stdout.readline().startswith("ready"):
+            raise LoadFailed("device-sim did not get ready")
+        time.sleep(SETTLE_S)  # series are made once, at the first message of each device
+        before, begin = stack.cpu_s(), time.monotonic()
+        told = json.loads(simulator.communicate()[0].splitlines()[-1])
+        after, took = stack.cpu_s(), time.monotonic() - begin
+        stack.supervisor.check()
+    share = {name: (after[name] - before[name]) / took / (os.cpu_count() or 1) for name in PARTS}
+    return FleetMeasured(told["messages"], told["published"] - told["acknowledged"], took, share)
 
 
 def raw(taken: list[Measured]) -> list[dict[str, object]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from hub.broker.broker import Broker, BrokerLimits
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
+from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 
@@ -40,6 +41,9 @@ class NoStore:
         return self._future
 
     def quarantine(self, _item: QuarantinedPayload) -> asyncio.Future[None]:
+        return self._future
+
+    def device_state(self, _item: DeviceState) -> asyncio.Future[None]:
         return self._future
 
     def observe(self, _device: str, _metric: str, _time_us: int) -> bool:
