@@ -174,6 +174,9 @@ class HubApp:
             await asyncio.gather(self._filling, return_exceptions=True)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + services.limits.drain_s
+        # ACKs are not read any more.
+        for confirmation in tuple(self.broker.confirmations):
+            confirmation.refuse("the hub is shutting down; it is unknown whether the message arrived")
         await self.store.close()
         owed = {future for connection in services.connections for future in connection.owed}
         if owed:

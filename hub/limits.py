@@ -32,6 +32,9 @@ class Limits(BaseModel):
     close_s: float = Field(5.0, gt=0, description="time for the peer to answer our Close")
     drain_s: float = Field(8.0, gt=0, le=60, description="time to finish what is in flight at SIGTERM")
     opening_bytes: int = Field(8 * KIB, ge=1 * KIB, description="octets before the connection is open")
+    confirm_s: float = Field(
+        30.0, gt=0, description="time for the ACK of a consumer that a receipt waits for (receipt-after-ack)"
+    )
     body_bytes: int = Field(1 * MIB, ge=1 * KIB, le=999_999_999, description="octets of a frame's body")
     headers: int = Field(100, ge=8, description="header lines of a frame")
     header_line_bytes: int = Field(8 * KIB, ge=256, description="octets of a header line")

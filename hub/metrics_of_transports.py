@@ -20,6 +20,12 @@ def broker_rows(broker: Broker) -> Sequence[Row]:
             "hub_messages_dropped_total", "counter", "Messages skipped, by reason.", lambda: counters.dropped, "reason"
         ),
         Row("hub_slow_consumers_total", "counter", "Connections closed as slow.", lambda: counters.slow_consumers),
+        Row(
+            "hub_receipts_unconfirmed",
+            "gauge",
+            "Receipts that wait for the ACK of a consumer, such as a bridge.",
+            lambda: len(broker.confirmations),
+        ),
         Row("hub_queues", "gauge", "Work queues.", lambda: len(broker.queues)),
         Row(
             "hub_queue_messages",

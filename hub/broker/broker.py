@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hub.broker.acks import Delivery
+from hub.broker.confirmations import Confirmation
 from hub.broker.counters import Counters
 from hub.broker.outbox import Joined, Outbox
 from hub.broker.publication import Address, Cohort, Publication
@@ -58,6 +59,9 @@ class Broker:
         self._schedule = schedule
         self._scheduled = False
         self._tree: TopicTree[tuple[Subscription, Outbox]] = TopicTree(limits.filters)
+        # Of consumers, apart: what only the hub publishes is no concern of theirs, and is not encoded for them.
+        self._consumer_tree: TopicTree[tuple[Subscription, Outbox]] = TopicTree(limits.filters)
+        self.confirmations: set[Confirmation] = set()  # that are open
         self._members: dict[Subscription, tuple[Subscription, Outbox]] = {}
         self._cohorts: dict[tuple[str, str, object], Cohort] = {}
         self._generation = 0
@@ -95,8 +99,10 @@ class Broker:
             return topic
         return self._find(destination, topic)
 
-    def publish_on(self, topic: Topic, body: bytes, headers: UserHeaders, value: float | None = None) -> int:
-        """Do what `publish` does, on a topic that was just asked for."""
+    def publish_on(
+        self, topic: Topic, body: bytes, headers: UserHeaders, value: float | None = None, *, consumed: bool = True
+    ) -> int:
+        """Do what `publish` does, on a topic that was just asked for; not for its consumers unless `consumed`."""
         fanout = topic.fanout
         counters = self.counters
         counters.messages_in += 1
@@ -119,9 +125,17 @@ class Broker:
         if fanout.special:
             now = self._clock()
             # A copy: delivering can give a slow connection up, which ends its subscriptions.
-            for subscription in tuple(fanout.special):
+            for subscription in tuple(fanout.special if consumed else fanout.bystanders):
                 subscription.offer(publication, now)
         return fanout.size + len(fanout.special)
+
+    def expect(self, topic: Topic, confirmation: Confirmation) -> None:
+        """Let a confirmation wait for the consumers of the very next message, which is for this topic."""
+        number = self.counters.number + 1
+        for subscription in topic.fanout.consumers:
+            if subscription.awaited is not None:
+                confirmation.expect()
+                subscription.awaited[number] = confirmation
 
     def wanted(self, destination: str) -> bool:
         """Whether anybody would get a message published there.
@@ -186,8 +200,8 @@ class Broker:
         member = (subscription, outbox)
         destination = subscription.destination
         if destination.startswith(TOPIC_PREFIX):
-            self._tree.add(destination.removeprefix(TOPIC_PREFIX), member)
-            self._filter_changed(destination, 1)
+            self._tree_of(subscription).add(destination.removeprefix(TOPIC_PREFIX), member)
+            self._filter_changed(destination, 0 if subscription.options.confirms else 1)
         else:
             self.queue(destination).join(subscription)
         self._members[subscription] = member
@@ -201,8 +215,8 @@ class Broker:
         if subscription.pacer is not None:
             self._forget_due(subscription.pacer.holding)
         if destination.startswith(TOPIC_PREFIX):
-            self._tree.remove(destination.removeprefix(TOPIC_PREFIX), member)
-            self._filter_changed(destination, -1)
+            self._tree_of(subscription).remove(destination.removeprefix(TOPIC_PREFIX), member)
+            self._filter_changed(destination, 0 if subscription.options.confirms else -1)
         elif subscription.queue is not None:
             subscription.queue.leave(subscription)
             if destination.startswith(TEMP_PREFIX) and subscription.queue.deserted:
@@ -301,6 +315,9 @@ class Broker:
                 raise SessionError("Bad destination", f"{quoted(destination)} is not a topic")
             validate_topic(name)
         nodes = self._tree.match_nodes(name)
+        reserved = name.startswith(RESERVED_TOPICS)
+        if not reserved:
+            nodes += self._consumer_tree.match_nodes(name)
         key = tuple(map(id, nodes))
         fanout = self._fanouts.get(key)
         if fanout is None:
@@ -308,19 +325,22 @@ class Broker:
         if known is not None:
             known.fanout, known.generation = fanout, self._generation
             return known
-        reserved = name.startswith(RESERVED_TOPICS)
         topic = Topic(Address(destination), name, fanout, self._generation, reserved=reserved)
         self.topics.add(topic)
         return topic
+
+    def _tree_of(self, subscription: Subscription) -> TopicTree[tuple[Subscription, Outbox]]:
+        return self._consumer_tree if subscription.options.confirms else self._tree
 
     def _filter_changed(self, destination: str, by: int) -> None:
         """Drop what a subscription on this filter, more or less, may have changed."""
         # Fan-outs are shared between topics by their nodes, and the nodes have changed.
         self._fanouts.clear()
         levels = parse_filter(destination.removeprefix(TOPIC_PREFIX), self._limits.filters)
-        self._first_levels[levels[0]] += by
-        if not self._first_levels[levels[0]]:
-            del self._first_levels[levels[0]]
+        if by:
+            self._first_levels[levels[0]] += by
+            if not self._first_levels[levels[0]]:
+                del self._first_levels[levels[0]]
         if is_exact(levels):
             if (topic := self.topics.get(destination)) is not None:
                 topic.generation = STALE

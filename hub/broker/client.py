@@ -8,11 +8,13 @@ from typing import NamedTuple, Protocol
 
 from hub.broker.acks import Delivery
 from hub.broker.broker import TEMP_PREFIX, TOPIC_PREFIX, Broker
+from hub.broker.confirmations import Confirmation
 from hub.broker.options import OnSlow, Options, parse_options
 from hub.broker.outbox import Joined, Outbox, Sink
 from hub.broker.publication import UNNAMED, Cohort, Framing, Item
 from hub.broker.queues import PREFIX as QUEUE_PREFIX
 from hub.broker.subscription import Subscription
+from hub.broker.topic import Topic
 from hub.stomp.dialects import Dialect
 from hub.stomp.errors import POLICY_VIOLATION, SessionError
 from hub.stomp.frames import ACK, NACK, Frame, UserHeaders, quoted
@@ -45,6 +47,7 @@ class Client:
         "_limits",
         "_own_topic",
         "_sink",
+        "confirmation",
         "outbox",
         "session_id",
         "subscriptions",
@@ -61,7 +64,11 @@ class Client:
         limits: ClientLimits,
         own_topic: str | None = None,
     ) -> None:
-        """Take the parts; `own_topic` is the one reserved destination that this client may publish on."""
+        """Take the parts; `own_topic` is the one reserved destination that this client, a bridge, may publish on.
+
+        What a bridge sends was MQTT, and does not reach consumers, which would take it back there.
+        """
+        self.confirmation: Confirmation | None = None  # of what was sent since this was last taken
         self.subscriptions: dict[str, Subscription] = {}
         self.outbox = Outbox(sink, limits.outbox_bytes, self.subscriptions)
         self.session_id = session_id
@@ -122,8 +129,10 @@ class Client:
             text = "destinations begin with /topic/, /queue/ or /temp-queue/ and have a name"
             raise _bad_destination(destination, text, frame.receipt)
 
-    def send(self, frame: Frame) -> str | None:
+    def send(self, frame: Frame, confirm: bool = False) -> str | None:
         """Route a SEND; gives the topic (without /topic/) if it went to one.
+
+        With `confirm` the `confirmation` waits for its consumers, if it has any.
 
         Raises:
             SessionError: destination unknown, reserved or not legal; the queue is full.
@@ -140,7 +149,10 @@ class Client:
                 raise _bad_destination(destination, str(error), frame.receipt) from None
             if topic.reserved and destination != self._own_topic:
                 raise _reserved(destination, frame.receipt)
-            self._broker.publish_on(topic, body, user_headers)
+            own_topic = self._own_topic
+            if confirm and own_topic is None and topic.fanout.consumers:
+                self._confirm(topic)
+            self._broker.publish_on(topic, body, user_headers, consumed=own_topic is None)
             return topic.name
         self.check_send(frame)
         if destination.startswith(TEMP_PREFIX):
@@ -229,7 +241,11 @@ class Client:
         taken = subscription.window.take(ack_id)
         for settled in taken:
             del self._acks[settled]
-        if frame.head.command == NACK:
+        nack = frame.head.command == NACK
+        if subscription.awaited:
+            headers = frame.head.headers
+            subscription.settle(taken.values(), headers.get("reason", "its consumer refused it") if nack else None)
+        if nack:
             self._nack(subscription, list(taken.values()), discard=frame.head.headers.get("requeue") == "false")
         subscription.resume()
 
@@ -270,6 +286,11 @@ class Client:
 
     # The parts.
 
+    def _confirm(self, topic: Topic) -> None:
+        if self.confirmation is None:
+            self.confirmation = Confirmation(self._broker.confirmations)
+        self._broker.expect(topic, self.confirmation)
+
     def _subscribe(self, key: str, destination: str, frame: Frame) -> None:
         receipt = frame.receipt
         if destination.startswith(TEMP_PREFIX):
@@ -279,6 +300,9 @@ class Client:
             raise _bad_destination(destination, text, receipt)
         options = parse_options(frame.head.headers)
         if not destination.startswith(TOPIC_PREFIX):
+            if options.confirms:
+                text = "SUBSCRIBE: receipt-after-ack is for /topic/…; a queue keeps its messages itself"
+                raise SessionError("Bad header", text, receipt=receipt)
             # Work is never dropped for a slow consumer: it goes to another one.
             options = options._replace(on_slow=OnSlow.DISCONNECT)
         dialect, framing = self._dialect, self._framing

@@ -6,6 +6,7 @@ max-rate        messages a second per topic at most: the newest wins
 dead-band       readings: skip a change smaller than this since the last one sent
 on-slow         conflate | drop-oldest | disconnect, when the client reads too slowly
 replay          last: begin with the last message of each matching topic
+receipt-after-ack  true: a SEND's receipt waits for this subscriber's ACK (client modes, topics; confirmations.py)
 """
 
 import math
@@ -48,6 +49,7 @@ class Options(NamedTuple):
     dead_band: float = 0.0
     on_slow: OnSlow = OnSlow.DROP_OLDEST
     replay_last: bool = False
+    confirms: bool = False  # receipts wait for its ACK
 
     @property
     def paced(self) -> bool:
@@ -73,6 +75,7 @@ def parse_options(headers: Mapping[str, str]) -> Options:
     if replay not in {None, "last"}:
         raise _bad(headers, "replay", "last")
     rate = _number(headers, "max-rate", MAX_RATE)
+    confirms = _confirms(headers, ack, policy)
     return Options(
         ack=ack,
         prefetch=_prefetch(headers),
@@ -80,7 +83,21 @@ def parse_options(headers: Mapping[str, str]) -> Options:
         dead_band=_number(headers, "dead-band", math.inf) or 0.0,
         on_slow=policy,
         replay_last=replay == "last",
+        confirms=confirms,
     )
+
+
+def _confirms(headers: Mapping[str, str], ack: AckMode, on_slow: OnSlow) -> bool:
+    text = headers.get("receipt-after-ack")
+    if text not in {None, "true", "false"}:
+        raise _bad(headers, "receipt-after-ack", "true or false")
+    if text != "true":
+        return False
+    if ack is AckMode.AUTO or on_slow is not OnSlow.DISCONNECT:
+        # What is skipped is never acknowledged.
+        text = "SUBSCRIBE: receipt-after-ack needs ack client or client-individual, and on-slow disconnect or none"
+        raise SessionError("Bad header", text, receipt=headers.get("receipt"))
+    return True
 
 
 def _prefetch(headers: Mapping[str, str]) -> int:

@@ -3,14 +3,17 @@
     auto, no options     the broker appends the cohort's frame to the outbox (the fast way; `offer` is not called)
     auto, paced          through the pacer
     client modes         within the ack window; on topics what does not fit waits, bounded, under the on-slow policy
+    receipt-after-ack    the same, and receipts wait for its ACKs; what does not fit is refused: their senders are told
 
 Each message that is written for this subscription alone carries `ack`, `redelivered` (queues) and `dropped` as needed.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from hub.broker.acks import AckWindow, Delivery
+from hub.broker.confirmations import BEHIND, LEFT, Confirmation
 from hub.broker.counters import Counters
 from hub.broker.options import AckMode, OnSlow, Options
 from hub.broker.pacing import Pacer
@@ -48,6 +51,7 @@ class Subscription:
         "_recipient",
         "_waiting",
         "_waiting_bytes",
+        "awaited",
         "cohort",
         "destination",
         "dropped",
@@ -77,6 +81,8 @@ class Subscription:
         self.queue: Queue | None = None
         self.window: AckWindow | None = None
         self.pacer: Pacer | None = None
+        # Of a consumer: what waits for its ACK, by the number of the message. None: receipts do not wait for this one.
+        self.awaited: dict[int, Confirmation] | None = {} if options.confirms else None
         if options.ack is not AckMode.AUTO:
             self.window = AckWindow(options.prefetch, cumulative=options.ack is AckMode.CLIENT)
         elif options.paced:
@@ -141,6 +147,24 @@ class Subscription:
         """Forget what waited: a late ACK of a message already written makes room for nobody."""
         self._waiting = None
         self._waiting_bytes = 0
+        if self.awaited:
+            awaited, self.awaited = self.awaited, {}
+            for confirmation in awaited.values():
+                confirmation.refuse(LEFT)
+
+    def settle(self, deliveries: Iterable[Delivery], refusal: str | None) -> None:
+        """Tell what waits for these: they were acknowledged, or why not."""
+        awaited = self.awaited
+        if not awaited:
+            return
+        for delivery in deliveries:
+            confirmation = awaited.pop(delivery.publication.number, None)
+            if confirmation is None:
+                continue
+            if refusal is None:
+                confirmation.confirm()
+            else:
+                confirmation.refuse(refusal)
 
     def drop(self, count: int, reason: str) -> None:
         """Count messages that this subscription will not get."""
@@ -157,6 +181,11 @@ class Subscription:
         """Hold a message until the window opens, within the bound of an outbox."""
         if self._waiting is None:
             self._waiting = deque()
+        if self.awaited is not None and self._waiting_bytes + publication.size > self._limit:
+            # Policy refuse-newest: cutting a bridge off for a heap of commands would stop its devices' readings, too.
+            self._counters.dropped["consumer-behind"] += 1
+            self.settle((Delivery(publication, 0),), BEHIND)
+            return
         self._waiting.append(publication)
         self._waiting_bytes += publication.size
         if self._waiting_bytes <= self._limit:

@@ -22,10 +22,13 @@ Last = tuple[int, bytes, UserHeaders]
 class Fanout:
     """The subscribers of some topics, ready for the hot path. Never changed: a change makes a new one."""
 
-    __slots__ = ("cohorts", "dirty", "outboxes", "size", "special", "wanted")
+    __slots__ = ("bystanders", "cohorts", "consumers", "dirty", "outboxes", "size", "special", "wanted")
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.special = [subscription for subscription, _ in members if not subscription.plain]
+        # Receipts wait for the ACKs of these; and those of the special that are none.
+        self.consumers = [subscription for subscription in self.special if subscription.awaited is not None]
+        self.bystanders = [subscription for subscription in self.special if subscription.awaited is None]
         groups: dict[Cohort, list[Callable[[Item], None]]] = {}
         for subscription, outbox in members:
             if subscription.plain:

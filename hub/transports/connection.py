@@ -3,8 +3,9 @@
 The transport (`Wire`) gives octets to `receive` and says when it is `closed`; everything that goes out passes the client's
 outbox. What the session found wrong, or the broker refused, becomes one ERROR frame, flushed before the wire is closed.
 
-Receipts of SENDs to telemetry routes wait for their batch to be durable (design, "The promise"); others are answered
-once the frame is processed. DISCONNECT's receipt comes last, when nothing is waiting any more.
+Receipts of SENDs to telemetry routes wait for their batch to be durable (design, "The promise"), those of SENDs that
+consumers take further (commands, by a bridge) for their ACKs; others are answered once the frame is processed.
+DISCONNECT's receipt comes last, when nothing is waiting any more.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from hub.stomp.frames import DISCONNECT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
 from hub.stomp.heartbeat import BEAT, Heartbeat
 from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, State
 from hub.transports.bridges import bridge_name, status_destination
+from hub.transports.confirmed import UnconfirmedError, confirmed
 from hub.transports.deadlines import Deadlines
 from hub.transports.durable_receipts import DurableReceipts
 from hub.transports.services import Arrival, Services
@@ -210,10 +212,12 @@ class Connection:
         if client is None:
             raise SessionError("Not connected", "SEND before CONNECTED")
         head, body, receipt = frame
-        topic = client.send(frame)
+        topic = client.send(frame, receipt is not None)
         futures = None if topic is None else self._ingest(((topic, body, head.content_type, head.retained),), now_us)
         if receipt is not None:
-            if futures:
+            if client.confirmation is not None:
+                self._owe(self._and_confirmed(client, futures), [receipt])
+            elif futures:
                 self._owe(futures, [receipt])
             else:
                 self._receipt(receipt)
@@ -233,12 +237,13 @@ class Connection:
         if client is None:
             raise SessionError("Not connected", "COMMIT before CONNECTED")
         client.check_commit(event.frames)
+        confirm = event.receipt is not None or any(frame.receipt is not None for frame in event.frames)
         receipts: list[str] = []
         arrivals: list[Arrival] = []
         for frame in event.frames:
             head, body, receipt = frame
             if head.command == SEND:
-                topic = client.send(frame)
+                topic = client.send(frame, confirm)
                 if topic is not None:
                     arrivals.append((topic, body, head.content_type, head.retained))
             else:
@@ -250,10 +255,21 @@ class Connection:
             receipts.append(event.receipt)
         if not receipts:
             return
-        if futures:
+        if client.confirmation is not None:
+            self._owe(self._and_confirmed(client, futures), receipts)
+        elif futures:
             self._owe(futures, receipts)
         else:
             self._answer(receipts)
+
+    def _and_confirmed(
+        self, client: Client, futures: "Iterable[asyncio.Future[None]] | None"
+    ) -> "tuple[asyncio.Future[None], ...]":
+        """Give what a receipt waits for, the consumers of what was just sent included."""
+        confirmation, client.confirmation = client.confirmation, None
+        if confirmation is None:
+            return tuple(futures or ())
+        return (*(futures or ()), confirmed(confirmation, self._services.limits.confirm_s))
 
     def _rare(self, frame: Frame) -> None:
         client = self._client
@@ -303,11 +319,15 @@ class Connection:
 
     def _owe(self, batches: "Iterable[asyncio.Future[None]]", receipts: list[str]) -> None:
         if self._receipts is None:
-            self._receipts = DurableReceipts(self._answer, self._not_stored)
+            self._receipts = DurableReceipts(self._answer, self._failed)
         self._receipts.owe(batches, receipts)
 
-    def _not_stored(self, receipt: str | None) -> None:
-        if self._session.state is State.OPEN or self._leaving is not None:
+    def _failed(self, receipt: str | None, failure: BaseException) -> None:
+        if self._session.state is not State.OPEN and self._leaving is None:
+            return
+        if isinstance(failure, UnconfirmedError):
+            self._fail(StompError("Not confirmed", str(failure), INTERNAL, receipt=receipt))
+        else:
             text = "the readings could not be stored; send them again"
             self._fail(StompError("Not stored", text, INTERNAL, receipt=receipt))
 

@@ -1,7 +1,7 @@
-"""Receipts that wait until what they stand for is durable (design, "The promise").
+"""Receipts that wait until what they stand for is durable (design, "The promise"), or confirmed by its consumers.
 
 Each batch of the store has one future; all receipts that a connection owes for it wait together. A batch that cannot be
-made durable ends the connection: its sender sends again.
+made durable, or a message that is not confirmed, ends the connection: its sender sends again, or asks.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ class DurableReceipts:
 
     __slots__ = ("_answer", "_fail", "_owed")
 
-    def __init__(self, answer: Callable[[list[str]], None], fail: Callable[[str | None], None]) -> None:
-        """Take what is done with receipts that are due, and with the first of those whose batch failed."""
+    def __init__(self, answer: Callable[[list[str]], None], fail: Callable[[str | None, BaseException], None]) -> None:
+        """Take what is done with receipts that are due, and with the first of those whose batch failed, and why."""
         self._answer = answer
         self._fail = fail
         self._owed: dict[asyncio.Future[None], list[str]] = {}
@@ -45,12 +45,13 @@ class DurableReceipts:
 
     def _durable(self, future: "asyncio.Future[None]") -> None:
         receipts = self._owed.pop(future)
-        if future.cancelled() or future.exception() is not None:
-            self._fail(receipts[0] if receipts else None)
+        failure = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if failure is not None:
+            self._fail(receipts[0] if receipts else None, failure)
         else:
             self._answer(receipts)
 
 
 async def _all(futures: "tuple[asyncio.Future[None], ...]") -> None:
-    for future in futures:
-        await future
+    # gather: of several that fail, one is told and none is left to be reported as never looked at.
+    await asyncio.gather(*futures)
