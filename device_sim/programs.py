@@ -16,13 +16,12 @@ from typing import Literal, assert_never
 import orjson
 
 from device_sim.errors import BadArgumentError
-from device_sim.fleet import Fleet
 from device_sim.ledger import LedgerWriter
 from device_sim.links.address import Address, parse_address
 from device_sim.links.link import Link, LinkEvents
 from device_sim.links.mqtt import MqttLink
 from device_sim.links.stomp import StompLink
-from device_sim.message import US_PER_MS, Message
+from device_sim.message import Message
 from device_sim.progress import status_line
 from device_sim.publisher import Publisher, Tally
 from device_sim.replay import parse_speed, read_recording
@@ -43,7 +42,7 @@ class Target:
     def link(self, events: LinkEvents, sources: int) -> Link:
         match self.protocol:
             case "mqtt":
-                return MqttLink.shared(self.address, events, sources=sources)
+                return MqttLink(self.address, events, sources=sources)
             case "stomp":
                 return StompLink(self.address, events, sources=sources)
             case _ as unknown:
@@ -57,16 +56,6 @@ def parse_target(protocol: str, mqtt_url: str, hub_url: str) -> Target:
     if protocol == "stomp":
         return Target("stomp", parse_address(hub_url, "ws", "--hub-url"))
     raise BadArgumentError("--protocol", f"{protocol!r} is neither mqtt nor stomp")
-
-
-def run_fleet(target: Target, fleet: Fleet, for_s: float | None, ledger: Path | None) -> None:
-    """Publish the fleet's schedule from now on, until `for_s` or a signal."""
-
-    def schedule() -> Iterator[Message]:
-        now_us = time.time_ns() // 1_000
-        return fleet.schedule(now_us - now_us % US_PER_MS, for_s)
-
-    asyncio.run(_publish(target, fleet.devices, schedule, for_s, ledger))
 
 
 def run_replay(
@@ -88,7 +77,7 @@ def run_replay(
         )
         print(text, file=sys.stderr)  # noqa: T201
     schedule = recording.schedule(device, metric, factor, topic)
-    asyncio.run(_publish(target, 1, lambda: schedule, None, ledger))
+    asyncio.run(_publish(target, schedule, ledger))
 
 
 def run_watch(address: Address, destination: str) -> None:
@@ -96,27 +85,24 @@ def run_watch(address: Address, destination: str) -> None:
     asyncio.run(_watch(address, destination))
 
 
-async def _publish(
-    target: Target, sources: int, schedule: Callable[[], Iterator[Message]], for_s: float | None, ledger: Path | None
-) -> None:
+async def _publish(target: Target, schedule: Iterator[Message], ledger: Path | None) -> None:
     with LedgerWriter(ledger) as writer:
-        _prepare_logs()
-        publisher = Publisher(lambda events: target.link(events, sources), writer)
+        prepare_logs()
+        publisher = Publisher(lambda events: target.link(events, 1), writer)
         _on_signal(publisher.stop)
         try:
             if await publisher.start():
-                _say(f"ready {target.address}")
+                say(f"ready {target.address}")
                 async with status_line(lambda: _describe(publisher)):
-                    await publisher.publish(schedule(), for_s)
+                    await publisher.publish(schedule, time.time_ns() // 1_000)
         finally:
             await publisher.close()
-    tally = publisher.tally
-    _warn(tally, paced=for_s is not None)
-    _say(orjson.dumps(tally.as_json()).decode())
+    warn(publisher.tally, paced=False)
+    say(orjson.dumps(publisher.tally.as_json()).decode())
 
 
 async def _watch(address: Address, destination: str) -> None:
-    _prepare_logs()
+    prepare_logs()
     stopped = asyncio.Event()
     _on_signal(stopped.set)
     watcher = Watcher(address, destination)
@@ -124,12 +110,12 @@ async def _watch(address: Address, destination: str) -> None:
     waits = [asyncio.create_task(event.wait()) for event in (watcher.subscribed, stopped)]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     if watcher.subscribed.is_set():
-        _say(f"ready {address} {destination}")
+        say(f"ready {address} {destination}")
     async with status_line(lambda: f"{watcher.delivered:,} messages delivered"):
         await stopped.wait()
     waits[0].cancel()
     await watcher.close()
-    _say(orjson.dumps({"delivered": watcher.delivered}).decode())
+    say(orjson.dumps({"delivered": watcher.delivered}).decode())
 
 
 def _describe(publisher: Publisher) -> str:
@@ -140,7 +126,7 @@ def _describe(publisher: Publisher) -> str:
     )
 
 
-def _warn(tally: Tally, *, paced: bool) -> None:
+def warn(tally: Tally, *, paced: bool) -> None:
     unacknowledged = tally.published - tally.acknowledged
     if unacknowledged:
         print(f"{unacknowledged} readings were not acknowledged in time", file=sys.stderr)  # noqa: T201
@@ -154,11 +140,11 @@ def _on_signal(stop: Callable[[], None]) -> None:
         loop.add_signal_handler(number, stop)
 
 
-def _prepare_logs() -> None:
+def prepare_logs() -> None:
     configure_logs()
     # It logs each failed attempt with a traceback; the session says the same in one line.
     logging.getLogger("stomp.py").setLevel(logging.CRITICAL)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the programs' contract

@@ -60,12 +60,12 @@ def test_a_killed_hub_loses_nothing_acknowledged_and_dashboard_and_fleet_come_ba
     to_hub = ("--protocol", "stomp", "--hub-url", hub_url, "--ledger", ledger)
     fleet = processes.start("run", "device_sim", "run", "--devices", "20", "--rate", "400", "--for", "6", *to_hub)
 
-    wait_for(lambda: Path(ledger).read_text().count("\nA ") > 50)
+    wait_for(lambda: Path(ledger).read_text().count("\nR ") > 50)
     hub.send_signal(signal.SIGKILL)
     hub.wait()
-    before = Path(ledger).read_text().count("\nA ")
+    before = Path(ledger).read_text().count("\nR ")
     processes.start("hub-2", *serve)
-    wait_for(lambda: Path(ledger).read_text().count("\nA ") > before + 20, 20)
+    wait_for(lambda: Path(ledger).read_text().count("\nR ") > before + 20, 20)
 
     assert fleet.wait(30) == 0
     sent = json.loads(processes.lines("run")[-1])

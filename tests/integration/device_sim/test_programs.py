@@ -67,7 +67,7 @@ def test_a_signal_ends_a_run_that_never_found_its_broker(tmp_path: Path) -> None
     out, err = tmp_path / "out", tmp_path / "err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(command("run", "--mqtt-url", "mqtt://127.0.0.1:1"), stdout=stdout, stderr=stderr)
-    wait_for(lambda: "mqtt_unreachable" in err.read_text())
+    wait_for(lambda: "unreachable" in err.read_text())
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(15) == 0

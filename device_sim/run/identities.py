@@ -1,0 +1,83 @@
+"""Who each device and dashboard is to its peer: address, client id, credentials, by its class."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from device_sim.links.address import Address
+from device_sim.links.dashboard import Appetite
+from device_sim.links.devices import Identity
+from device_sim.links.mqtt_identity import MqttIdentity
+from device_sim.links.stomp_identity import StompIdentity
+from device_sim.links.tls import TlsFiles
+from device_sim.roster import Entry, roster
+from device_sim.scenario.model import Credentials, Dashboard, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where messages go and dashboards look."""
+
+    mqtt: Address
+    hub: Address
+    """The hub's WebSocket."""
+    stomp: Address
+    """The hub's plain TCP port."""
+    tls: TlsFiles = field(default_factory=TlsFiles)
+
+
+def device_identities(scenario: Scenario, targets: Targets, share: tuple[int, int]) -> dict[int, Identity]:
+    """Return the identities of a share's devices by their numbers."""
+    part, parts = share
+    return {entry.number: _identity(entry, targets) for entry in roster(scenario)[part::parts]}
+
+
+def dashboard_identities(
+    dashboards: tuple[Dashboard, ...], targets: Targets, share: tuple[int, int]
+) -> Iterator[tuple[Dashboard, StompIdentity, Appetite]]:
+    """Yield the dashboards of a share, each with who it is and how it reads."""
+    part, parts = share
+    number = 0
+    for dashboard in dashboards:
+        for _ in range(dashboard.count):
+            if number % parts == part:
+                identity = _stomp(dashboard.link, dashboard.credentials, dashboard.name, targets)
+                yield dashboard, identity, _appetite(dashboard)
+            number += 1
+
+
+def _identity(entry: Entry, targets: Targets) -> Identity:
+    device_class = entry.device_class
+    if device_class.link in {"stomp-ws", "stomp-tcp"}:
+        return _stomp(device_class.link, device_class.credentials, entry.id, targets)
+    username, password = _login(device_class.credentials, entry.id, targets.mqtt)
+    return MqttIdentity(
+        targets.mqtt,
+        entry.id,
+        username,
+        password,
+        version=5 if device_class.link == "mqtt5" else 4,
+        keepalive_s=device_class.keep_alive_s,
+        tls=targets.tls,
+    )
+
+
+def _stomp(link: str, credentials: Credentials | None, name: str, targets: Targets) -> StompIdentity:
+    address = targets.hub if link == "stomp-ws" else targets.stomp
+    login, passcode = _login(credentials, name, address)
+    return StompIdentity(address, login, passcode, targets.tls)
+
+
+def _login(credentials: Credentials | None, name: str, address: Address) -> tuple[str | None, str | None]:
+    """Give the class's credentials, filled in; without them those of the URL."""
+    if credentials is None:
+        return address.username, address.password
+    return credentials.username.replace("{device}", name), credentials.password.replace("{device}", name)
+
+
+def _appetite(dashboard: Dashboard) -> Appetite:
+    headers: list[tuple[str, str]] = []
+    if dashboard.max_rate is not None:
+        headers.append(("max-rate", f"{dashboard.max_rate:g}"))
+    if dashboard.on_slow is not None:
+        headers.append(("on-slow", dashboard.on_slow))
+    return Appetite(dashboard.destinations, dashboard.reads, dashboard.octets_per_s, tuple(headers))

@@ -1,0 +1,169 @@
+"""What is to be run: a schedule for each process's share, the links it goes through, who watches, what is expected.
+
+Data only, so that it can be handed to other processes; what it makes lives in them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+from device_sim.fleet import Fleet
+from device_sim.links.address import Address
+from device_sim.links.devices import DeviceLink
+from device_sim.links.link import Link, LinkEvents
+from device_sim.links.mqtt import MqttLink
+from device_sim.links.stomp import StompLink
+from device_sim.links.tls import TlsFiles
+from device_sim.message import LinkAction, Message
+from device_sim.results import Mark
+from device_sim.run.identities import Targets, device_identities
+from device_sim.scenario.bound import Bound
+from device_sim.scenario.model import Dashboard, Scenario
+from device_sim.schedule import schedule
+
+Share = tuple[int, int]
+"""Process i of n."""
+MOST_SPANS = 200
+"""Of a fault that comes again and again, so many are marked in the report."""
+
+
+class Plan(Protocol):
+    """Implemented by `SimplePlan` and `ScenarioPlan`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def address(self) -> Address:
+        """What `ready` names."""
+        ...
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long the schedule is; None: without end."""
+        ...
+
+    @property
+    def devices(self) -> int: ...
+
+    @property
+    def dashboards(self) -> tuple[Dashboard, ...]: ...
+
+    @property
+    def bounds(self) -> Mapping[str, Bound]: ...
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Stages and faults in time, for the report."""
+        ...
+
+    def connections(self, share: Share) -> int:
+        """How many sockets the share's devices take."""
+        ...
+
+    def link(self, events: LinkEvents, share: Share) -> Link: ...
+
+    def schedule(self, start_us: int, share: Share) -> Iterator[Message | LinkAction]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SimplePlan:
+    """`--devices`, `--rate`, `--topic`: plain devices over a few shared connections."""
+
+    fleet: Fleet
+    address: Address
+    duration_s: float | None
+    tls: TlsFiles = field(default_factory=TlsFiles)
+    name: str = "simple"
+    dashboards: tuple[Dashboard, ...] = ()
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def seed(self) -> int:
+        return self.fleet.seed
+
+    @property
+    def devices(self) -> int:
+        return self.fleet.devices
+
+    def connections(self, share: Share) -> int:
+        return min(4, len(range(share[0], self.devices, share[1])))
+
+    def link(self, events: LinkEvents, share: Share) -> Link:
+        sources = max(len(range(share[0], self.devices, share[1])), 1)
+        if self.address.scheme in {"mqtt", "mqtts"}:
+            return MqttLink(self.address, events, sources=sources, tls=self.tls)
+        return StompLink(self.address, events, sources=sources)
+
+    def schedule(self, start_us: int, share: Share) -> Iterator[Message | LinkAction]:
+        part, parts = share
+        every = self.fleet.schedule(start_us, self.duration_s)
+        if parts == 1:
+            return every
+        numbers = count()
+        return (message._replace(number=next(numbers)) for message in every if message.source % parts == part)
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioPlan:
+    """A scenario: each device has a connection of its own."""
+
+    scenario: Scenario
+    seed: int
+    targets: Targets
+
+    @property
+    def name(self) -> str:
+        return self.scenario.name
+
+    @property
+    def address(self) -> Address:
+        stomp = {device_class.link for device_class in self.scenario.classes} <= {"stomp-ws", "stomp-tcp"}
+        return self.targets.hub if stomp else self.targets.mqtt
+
+    @property
+    def duration_s(self) -> float | None:
+        return self.scenario.duration
+
+    @property
+    def devices(self) -> int:
+        return sum(self.scenario.counts)
+
+    @property
+    def dashboards(self) -> tuple[Dashboard, ...]:
+        return self.scenario.dashboards
+
+    @property
+    def bounds(self) -> Mapping[str, Bound]:
+        return self.scenario.bounds
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        marks: list[Mark] = []
+        at_s = 0.0
+        for number, stage in enumerate(self.scenario.stages, 1):
+            name = f"stage {number}: {stage.connected:.0%} connected, {stage.rate:g} times the rate"
+            marks.append(Mark("stage", name, at_s, at_s + stage.seconds))
+            at_s += stage.seconds
+        faults = [fault for device_class in self.scenario.classes for fault in device_class.faults]
+        for fault in (*faults, *self.scenario.faults):
+            for number, (begin_s, end_s) in enumerate(fault.spans()):
+                if begin_s >= self.scenario.duration or number == MOST_SPANS:
+                    break
+                end = self.scenario.duration if end_s is None else min(end_s, self.scenario.duration)
+                marks.append(Mark("fault", str(fault.kind), begin_s, end))
+        return tuple(marks)
+
+    def connections(self, share: Share) -> int:
+        return len(range(share[0], self.devices, share[1]))
+
+    def link(self, events: LinkEvents, share: Share) -> Link:
+        return DeviceLink(device_identities(self.scenario, self.targets, share), events)
+
+    def schedule(self, start_us: int, share: Share) -> Iterator[Message | LinkAction]:
+        return schedule(self.scenario, self.seed, start_us, share)

@@ -1,0 +1,183 @@
+"""One process of a run: publisher, dashboards and measurements, from the first connection to the RunResult.
+
+Order: links and early dashboards, `ready`, the common start, the schedule, outstanding acknowledgements, what dashboards
+are still owed, good-byes. `stop` may come at any moment; what was measured until then is the result.
+"""
+
+import asyncio
+import contextlib
+import gc
+import resource
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from device_sim.errors import BadArgumentError
+from device_sim.intended import Intended
+from device_sim.ledger import LedgerWriter
+from device_sim.publisher import Publisher, Tally
+from device_sim.results import ACKNOWLEDGED, DELIVERED, Recorder, RunResult
+from device_sim.run.audience import Audience
+from device_sim.run.identities import Targets, dashboard_identities
+from device_sim.run.loop_lag import LoopLag
+from device_sim.run.plan import Plan, Share
+from device_sim.run.snapshot import Odometer, Snapshot, percentile_s
+
+SPARE_FILES = 100
+"""Descriptors for everything that is not a connection."""
+LAST_SHOWN_S = 1.0
+"""How long dashboards may be shown what was acknowledged last."""
+TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a process hands back."""
+
+    result: RunResult
+    tally: Tally
+
+
+class Worker:
+    """Use: `run` once; `stop` from anywhere on the loop."""
+
+    def __init__(self, plan: Plan, targets: Targets | None, share: Share, ledger: LedgerWriter) -> None:
+        self._plan = plan
+        self._share = share
+        self._recorder = Recorder(plan.name, plan.seed, 0)
+        intended = Intended()
+        watched = bool(plan.dashboards)
+        self._publisher = Publisher(
+            lambda events: plan.link(events, share), ledger, self._recorder, intended if watched else None
+        )
+        self._audience = Audience(self._recorder, self._publisher, intended)
+        if targets is not None:
+            for dashboard, identity, appetite in dashboard_identities(plan.dashboards, targets, share):
+                self._audience.add(identity, appetite, dashboard.at)
+        self._lag = LoopLag(self._recorder, self._publisher)
+        self._odometer = Odometer()
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """End the run in order."""
+        self._stopped.set()
+        self._publisher.stop()
+
+    async def run(
+        self, ready: Callable[[], None], begin: Callable[[], Awaitable[int | None]], tick: Callable[[Snapshot], None]
+    ) -> Outcome:
+        """Run it. `ready` is called when all stands; `begin` returns the start (epoch, us), or None to go home; `tick`
+        gets the figures each second.
+        """
+        try:
+            if await self._start():
+                ready()
+                start_us = await begin()
+                if start_us is not None and not self._stopped.is_set():
+                    await self._publish(start_us, tick)
+        finally:
+            await self._publisher.close()
+            await self._audience.close()
+        return self._finish()
+
+    async def _start(self) -> bool:
+        if not await self._publisher.start():
+            return False
+        audience = asyncio.create_task(self._audience.start())
+        stopped = asyncio.create_task(self._stopped.wait())
+        await asyncio.wait({audience, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not audience.done():
+            audience.cancel()
+            await asyncio.gather(audience, return_exceptions=True)
+            return False
+        audience.result()
+        return True
+
+    async def _publish(self, start_us: int, tick: Callable[[Snapshot], None]) -> None:
+        self._recorder.started_us = start_us
+        # What was made so far stays: no collection has to walk over thousands of connections again.
+        gc.collect()
+        gc.freeze()
+        self._audience.begin()
+        schedule = self._plan.schedule(start_us, self._share)
+        publishing = asyncio.create_task(self._publisher.publish(schedule, start_us, self._plan.duration_s))
+        measuring = [asyncio.create_task(self._lag.run()), asyncio.create_task(self._tick(tick))]
+        try:
+            await asyncio.wait({publishing, *measuring}, return_when=asyncio.FIRST_COMPLETED)
+            for task in measuring:
+                if task.done():
+                    task.result()
+            await publishing
+            if self._audience.up and not self._stopped.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), LAST_SHOWN_S)
+        finally:
+            for task in (publishing, *measuring):
+                task.cancel()
+            await asyncio.gather(publishing, *measuring, return_exceptions=True)
+
+    async def _tick(self, tick: Callable[[Snapshot], None]) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._audience.check()
+            counts = self._publisher.link.counts
+            self._recorder.connected(self._publisher.now_s, counts.up)
+            tick(self._snapshot())
+
+    def _snapshot(self) -> Snapshot:
+        recorder, counts, at_s = self._recorder, self._publisher.link.counts, self._publisher.now_s
+        rates = self._odometer.read(at_s, (recorder.messages, recorder.acknowledged, recorder.delivered))
+        return Snapshot(
+            at_s,
+            len(range(self._share[0], self._plan.devices, self._share[1])),
+            counts.up,
+            self._audience.up,
+            recorder.messages,
+            *rates,
+            in_flight=counts.outstanding,
+            given_up=sum(counts.given_up.values()),
+            acked_p50_s=percentile_s(recorder.latencies, ACKNOWLEDGED, 50.0),
+            acked_p99_s=percentile_s(recorder.latencies, ACKNOWLEDGED, 99.0),
+            shown_p99_s=percentile_s(recorder.latencies, DELIVERED, 99.0),
+            loop_lag_s=self._lag.last_s,
+            cpu_share=self._lag.cpu_share,
+        )
+
+    def _finish(self) -> Outcome:
+        recorder, tally = self._recorder, self._publisher.tally
+        for reason, messages in self._publisher.link.counts.given_up.items():
+            recorder.dropped(reason, messages)
+        self._lag.judge()
+        part, parts = self._share
+        if part == 0:
+            recorder.marks += self._plan.marks
+        recorder.notes[f"cpu of process {part + 1} of {parts}"] = f"{self._lag.cpu_share:.0%} of a core"
+        return Outcome(recorder.finish(tally.seconds), tally)
+
+
+def allow_files(plan: Plan, share: Share) -> None:
+    """Raise this process's limit of open files to what the share needs; BadArgumentError when the system forbids it."""
+    dashboards = len(range(share[0], sum(dashboard.count for dashboard in plan.dashboards), share[1]))
+    needed = plan.connections(share) + dashboards + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        if hard != resource.RLIM_INFINITY and hard < needed:
+            raise BadArgumentError(
+                "--processes",
+                f"{needed - SPARE_FILES:,} connections need {needed:,} open files and the hard limit is {hard:,} "
+                "(`ulimit -Hn`); raise it, or share the run out over more processes",
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def now_us() -> int:
+    """Return the wall clock, cut to milliseconds: times are sent in ms."""
+    return time.time_ns() // 1_000_000 * 1_000
+
+
+def ledger_of(path: Path | None, share: Share) -> Path | None:
+    """Return the ledger of a process: FILE, or FILE.0, FILE.1 … of several."""
+    part, parts = share
+    return path if path is None or parts == 1 else path.with_name(f"{path.name}.{part}")
