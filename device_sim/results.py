@@ -9,7 +9,7 @@ latency, not as a pause of the load. `at_s` is seconds since the schedule's star
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from device_sim.histogram import Histogram
 from device_sim.timeline import Timeline
@@ -30,8 +30,7 @@ CONNECTIONS: Final = "connections"
 MarkKind = Literal["stage", "fault", "kill"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Something that went on from `begin_s` to `end_s`: a stage of the scenario, a fault, a kill and the way back."""
 
     kind: MarkKind
@@ -84,10 +83,7 @@ class RunResult:
             "delivered": self.delivered,
             "drops": dict(self.drops),
             "latencies": {name: histogram.as_json() for name, histogram in self.latencies.items()},
-            "marks": [
-                {"kind": mark.kind, "name": mark.name, "begin_s": mark.begin_s, "end_s": mark.end_s}
-                for mark in self.marks
-            ],
+            "marks": [mark._asdict() for mark in self.marks],
             "invalid": list(self.invalid),
             "notes": dict(self.notes),
             "timeline": self.timeline.as_json(),

@@ -84,7 +84,7 @@ class Timeline:
                 {
                     "counts": slot.counts,
                     "gauges": slot.gauges,
-                    "latencies": {name: histogram.as_json() for name, histogram in slot.latencies.items()},
+                    "latencies": {name: _figures(histogram) for name, histogram in slot.latencies.items()},
                 }
                 for slot in self.slots
             ],
@@ -109,3 +109,12 @@ class Timeline:
         while len(self.slots) <= number:
             self.slots.append(Slot())
         return self.slots[number]
+
+
+def _figures(histogram: Histogram) -> dict[str, float | int | str]:
+    return {
+        "count": histogram.count,
+        "p50_ms": round(histogram.percentile_s(50.0) * 1e3, 3),
+        "p99_ms": round(histogram.percentile_s(99.0) * 1e3, 3),
+        "hdr": histogram.encode(),
+    }

@@ -1,0 +1,45 @@
+"""Which form of a report goes into which file: the name's ending decides."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from device_sim.errors import BadArgumentError
+from device_sim.report import junit, machine
+from device_sim.report.report import Report
+
+
+def _page(report: Report) -> bytes:
+    from device_sim.report.page import render  # matplotlib takes a second to import
+
+    return render(report)
+
+
+FORMS: Final[dict[str, Callable[[Report], bytes]]] = {
+    ".json": machine.render,
+    ".xml": junit.render,
+    ".html": _page,
+}
+
+
+def check_paths(paths: Sequence[Path]) -> None:
+    """Refuse, before a run, what could not be written after it; BadArgumentError names --report."""
+    for path in paths:
+        if path.suffix not in FORMS:
+            raise BadArgumentError("--report", f"{path} ends with none of {', '.join(FORMS)}")
+        if not path.parent.is_dir():
+            raise BadArgumentError("--report", f"there is no directory {path.parent}")
+        if path.suffix == ".html":
+            try:
+                import jinja2  # noqa: F401
+                import matplotlib  # noqa: F401, ICN001
+            except ImportError:
+                raise BadArgumentError("--report", "a page needs: pip install 'telemetry-hub[report]'") from None
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the form that the file's name asks for."""
+    try:
+        path.write_bytes(FORMS[path.suffix](report))
+    except OSError as error:
+        raise BadArgumentError("--report", f"cannot write {path}: {error.strerror}") from error
