@@ -29,6 +29,7 @@ def _row(name: str, decoder: str, topics: str) -> Firmware:
 
 FIRMWARES: Final = (
     _row("Sparkplug B", "sparkplug", r"spBv1\.0/(?P<rest>.+)"),
+    _row("Sparkplug host before version 3", "sparkplug", r"STATE/(?P<rest>[^/]+)"),
     _row(
         "ChirpStack v4", "chirpstack", r"application/[^/]+/device/(?P<device>[^/]+)/(?P<rest>(?:event|command)/[^/]+)"
     ),

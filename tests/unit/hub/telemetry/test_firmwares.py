@@ -11,6 +11,7 @@ from hub.telemetry.routes import Routes, RouteSettings
     ("topic", "decoder", "device", "rest"),
     [
         ("spBv1.0/Plant 1/DDATA/node/dev", "sparkplug", None, "Plant 1/DDATA/node/dev"),
+        ("STATE/scada", "sparkplug", None, "scada"),
         ("application/17c8/device/0101010101010101/event/up", "chirpstack", "0101010101010101", "event/up"),
         ("v3/app1@tenant1/devices/dev1/up", "ttn", "dev1", "up"),
         ("homie/5/super-car/engine/temperature", "homie", None, "5/super-car/engine/temperature"),

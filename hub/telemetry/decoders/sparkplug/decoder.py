@@ -1,0 +1,251 @@
+"""Sparkplug B: from one message of an edge node to readings (device-formats section 5).
+
+The device is `<group>/<node>` for a node's own metrics, else `<group>/<node>/<device>`. Births carry current values, so they
+are readings as well as the names, types and aliases that data messages need. What data cannot be resolved with is never
+guessed: those metrics are refused as `needs_rebirth`, and the node is asked for its births.
+
+Behind a gap in `seq` data are read with the births that are known: what was lost is nearly always data, waiting would
+break the order of durability, and the rebirth that is asked for replaces everything.
+
+States have the time of receipt: a will carries the time of its registration, and a node's clock that runs behind must not
+make its birth look older than its last death.
+"""
+
+import re
+from typing import Final
+
+from hub.telemetry import units
+from hub.telemetry.decoders.sparkplug import schema, topics, values
+from hub.telemetry.decoders.sparkplug.node import STEPS, Action, Definition, Node, State
+from hub.telemetry.decoders.sparkplug.nodes import Nodes
+from hub.telemetry.decoders.sparkplug.rebirths import Rebirths
+from hub.telemetry.decoders.sparkplug.schema import Metric, Payload
+from hub.telemetry.decoders.sparkplug.topics import Address, Kind
+from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import Notes
+from hub.telemetry.origin import Origin
+from hub.telemetry.validation import MAX_ITEMS, OLDEST_US, name_fault, text_fault, unit_fault
+from storage.reading import Reading
+
+BD_SEQ: Final = "bdSeq"
+ATTRIBUTES: Final = ("Node Control/", "Device Control/", "Properties/")
+BIRTH: Final = "online"
+DEATH: Final = "stale"
+_EXACT_INT: Final = 2**53
+_HOST_STATE: Final = re.compile(rb"ONLINE|OFFLINE|\{.*\"online\".*\}", re.DOTALL)
+_QUALITIES: Final = {0: "quality_bad", 500: "quality_stale"}
+
+
+class Sparkplug:
+    """The decoder; it remembers births, bounded as nodes.py says."""
+
+    def __init__(self, nodes: Nodes | None = None) -> None:
+        self._nodes = Nodes() if nodes is None else nodes
+        self._rebirths = Rebirths()
+
+    def __call__(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+        """Decode one message; see the head of this file and `Decoder`."""
+        address = topics.parse(origin.topic)
+        if address.kind is Kind.STATE:
+            if topics.NAMESPACE not in origin.topic and not _HOST_STATE.fullmatch(body):
+                raise PayloadError("unknown_topic", "STATE/<host> says ONLINE or OFFLINE, as before Sparkplug 3")
+            notes.skip("host_state")
+            return []
+        if address.kind in topics.COMMANDS:
+            notes.skip("command")
+            return []
+        payload = schema.parse(body)
+        node = self._nodes.heard(f"{address.prefix}{address.node}", received_us)
+        message = _Message(address, payload, node, received_us, notes, origin.arrays)
+        before = node.size
+        try:
+            message.read(self._nodes.room + before)
+        finally:
+            if node.remembered:
+                self._nodes.metrics += node.size - before
+        if message.ask and node.remembered and self._rebirths.ask(node.asked, received_us):
+            notes.command(address.command_topic, schema.rebirth_command(received_us))
+        return message.readings
+
+
+class _Message:
+    """One message of an edge node on its way through the table of states."""
+
+    def __init__(
+        self, address: Address, payload: Payload, node: Node, received_us: int, notes: Notes, arrays: bool
+    ) -> None:
+        self._address = address
+        self._payload = payload
+        self._node = node
+        self._received_us = received_us
+        self._notes = notes
+        self._arrays = arrays
+        self._device = f"{address.node}/{address.device}" if address.device else address.node
+        self._elements = 0
+        self.readings: list[Reading] = []
+        self.ask = False
+
+    def read(self, limit: int) -> None:
+        """Act as the table says; `limit` is the number of metrics that may be remembered of the node."""
+        node, payload, kind = self._node, self._payload, self._address.kind
+        if kind is Kind.NDEATH and not node.owns(payload.value_of(BD_SEQ)):
+            self._notes.skip("old_will")
+            return
+        step = STEPS[node.state, kind]
+        if kind is Kind.NBIRTH:
+            node.sequence.begin(payload.seq, payload.timestamp_ms)
+        elif kind is not Kind.NDEATH:
+            node.sequence.take(payload.seq, payload.timestamp_ms, self._received_us)
+        if step.action is Action.BIRTH:
+            for device in node.born_devices():
+                self._state(device, online=False)
+            node.clear()
+            node.bd_seq = payload.value_of(BD_SEQ)
+        if step.action in {Action.BIRTH, Action.DEVICE_BIRTH}:
+            self._birth(limit)
+        elif step.action is Action.DATA:
+            self._data()
+        elif step.action is Action.DEVICE_DEATH:
+            node.bury(self._address.device)
+            self._state(self._address.device, online=False)
+        else:
+            self._state("", online=False)
+            for device in node.born_devices():
+                self._state(device, online=False)
+            node.clear()
+        node.state = step.then
+        # A gap in what an unknown node sends says nothing more than that it is unknown.
+        gap = node.sequence.gap(self._received_us) and node.state is State.ONLINE
+        self.ask = self.ask or step.ask or gap
+
+    def _state(self, device: str, *, online: bool) -> None:
+        name = f"{self._address.node}/{device}" if device else self._address.node
+        self._notes.state(name, online, BIRTH if online else DEATH, self._received_us)
+
+    def _birth(self, limit: int) -> None:
+        self._state(self._address.device, online=True)
+        defined = [
+            (metric, definition)
+            for metric in self._payload.metrics
+            if (definition := self._definition(metric)) is not None
+        ]
+        left_out = self._node.bear(self._address.device, (definition for _, definition in defined), limit)
+        if left_out:
+            self._notes.fault("too_many_metrics", f"{left_out} metrics of the birth cannot be remembered")
+        for metric, definition in defined:
+            self._value(metric, definition, definition.birth_ms)
+
+    def _definition(self, metric: Metric) -> Definition | None:
+        name, datatype = metric.name, metric.datatype
+        if name is None:
+            self._notes.fault("bad_metric", "a metric of a birth has no name")
+        elif fault := name_fault(name):
+            self._notes.fault("bad_metric", f"{name[:80]!r} {fault}")
+        elif datatype is None or not values.known(datatype):
+            self._notes.fault("bad_datatype", f"{name!r}: there is no datatype {datatype}")
+        else:
+            unit = self._unit(metric, name)
+            return Definition(self._address.device, name, datatype, metric.alias, unit, metric.timestamp_ms)
+        return None
+
+    def _unit(self, metric: Metric, name: str) -> str:
+        unit = metric.properties.get("engUnit")
+        if not isinstance(unit, str):
+            return ""
+        symbol = units.symbol(unit, name)
+        if fault := unit_fault(symbol):
+            self._notes.fault("bad_unit", f"{name!r}: the unit {fault}")
+            return ""
+        return symbol
+
+    def _data(self) -> None:
+        for metric in self._payload.metrics:
+            definition = self._node.find(self._address.device, metric.name, metric.alias)
+            if definition is None or not _agrees(metric.datatype, definition.datatype):
+                self.ask = True
+                self._notes.fault("needs_rebirth", f"{_called(metric)} is not in a birth that the hub has seen")
+                continue
+            stamp = metric.timestamp_ms
+            if stamp == definition.birth_ms and not metric.is_historical:
+                # Encoders whose clock stands still (Tahu's Python module takes the time once, at import) would have all
+                # their values but the first dropped as repeats.
+                stamp = self._payload.timestamp_ms or stamp
+            self._value(metric, definition, stamp)
+
+    def _value(self, metric: Metric, definition: Definition, stamp_ms: int | None) -> None:
+        name, notes = definition.name, self._notes
+        if name == BD_SEQ or name.startswith(ATTRIBUTES):
+            notes.skip("metadata")
+        elif metric.is_null:
+            notes.skip("no_value")
+        elif kind := values.NO_READINGS.get(definition.datatype):
+            notes.skip(kind)
+        elif metric.field is None:
+            notes.fault("bad_value", f"{name!r} has no value and is not null")
+        else:
+            quality = metric.properties.get("Quality")
+            if isinstance(quality, int) and quality in _QUALITIES:
+                notes.skip(_QUALITIES[quality])
+            try:
+                self._readings_of(metric, definition, metric.field, stamp_ms)
+            except ValueError as error:
+                notes.fault("bad_value", f"{name!r}: {error}")
+
+    def _readings_of(self, metric: Metric, definition: Definition, field: str, stamp_ms: int | None) -> None:
+        name, datatype = definition.name, definition.datatype
+        unit = self._unit(metric, name) or definition.unit
+        if datatype not in values.ARRAY_TYPES:
+            value = values.scalar(datatype, field, metric.value)
+            self._reading(metric, name, value, unit or values.TYPES[datatype].unit, stamp_ms)
+        elif not self._arrays:
+            self._notes.skip("array")
+        elif field != "bytes_value":
+            raise ValueError(f"an array does not come in {field}")
+        else:
+            elements = values.elements(datatype, metric.value)
+            self._elements += len(elements)
+            if self._elements > MAX_ITEMS:
+                raise PayloadError("too_many_items", f"more than {MAX_ITEMS} elements of arrays in one payload")
+            for position, value in enumerate(elements):
+                element = f"{name}.{position}"
+                self._reading(metric, element, value, unit or values.ARRAY_UNITS.get(datatype, ""), stamp_ms)
+
+    def _reading(self, metric: Metric, name: str, value: values.Scalar, unit: str, stamp_ms: int | None) -> None:
+        notes = self._notes
+        if isinstance(value, str):
+            if fault := text_fault(value):
+                raise ValueError(fault)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            if not -_EXACT_INT <= value <= _EXACT_INT:
+                notes.lost_digits()
+            value = float(value)
+        elif isinstance(value, float) and not -float("inf") < value < float("inf"):
+            notes.skip("no_value")
+            return
+        time_us = self._time_us(stamp_ms)
+        reading = Reading(self._device, name, self._received_us if time_us is None else time_us, value, unit)
+        if metric.is_transient:
+            # Neither stored, as it is transient, nor shown as new, as it is historical.
+            notes.skip("transient") if metric.is_historical else notes.show_only(reading)
+        elif metric.is_historical:
+            notes.store_only(reading)
+        else:
+            self.readings.append(reading)
+            if time_us is None:
+                notes.without_time(1)
+
+    def _time_us(self, stamp_ms: int | None) -> int | None:
+        """Return the metric's time, else the payload's; a clock that counts from boot is none."""
+        for milliseconds in (stamp_ms, self._payload.timestamp_ms):
+            if milliseconds is not None and milliseconds * 1_000 >= OLDEST_US:
+                return milliseconds * 1_000
+        return None
+
+
+def _agrees(sent: int | None, born: int) -> bool:
+    """Say whether a data message's datatype, where it has one, can be of the metric that was born under its alias."""
+    return sent is None or sent == born or {sent, born} <= values.TEXTS
+
+
+def _called(metric: Metric) -> str:
+    return f"alias {metric.alias}" if metric.name is None else f"metric {metric.name[:80]!r}"
