@@ -24,7 +24,7 @@ EXAMPLE = Example("lost", "<b>&dev", "temperature", "2026-11-20T16:00:00Z", "21.
 
 def report(*, invalid: str = "", scenario: str = "made-up") -> Report:
     verdict = judge([TimedCount(Acknowledgement.PUBACK, 0, 0, collided=False, readings=2)])
-    result = made_up_result(seconds=50, invalid=invalid, scenario=scenario)
+    result = made_up_result(seconds=70, invalid=invalid, scenario=scenario)
     return Report.of(BOUNDS, result, verdict.with_examples([EXAMPLE]))
 
 
@@ -49,7 +49,7 @@ def test_json_holds_verdict_expectations_audit_and_the_whole_result(written: Pat
         ("rate", "> 40", True),
     ]
     assert data["audit"]["lost"] == 2
-    assert RunResult.from_json(data["run"]).messages == 2_500
+    assert RunResult.from_json(data["run"]).messages == 3_500
 
 
 def test_junit_has_a_test_case_an_expectation_and_one_for_validity(written: Path) -> None:
