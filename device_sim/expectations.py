@@ -105,9 +105,10 @@ def check(bounds: Mapping[str, Bound], result: RunResult, verdict: Verdict | Non
 
 
 def exit_status(outcomes: tuple[Outcome, ...], result: RunResult) -> ExitStatus:
-    """Say how the program ends. Loss is loss whoever was the bottleneck, all else needs a valid run."""
-    unmet = [outcome.name for outcome in outcomes if not outcome.met]
-    if result.invalid and not set(unmet) & set(AUDITED):
+    """Say how the program ends. What the audit found is so whoever was the bottleneck; all else needs a valid run."""
+    unmet = {outcome.name for outcome in outcomes if not outcome.met}
+    audited_only = bool(outcomes) and all(outcome.name in AUDITED for outcome in outcomes)
+    if result.invalid and not audited_only and not unmet & set(AUDITED):
         return ExitStatus.INVALID
     return ExitStatus.NOT_MET if unmet else ExitStatus.MET
 

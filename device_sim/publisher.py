@@ -12,12 +12,16 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from device_sim.intended import Intended
 from device_sim.ledger import Acknowledgement, LedgerWriter
 from device_sim.links.link import Link, LinkEvents
 from device_sim.message import LinkAction, Message
 from device_sim.results import Recorder
+
+if TYPE_CHECKING:  # it brings SQLAlchemy and asyncpg, which a run without a database does not need
+    from device_sim.stored import StoredSampler
 
 BURST = 500
 """Messages handed to a link at once: enough to share system calls, few enough to keep the loop turning."""
@@ -66,10 +70,12 @@ class Publisher:
         ledger: LedgerWriter,
         recorder: Recorder | None = None,
         intended: Intended | None = None,
+        sampler: "StoredSampler | None" = None,
     ) -> None:
         self._ledger = ledger
         self._recorder = recorder
         self._intended = intended
+        self._sampler = sampler
         self._wake = asyncio.Event()
         self._stopped = False
         self._begin = 0.0
@@ -108,6 +114,8 @@ class Publisher:
         """
         self._begin = time.monotonic() + (start_us - time.time_ns() / 1_000) / 1_000_000
         self._ledger.begin(start_us)
+        if self._sampler is not None:
+            self._sampler.begin(self._begin)
         end_s = None if for_s is None else for_s + LAST_S
         head = next(schedule, None)
         while head is not None and not self._stopped:
@@ -166,6 +174,8 @@ class Publisher:
             tally.own_late += sum([one >= OWN_LATE_S for one in late_s])
         if self._recorder is not None:
             self._recorder.sent(now_s, late_s, readings)
+        if self._sampler is not None:
+            self._sampler.sent(now_s, burst)
 
     def _on_acknowledged(self, messages: Sequence[Message], by: Acknowledgement) -> None:
         self._ledger.acknowledged(messages, by)

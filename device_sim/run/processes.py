@@ -38,9 +38,10 @@ def run_processes(
     processes: int,
     ready: Callable[[], None],
     tick: Callable[[Snapshot], None],
+    database_url: str | None = None,
 ) -> Outcome:
     """Run a plan in `processes` processes; called without an event loop."""
-    parent = _Parent(plan, targets, ledger, processes)
+    parent = _Parent(plan, targets, ledger, processes, database_url)
     previous = {number: signal.signal(number, parent.stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return parent.run(ready, tick)
@@ -51,7 +52,9 @@ def run_processes(
 
 
 class _Parent:
-    def __init__(self, plan: Plan, targets: Targets | None, ledger: Path | None, processes: int) -> None:
+    def __init__(
+        self, plan: Plan, targets: Targets | None, ledger: Path | None, processes: int, database_url: str | None
+    ) -> None:
         # A fork shares what is loaded already: twelve children weigh little more than one.
         context = multiprocessing.get_context("fork") if LINUX else multiprocessing.get_context("spawn")
         self._children: list[Any] = []
@@ -59,7 +62,9 @@ class _Parent:
         self._stopping = False
         for part in range(processes):
             ours, theirs = context.Pipe()
-            child = context.Process(target=_child, args=(plan, targets, ledger, (part, processes), theirs))
+            child = context.Process(
+                target=_child, args=(plan, targets, ledger, (part, processes), theirs, database_url)
+            )
             child.start()
             theirs.close()
             self._children.append(child)
@@ -139,24 +144,36 @@ def _unpack(value: tuple[dict[str, Any], Tally]) -> Outcome:
     return Outcome(RunResult.from_json(result), tally)
 
 
-def _child(plan: Plan, targets: Targets | None, ledger: Path | None, share: Share, pipe: Connection) -> None:
+def _child(
+    plan: Plan,
+    targets: Targets | None,
+    ledger: Path | None,
+    share: Share,
+    pipe: Connection,
+    database_url: str | None,
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent too, which says when to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        outcome = asyncio.run(_run_child(plan, targets, ledger, share, pipe))
+        outcome = asyncio.run(_run_child(plan, targets, ledger, share, pipe, database_url))
         pipe.send(("result", (outcome.result.as_json(), outcome.tally)))
     except SimulatorError as error:
         pipe.send(("failed", error))
 
 
 async def _run_child(
-    plan: Plan, targets: Targets | None, ledger: Path | None, share: Share, pipe: Connection
+    plan: Plan,
+    targets: Targets | None,
+    ledger: Path | None,
+    share: Share,
+    pipe: Connection,
+    database_url: str | None,
 ) -> Outcome:
     allow_files(plan, share)
     loop = asyncio.get_running_loop()
     told: asyncio.Future[int | None] = loop.create_future()
     with LedgerWriter(ledger_of(ledger, share)) as writer:
-        worker = Worker(plan, targets, share, writer)
+        worker = Worker(plan, targets, share, writer, database_url)
 
         def stop() -> None:
             worker.stop()

@@ -88,17 +88,29 @@ def _run(plan: Plan, targets: Targets | None, options: RunOptions, ledger: Path 
     prepare_logs()
     with live_view(plan.name, plan.marks, quiet=options.quiet, json=options.json, say=say) as tick:
         if options.processes == 1:
-            return asyncio.run(_run_here(plan, targets, ledger, tick))
-        return run_processes(plan, targets, ledger, options.processes, lambda: say(f"ready {plan.address}"), tick)
+            return asyncio.run(_run_here(plan, targets, ledger, options.database_url, tick))
+        return run_processes(
+            plan,
+            targets,
+            ledger,
+            options.processes,
+            lambda: say(f"ready {plan.address}"),
+            tick,
+            options.database_url,
+        )
 
 
 async def _run_here(
-    plan: Plan, targets: Targets | None, ledger: Path | None, tick: Callable[[Snapshot], None]
+    plan: Plan,
+    targets: Targets | None,
+    ledger: Path | None,
+    database_url: str | None,
+    tick: Callable[[Snapshot], None],
 ) -> Outcome:
     share = (0, 1)
     allow_files(plan, share)
     with LedgerWriter(ledger) as writer:
-        worker = Worker(plan, targets, share, writer)
+        worker = Worker(plan, targets, share, writer, database_url)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
 

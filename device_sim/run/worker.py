@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from device_sim.errors import BadArgumentError
 from device_sim.intended import Intended
@@ -23,6 +24,9 @@ from device_sim.run.identities import Targets, dashboard_identities
 from device_sim.run.loop_lag import LoopLag
 from device_sim.run.plan import Plan, Share
 from device_sim.run.snapshot import Odometer, Snapshot, percentile_s
+
+if TYPE_CHECKING:  # it brings SQLAlchemy and asyncpg, which a run without a database does not need
+    from device_sim.stored import StoredSampler
 
 SPARE_FILES = 100
 """Descriptors for everything that is not a connection."""
@@ -42,14 +46,26 @@ class Outcome:
 class Worker:
     """Use: `run` once; `stop` from anywhere on the loop."""
 
-    def __init__(self, plan: Plan, targets: Targets | None, share: Share, ledger: LedgerWriter) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        targets: Targets | None,
+        share: Share,
+        ledger: LedgerWriter,
+        database_url: str | None = None,
+    ) -> None:
         self._plan = plan
         self._share = share
         self._recorder = Recorder(plan.name, plan.seed, 0)
         intended = Intended()
         watched = bool(plan.dashboards)
+        self._sampler = None if database_url is None else _sampler(database_url, self._recorder, share)
         self._publisher = Publisher(
-            lambda events: plan.link(events, share), ledger, self._recorder, intended if watched else None
+            lambda events: plan.link(events, share),
+            ledger,
+            self._recorder,
+            intended if watched else None,
+            self._sampler,
         )
         self._audience = Audience(self._recorder, self._publisher, intended)
         if targets is not None:
@@ -79,6 +95,8 @@ class Worker:
         finally:
             await self._publisher.close()
             await self._audience.close()
+            if self._sampler is not None:
+                await self._sampler.close()
         return self._finish()
 
     async def _start(self) -> bool:
@@ -104,6 +122,8 @@ class Worker:
         schedule = self._plan.schedule(start_us, self._share)
         publishing = asyncio.create_task(self._publisher.publish(schedule, start_us, self._plan.duration_s))
         measuring = [asyncio.create_task(self._lag.run()), asyncio.create_task(self._tick(tick))]
+        if self._sampler is not None:
+            measuring.append(asyncio.create_task(self._sampler.run()))
         try:
             await asyncio.wait({publishing, *measuring}, return_when=asyncio.FIRST_COMPLETED)
             for task in measuring:
@@ -113,6 +133,8 @@ class Worker:
             if self._audience.up and not self._stopped.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), LAST_SHOWN_S)
+            if self._sampler is not None and not self._stopped.is_set():
+                await self._sampler.settle()
         finally:
             for task in (publishing, *measuring):
                 task.cancel()
@@ -155,6 +177,12 @@ class Worker:
             recorder.marks += self._plan.marks
         recorder.notes[f"cpu of process {part + 1} of {parts}"] = f"{self._lag.cpu_share:.0%} of a core"
         return Outcome(recorder.finish(tally.seconds), tally)
+
+
+def _sampler(database_url: str, recorder: Recorder, share: Share) -> "StoredSampler":
+    from device_sim.stored import PER_S, StoredSampler
+
+    return StoredSampler(database_url, recorder, PER_S / share[1])
 
 
 def allow_files(plan: Plan, share: Share) -> None:
