@@ -2,7 +2,8 @@
 
 Identity is (device, metric, time): two readings with one time would be one row. A clock that is set back passes the same
 hours again, so each regime of a clock (as it should be, during a skew, after a jump, …) has ticks of its own: with two
-regimes even ones and odd ones (so a device with a clock fault is up to a tick off even while it is right). Within a regime times only grow. Nothing has to be remembered, however long the run.
+regimes even ones and odd ones. (So a device with a clock fault is up to a tick off even while it is right.) Within a
+regime times only grow. Nothing has to be remembered, however long the run.
 """
 
 from collections.abc import Sequence

@@ -32,6 +32,8 @@ class Lines:
             elif header := _HEADER.match(line):
                 table = self._table(_parts(header[2]), array=header[1] == "[[")
                 self._lines.setdefault(table, number)
+                if isinstance(table[-1], int):
+                    self._lines.setdefault(table[:-1], number)
             elif key := _KEY.match(line):
                 path = table
                 for part in _parts(key[1]):

@@ -18,7 +18,7 @@ class Counter(SensorSettings):
     start: float = Field(default=0.0, ge=0.0, description="first value")
     per_s: float = Field(default=1.0, ge=0.0, description="mean growth within a second")
     noise: float = Field(default=0.0, ge=0.0, lt=1.0, description="each step is up to this share smaller or larger")
-    wrap: float = Field(default=math.inf, gt=0.0, description="begins again at 0 when it reaches this")
+    wrap: float | None = Field(default=None, gt=0.0, description="begins again at 0 when it reaches this")
     resets_per_day: float = Field(default=0.0, ge=0.0, description="mean number of restarts at 0 within a day")
     digits: int = Field(default=3, ge=0, le=9, description="decimals")
 
@@ -26,7 +26,7 @@ class Counter(SensorSettings):
         per_s, noise, wrap, digits, reset_rate = (
             self.per_s,
             self.noise,
-            self.wrap,
+            math.inf if self.wrap is None else self.wrap,
             self.digits,
             self.resets_per_day / DAY_S,
         )

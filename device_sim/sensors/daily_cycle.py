@@ -8,7 +8,7 @@ from pydantic import Field
 
 from device_sim.sensors.daily import DAY_S
 from device_sim.sensors.noise import wander
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.settings import Sampler, SensorSettings, limits
 
 
 class DailyCycle(SensorSettings):
@@ -21,13 +21,14 @@ class DailyCycle(SensorSettings):
     sigma: float = Field(default=0.0, ge=0.0, description="standard deviation of the wandering noise")
     tau_s: float = Field(default=600.0, gt=0.0, description="seconds after which 37 % of that noise are left")
     spread: float = Field(default=0.0, ge=0.0, description="standard deviation of the devices' own means")
-    low: float = Field(default=-math.inf, description="values below are cut to it")
-    high: float = Field(default=math.inf, description="values above are cut to it")
+    low: float | None = Field(default=None, description="values below are cut to it")
+    high: float | None = Field(default=None, description="values above are cut to it")
     digits: int = Field(default=2, ge=0, le=9, description="decimals")
 
     def make(self, rng: random.Random) -> Sampler:
         mean = rng.gauss(self.mean, self.spread)
-        swing, peak_s, low, high, ticks = self.swing, self.peak_hour * 3_600.0, self.low, self.high, 10.0**self.digits
+        swing, peak_s, ticks = self.swing, self.peak_hour * 3_600.0, 10.0**self.digits
+        low, high = limits(self.low, self.high)
         cos, turn = math.cos, math.tau / DAY_S
         noise = wander(self.sigma, self.tau_s, rng)
 

@@ -1,13 +1,12 @@
 """Noise that remembers (see noise.py) around a mean: what most real quantities look like from near."""
 
-import math
 import random
 from typing import Literal
 
 from pydantic import Field
 
 from device_sim.sensors.noise import wander
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.settings import Sampler, SensorSettings, limits
 
 
 class OrnsteinUhlenbeck(SensorSettings):
@@ -18,13 +17,13 @@ class OrnsteinUhlenbeck(SensorSettings):
     sigma: float = Field(default=1.0, ge=0.0, description="standard deviation")
     tau_s: float = Field(default=60.0, gt=0.0, description="seconds after which 37 % of a deviation are left")
     spread: float = Field(default=0.0, ge=0.0, description="standard deviation of the devices' own means")
-    low: float = Field(default=-math.inf, description="values below are cut to it")
-    high: float = Field(default=math.inf, description="values above are cut to it")
+    low: float | None = Field(default=None, description="values below are cut to it")
+    high: float | None = Field(default=None, description="values above are cut to it")
     digits: int = Field(default=2, ge=0, le=9, description="decimals")
 
     def make(self, rng: random.Random) -> Sampler:
         mean = rng.gauss(self.mean, self.spread)
-        low, high, ticks = self.low, self.high, 10.0**self.digits
+        (low, high), ticks = limits(self.low, self.high), 10.0**self.digits
         offset = wander(self.sigma, self.tau_s, rng)
 
         def sample(t: float) -> float:

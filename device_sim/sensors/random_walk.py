@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from device_sim.sensors.normal import BITS, NORMALS
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.settings import Sampler, SensorSettings, limits
 
 
 class RandomWalk(SensorSettings):
@@ -16,18 +16,19 @@ class RandomWalk(SensorSettings):
     kind: Literal["random-walk"]
     start: float = Field(default=0.0, description="first value")
     step: float = Field(default=1.0, gt=0.0, description="standard deviation of the change within one second")
-    low: float = Field(default=-math.inf, description="lower wall")
-    high: float = Field(default=math.inf, description="upper wall")
+    low: float | None = Field(default=None, description="lower wall")
+    high: float | None = Field(default=None, description="upper wall")
     digits: int = Field(default=2, ge=0, le=9, description="decimals")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.low <= self.start <= self.high or self.low == self.high:
+        low, high = limits(self.low, self.high)
+        if not low <= self.start <= high or low == high:
             raise ValueError("`start` must lie between `low` and `high`")
         return self
 
     def make(self, rng: random.Random) -> Sampler:
-        low, high, step, ticks = self.low, self.high, self.step, 10.0**self.digits
+        (low, high), step, ticks = limits(self.low, self.high), self.step, 10.0**self.digits
         sqrt, bits, normals = math.sqrt, rng.getrandbits, NORMALS
         value, last_t = self.start, math.inf
 

@@ -1,5 +1,6 @@
 """What all sensors declare. Each kind adds its parameters and knows how to make the sensor of one device."""
 
+import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -38,3 +39,8 @@ class SensorSettings(Declared, ABC):
 def sort_of(value: Value) -> Sort:
     """Say what a value is."""
     return "truth" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+
+
+def limits(low: float | None, high: float | None) -> tuple[float, float]:
+    """Return numbers to compare with."""
+    return -math.inf if low is None else low, math.inf if high is None else high

@@ -1,0 +1,87 @@
+"""The gallery: each built-in scenario can be read, run and looked at."""
+
+import sys
+from collections import defaultdict
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+from device_sim.cli import main
+from device_sim.message import LinkAction, Message
+from device_sim.scenario.builtin import find_scenario, names, text_of
+from device_sim.schedule import schedule
+from tests.support.scenarios import START_US
+
+
+def test_the_gallery_has_what_the_documentation_promises() -> None:
+    assert names() == [
+        "cold-chain",
+        "factory-line",
+        "fleet-mix",
+        "home",
+        "lorawan-meters",
+        "reconnect-storm",
+        "smart-building",
+    ]
+
+
+@pytest.mark.parametrize("name", names())
+def test_each_runs_for_some_seconds(name: str) -> None:
+    scenario = find_scenario(name)
+    events = list(takewhile(lambda event: event.due_s < 10, schedule(scenario, scenario.seed, START_US)))
+    connected = {event.source for event in events if isinstance(event, LinkAction)}
+    heard = {event.source for event in events if isinstance(event, Message)}
+
+    assert connected == set(range(sum(scenario.counts)))
+    assert len(heard) > 0.8 * len(connected)
+    assert [event.due_s for event in events] == sorted(event.due_s for event in events)
+
+
+@pytest.mark.parametrize("name", names())
+def test_each_says_what_it_is_and_what_it_expects(name: str) -> None:
+    scenario = find_scenario(name)
+
+    assert scenario.name == name
+    assert 10 < len(scenario.title) < 90
+    assert scenario.bounds["loss"].limit == 0
+    assert scenario.duration <= 120
+
+
+def test_the_bearing_that_fails_can_be_found_in_the_data() -> None:
+    scenario = find_scenario("factory-line")
+    last: dict[str, dict[str, float]] = defaultdict(dict)
+    for event in schedule(scenario, scenario.seed, START_US):
+        if isinstance(event, Message) and event.device.startswith("press-"):
+            last[event.device] |= {m: v for m, v in zip(event.metrics, event.values, strict=True) if type(v) is float}
+    by_vibration = sorted(last, key=lambda device: last[device]["vibration"])
+
+    assert by_vibration[-1] == "press-07"
+    assert last["press-07"]["vibration"] > 10 * last[by_vibration[-2]]["vibration"]
+    assert max(last, key=lambda device: last[device]["bearing_temperature"]) == "press-07"
+
+
+def test_list_show_and_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["device-sim", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert not caught.value.code
+        return capsys.readouterr().out
+
+    assert [line.split()[0] for line in said("list").splitlines()] == names()
+    assert said("show", "home") == text_of("home")
+    assert said("check", "home").startswith("home: 26 devices")
+
+
+def test_a_wrong_file_has_exit_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('name = "x"\n')
+    monkeypatch.setattr(sys, "argv", ["device-sim", "check", str(file)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert caught.value.code == 2
+    assert f"{file}:1: classes: is missing" in capsys.readouterr().err
