@@ -1,8 +1,10 @@
 """`device-sim chaos`: the system with a fleet, kills on a schedule, a drain, and the verdict.
 
-Order: the stack, a dashboard, the fleet; the plan's kills, each followed by a restart; the fleet's end; then until the
-database holds what was acknowledged, or the drain's deadline; bridge and hub in order; the verdict. A part that ends
-without having been killed ends the run.
+Order: the stack, the fleet; the plan's kills, each followed by a restart; the fleet's end; then until the database holds
+what was acknowledged, or the drain's deadline; bridge and hub in order; the verdict. A part that ends without having been
+killed ends the run.
+
+The fleet is `device-sim run` as a process of its own: what it measures is in the report that it writes.
 """
 
 import asyncio
@@ -10,26 +12,40 @@ import shutil
 import signal
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import orjson
 from rich.console import Console
 
+from device_sim.chaos.fleet import LINKS, scenario_text
 from device_sim.chaos.plan import Kill, plan
 from device_sim.chaos.stack import READY_DEADLINE_S, Stack, make_broker
-from device_sim.errors import BadArgumentError
+from device_sim.errors import BadArgumentError, SimulatorError
+from device_sim.expectations import ExitStatus, refuse_unmeasurable
+from device_sim.report import Report, check_paths, write_report
+from device_sim.report.terminal import show
+from device_sim.results import Mark, RunResult
+from device_sim.scenario.bound import Bound
+from device_sim.scenario.builtin import find_scenario
 from device_sim.verify import Verdict, verify
 from hub import child_process
+from hub.errors import ChildFailedError, HubError
+from hub.supervisor import Child
+from storage.errors import StorageError
 
-FLEET_STOP_DEADLINE_S: Final = 60.0
+FLEET_END_S: Final = 60.0
+"""How long the fleet may take past its duration: it waits for acknowledgements, then for the database."""
 DRAIN_DEADLINE_S: Final = 90.0
 DRAIN_PERIOD_S: Final = 1.0
 CHECK_PERIOD_S: Final = 0.1
 EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
 MOST_MINUTES: Final = 24 * 60.0
 PARTS_IN_ORDER: Final = ("postgres", "broker", "hub", "bridge")
+"""Those that others connect to come back first."""
+AUDIT: Final[Mapping[str, Bound]] = {name: Bound("=", 0) for name in ("loss", "duplicates", "phantom", "altered")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +56,36 @@ class ChaosOptions:
     minutes: float
     devices: int
     rate: float  # messages a second of each device
+    link: str
+    scenario: str | None
     parts: tuple[str, ...]
     broker: str
-    protocol: str
     data_dir: Path | None
+    reports: tuple[Path, ...]
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes <= MOST_MINUTES:
             raise BadArgumentError("--minutes", f"{self.minutes:g} is not a number of minutes up to {MOST_MINUTES:g}")
-        if self.protocol not in {"mqtt", "stomp"}:
-            raise BadArgumentError("--protocol", f"{self.protocol!r} is neither mqtt nor stomp")
+        if self.link not in LINKS:
+            raise BadArgumentError("--link", f"{self.link!r} is none of {', '.join(LINKS)}")
+        check_paths(self.reports)
+
+    @property
+    def duration_s(self) -> float:
+        return self.minutes * 60
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """A kill that happened: when, seconds after the fleet's start, and when all its parts were ready again."""
+    """A kill that happened, by the wall clock, and when all its parts were ready again."""
 
     parts: tuple[str, ...]
-    killed_s: float
-    back_s: float
+    killed: float
+    back: float
+
+    @property
+    def took_s(self) -> float:
+        return self.back - self.killed
 
 
 class Chaos:
@@ -68,98 +95,139 @@ class Chaos:
         self._options = options
         self._console = Console(stderr=True, highlight=False)
         self._recoveries: list[Recovery] = []
+        self._bounds = dict(AUDIT)
+        if options.scenario is not None:
+            scenario = find_scenario(options.scenario)
+            self._bounds |= scenario.bounds
+            refuse_unmeasurable(self._bounds, database=True, dashboards=bool(scenario.dashboards))
 
     def run(self) -> int:
         """Run it all; print the line of figures and return the exit status."""
         signal.signal(signal.SIGTERM, _interrupt)
         kept = self._options.data_dir
-        directory = kept or Path(tempfile.mkdtemp(prefix="device-sim-chaos-"))
-        directory = directory.resolve()
+        directory = (kept or Path(tempfile.mkdtemp(prefix="device-sim-chaos-"))).resolve()
         directory.mkdir(parents=True, exist_ok=True)
-        directory.chmod(0o755)
-        ledger = directory / "ledger"
-        ledger.unlink(missing_ok=True)
+        directory.chmod(0o755)  # a broker that gives up root must get through
         try:
-            with Stack(directory, make_broker(self._options.broker, directory)) as stack:
-                fleet = self._live(stack, ledger)
-                verdict = self._settle(stack, ledger)
+            report = self._judge(directory)
         except KeyboardInterrupt:
             self._console.print("Stopped before all was counted; nothing is proved.")
             return EXIT_INTERRUPTED
-        if verdict.ok and kept is None:
+        except (HubError, StorageError) as error:
+            raise SimulatorError(f"{error}\n(everything is kept in {directory})") from error
+        status = report.status
+        if status is ExitStatus.MET and kept is None:
             shutil.rmtree(directory, ignore_errors=True)
         else:
             self._console.print(f"Logs, ledger and database are kept in {directory}", soft_wrap=True)
-        line = self._figures(fleet, verdict)
-        print(orjson.dumps(line).decode(), flush=True)  # noqa: T201 - the programs' contract
-        return 0 if verdict.ok else 1
+        show(report, self._console)
+        for file in self._options.reports:
+            write_report(report, file)
+        print(orjson.dumps(self._figures(report)).decode(), flush=True)  # noqa: T201 - the programs' contract
+        return int(status)
 
-    def _live(self, stack: Stack, ledger: Path) -> dict[str, Any]:
-        """Let the fleet send while parts are killed; return its figures."""
+    def _judge(self, directory: Path) -> Report:
+        ledger, measured = directory / "ledger", directory / "fleet.json"
+        for file in (ledger, measured):
+            file.unlink(missing_ok=True)
+        with Stack(directory, make_broker(self._options.broker, directory)) as stack:
+            self._live(stack, self._fleet_command(stack, directory, ledger, measured))
+            verdict = self._settle(stack, ledger)
+        result = RunResult.from_json(orjson.loads(measured.read_bytes())["run"])
+        kills = [
+            Mark("kill", "+".join(of.parts), of.killed - result.started_us / 1e6, of.back - result.started_us / 1e6)
+            for of in self._recoveries
+        ]
+        notes = {**result.notes, "broker": self._options.broker, "kills": self._tally()}
+        return Report.of(self._bounds, replace(result, marks=(*result.marks, *kills), notes=notes), verdict)
+
+    def _fleet_command(self, stack: Stack, directory: Path, ledger: Path, measured: Path) -> list[str]:
         options = self._options
-        device_sim = child_process.program("device-sim")
-        dashboard = stack.supervisor.start("dashboard", [device_sim, "watch", "--hub-url", stack.hub_url])
-        dashboard.wait_ready(READY_DEADLINE_S)
-        command = [device_sim, "run", "--devices", str(options.devices), "--rate", str(options.devices * options.rate)]
-        command += ["--seed", str(options.seed), "--protocol", options.protocol, "--ledger", str(ledger)]
-        command += ["--mqtt-url", stack.mqtt_url, "--hub-url", stack.hub_url]
+        scenario = options.scenario
+        if scenario is None:
+            file = directory / "chaos.toml"
+            text = scenario_text(options.seed, options.duration_s, options.devices, options.rate, options.link)
+            file.write_text(text, encoding="utf-8")
+            scenario = str(file)
+        return [
+            *(child_process.program("device-sim"), "run", scenario, "--quiet"),
+            *("--seed", str(options.seed), "--for", str(options.duration_s)),
+            *("--mqtt-url", stack.mqtt_url, "--hub-url", stack.hub_url, "--stomp-url", stack.stomp_url),
+            *("--database-url", stack.database_url, "--ledger", str(ledger), "--report", str(measured)),
+        ]
+
+    def _live(self, stack: Stack, command: list[str]) -> None:
+        """Let the fleet send while parts are killed, and come to its end."""
         fleet = stack.supervisor.start("fleet", command)
         fleet.wait_ready(READY_DEADLINE_S)
         began = time.monotonic()
         print("ready", stack.hub_url, stack.mqtt_url, flush=True)  # noqa: T201 - the programs' contract
-        duration_s = options.minutes * 60
-        for kill in plan(options.seed, duration_s, options.parts):
-            self._wait(stack, began + kill.at_s)
+        for kill in plan(self._options.seed, self._options.duration_s, self._options.parts):
+            self._wait(stack, fleet, began + kill.at_s)
             self._kill(stack, kill, began)
-        self._wait(stack, began + duration_s)
-        figures: dict[str, Any] = orjson.loads(stack.supervisor.stop(fleet, FLEET_STOP_DEADLINE_S))
-        watched: dict[str, Any] = orjson.loads(stack.supervisor.stop(dashboard))
-        return figures | watched
+        end = began + self._options.duration_s + FLEET_END_S
+        while (status := fleet.process.poll()) is None:
+            stack.check()
+            if time.monotonic() > end:
+                raise ChildFailedError("fleet", f"did not end within {FLEET_END_S:.0f} s", _log(fleet))
+            time.sleep(CHECK_PERIOD_S)
+        # Not met or invalid in its own eyes: the verdict here is about all of the run, the drain included.
+        if status not in {ExitStatus.MET, ExitStatus.NOT_MET, ExitStatus.INVALID}:
+            raise ChildFailedError("fleet", f"ended with status {status}", _log(fleet))
+        stack.supervisor.forget(fleet)
 
     def _kill(self, stack: Stack, kill: Kill, began: float) -> None:
-        killed_s = time.monotonic() - began
+        killed, at_s = time.time(), time.monotonic() - began
         for part in kill.parts:
             stack.kill(part)
-        self._wait(stack, time.monotonic() + kill.down_s)
-        # Postgres and the broker before those that connect to them.
+        time.sleep(kill.down_s)
         for part in sorted(kill.parts, key=PARTS_IN_ORDER.index):
             stack.start(part)
-        back_s = time.monotonic() - began
-        self._recoveries.append(Recovery(kill.parts, killed_s, back_s))
+        recovery = Recovery(kill.parts, killed, time.time())
+        self._recoveries.append(recovery)
         self._console.print(
-            f"{killed_s:6.1f} s  kill -9 {' and '.join(kill.parts)}, ready again after {back_s - killed_s:.1f} s"
+            f"{at_s:6.1f} s  kill -9 {' and '.join(kill.parts)}, ready again after {recovery.took_s:.1f} s"
         )
 
-    def _wait(self, stack: Stack, until: float) -> None:
+    def _wait(self, stack: Stack, fleet: Child, until: float) -> None:
         while (left_s := until - time.monotonic()) > 0:
             stack.check()
+            fleet.check()
             time.sleep(min(left_s, CHECK_PERIOD_S))
 
     def _settle(self, stack: Stack, ledger: Path) -> Verdict:
         """Wait until what was acknowledged is stored, end bridge and hub in order, and judge."""
         deadline = time.monotonic() + DRAIN_DEADLINE_S
         while _verdict(ledger, stack).lost and time.monotonic() < deadline:
-            self._wait(stack, time.monotonic() + DRAIN_PERIOD_S)
+            stack.check()
+            time.sleep(DRAIN_PERIOD_S)
         stack.stop("bridge")
         stack.stop("hub")
-        verdict = _verdict(ledger, stack)
-        for example in verdict.examples:
-            self._console.print(str(example), soft_wrap=True)
-        return verdict
+        return _verdict(ledger, stack)
 
-    def _figures(self, fleet: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
+    def _tally(self) -> str:
+        counts = {part: sum(part in of.parts for of in self._recoveries) for part in self._options.parts}
+        return ", ".join(f"{part} {count}" for part, count in counts.items())
+
+    def _figures(self, report: Report) -> dict[str, Any]:
+        assert report.verdict is not None  # noqa: S101 - _judge has put it in
         return {
-            **verdict.as_json(),
-            "messages": fleet["messages"],
-            "seconds": fleet["seconds"],
-            "delivered": fleet["delivered"],
+            **report.verdict.as_json(),
+            "messages": report.result.messages,
+            "seconds": round(report.result.seconds, 3),
+            "delivered": report.result.delivered,
             "kills": {part: sum(part in of.parts for of in self._recoveries) for part in self._options.parts},
-            "longest_recovery_s": round(max((of.back_s - of.killed_s for of in self._recoveries), default=0.0), 3),
+            "longest_recovery_s": round(max((of.took_s for of in self._recoveries), default=0.0), 3),
+            "outcome": report.status.name.lower(),
         }
 
 
 def _verdict(ledger: Path, stack: Stack) -> Verdict:
     return asyncio.run(verify([ledger], stack.database_url))
+
+
+def _log(child: Child) -> str:
+    return child_process.log_tail(child.log_path)
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

@@ -81,8 +81,7 @@ class MosquittoBroker:
             # Started as root it becomes the user mosquitto, who must be able to write its database.
             shutil.chown(self._directory, "mosquitto")
         if not self._port:
-            with socket.create_server((HOST, 0)) as probe:
-                self._port = int(probe.getsockname()[1])
+            self._port = _free_port()
         config = self._directory / "mosquitto.conf"
         config.write_text(MOSQUITTO.format(port=self._port, host=HOST, directory=self._directory), encoding="utf-8")
         with (self._directory / "mosquitto.log").open("ab") as log:
@@ -115,6 +114,11 @@ class MosquittoBroker:
         return child_process.log_tail(self._directory / "mosquitto.log")
 
 
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def make_broker(name: str, data_dir: Path) -> Broker:
     """Return the broker of that name; BadArgumentError names --broker."""
     if name == "nats":
@@ -134,9 +138,9 @@ class Stack:
         self._programs: dict[str, Child] = {}
         self._starts = dict.fromkeys(("hub", "bridge"), 0)
         self._down: set[str] = set()
-        self._http_port = 0
+        self._http_port = self._stomp_port = 0
         self.supervisor = Supervisor(data_dir / "logs")
-        self.hub_url = self.mqtt_url = self.database_url = ""
+        self.hub_url = self.stomp_url = self.mqtt_url = self.database_url = ""
 
     def __enter__(self) -> Self:
         try:
@@ -190,19 +194,22 @@ class Stack:
 
     def check(self) -> None:
         """Raise ChildFailedError when a part has ended that was not killed."""
-        self.supervisor.check()
+        for child in self._programs.values():
+            child.check()
         if "postgres" not in self._down and not self._postgres.running:
             raise ChildFailedError("Postgres", "ended unexpectedly", child_process.log_tail(self._postgres.log_file))
         if "broker" not in self._down:
             self._broker.check()
 
     def _start_hub(self) -> None:
-        options = ["--port", str(self._http_port), "--stomp-port", "0", "--database-url", self.database_url]
-        addresses = self._start_program(
-            "hub", ["telemetry-hub", "serve", *options, "--data-dir", str(self._data_dir / "hub")]
-        )
+        if not self._stomp_port:
+            self._stomp_port = _free_port()  # 0 would mean none
+        options = ["--port", str(self._http_port), "--stomp-port", str(self._stomp_port)]
+        options += ["--database-url", self.database_url, "--data-dir", str(self._data_dir / "hub")]
+        addresses = self._start_program("hub", ["telemetry-hub", "serve", *options])
         self._http_port = int(addresses[0].rpartition(":")[2])
         self.hub_url = next(address for address in addresses if address.startswith("ws:"))
+        self.stomp_url = f"stomp://{HOST}:{self._stomp_port}"
 
     def _start_program(self, part: str, command: list[str]) -> list[str]:
         self._starts[part] += 1
