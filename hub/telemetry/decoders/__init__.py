@@ -11,7 +11,7 @@ pipeline has its own. What they remember is bounded.
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from hub.telemetry.decoders import json, sparkplug
+from hub.telemetry.decoders import homie, json, sparkplug
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from storage.reading import Reading
@@ -20,6 +20,7 @@ Decoder: TypeAlias = Callable[[bytes, Origin, int, Notes], list[Reading]]
 
 DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
     "json": lambda: json.decode,
+    "homie": homie.Homie,
     "sparkplug": sparkplug.Sparkplug,
 }
 

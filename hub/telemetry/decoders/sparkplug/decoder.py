@@ -15,9 +15,17 @@ import re
 from typing import Final
 
 from hub.telemetry import units
+from hub.telemetry.decoders.memory import Memory
 from hub.telemetry.decoders.sparkplug import schema, topics, values
-from hub.telemetry.decoders.sparkplug.node import STEPS, Action, Definition, Node, State
-from hub.telemetry.decoders.sparkplug.nodes import Nodes
+from hub.telemetry.decoders.sparkplug.node import (
+    MAX_METRICS,
+    MAX_NODES,
+    STEPS,
+    Action,
+    Definition,
+    Node,
+    State,
+)
 from hub.telemetry.decoders.sparkplug.rebirths import Rebirths
 from hub.telemetry.decoders.sparkplug.schema import Metric, Payload
 from hub.telemetry.decoders.sparkplug.topics import Address, Kind
@@ -37,10 +45,14 @@ _QUALITIES: Final = {0: "quality_bad", 500: "quality_stale"}
 
 
 class Sparkplug:
-    """The decoder; it remembers births, bounded as nodes.py says."""
+    """The decoder; it remembers births, bounded as memory.py says.
 
-    def __init__(self, nodes: Nodes | None = None) -> None:
-        self._nodes = Nodes() if nodes is None else nodes
+    Data of a node that is not remembered are refused as `needs_rebirth`, and it is not asked for its births, which would
+    not help.
+    """
+
+    def __init__(self, max_nodes: int = MAX_NODES, max_metrics: int = MAX_METRICS) -> None:
+        self.nodes = Memory(Node, max_nodes, max_metrics)
         self._rebirths = Rebirths()
 
     def __call__(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
@@ -54,15 +66,17 @@ class Sparkplug:
         if address.kind in topics.COMMANDS:
             notes.skip("command")
             return []
+        name = f"{address.prefix}{address.node}"
+        if fault := name_fault(name) or (address.device and name_fault(f"{name}/{address.device}")):
+            raise PayloadError("bad_device", f"the name {name[:80]!r} {fault}")
         payload = schema.parse(body)
-        node = self._nodes.heard(f"{address.prefix}{address.node}", received_us)
+        node = self.nodes.heard(name, received_us)
         message = _Message(address, payload, node, received_us, notes, origin.arrays)
         before = node.size
         try:
-            message.read(self._nodes.room + before)
+            message.read(self.nodes.limit(node))
         finally:
-            if node.remembered:
-                self._nodes.metrics += node.size - before
+            self.nodes.resized(node, before)
         if message.ask and node.remembered and self._rebirths.ask(node.asked, received_us):
             notes.command(address.command_topic, schema.rebirth_command(received_us))
         return message.readings

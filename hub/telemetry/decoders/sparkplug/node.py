@@ -21,10 +21,13 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final, NamedTuple
 
+from hub.telemetry.decoders.memory import Remembered
 from hub.telemetry.decoders.sparkplug.rebirths import Asked
 from hub.telemetry.decoders.sparkplug.sequence import Sequence
 from hub.telemetry.decoders.sparkplug.topics import Kind
 
+MAX_NODES: Final = 20_000
+MAX_METRICS: Final = 500_000  # over all nodes; about 300 octets each
 MAX_METRICS_OF_A_NODE: Final = 50_000  # devices included; a plant's gateway has some thousands
 
 
@@ -81,20 +84,21 @@ class Definition(NamedTuple):
     birth_ms: int | None  # the metric's own timestamp in the birth
 
 
-class Node:
-    """One edge node. `devices` has the metrics by name of the node (under the empty name) and of each device born."""
+class Node(Remembered):
+    """One edge node; its parts are metrics and devices.
 
-    __slots__ = ("_aliases", "asked", "bd_seq", "devices", "heard_us", "remembered", "sequence", "size", "state")
+    `devices` has the metrics by name of the node (under the empty name) and of each device born.
+    """
+
+    __slots__ = ("_aliases", "asked", "bd_seq", "devices", "sequence", "state")
 
     def __init__(self) -> None:
+        super().__init__()
         self.state = State.UNKNOWN
         self.bd_seq: int | None = None
         self.devices: dict[str, dict[str, Definition]] = {}
         self.sequence = Sequence()
         self.asked = Asked()
-        self.size = 0  # metrics and devices that are remembered
-        self.heard_us = 0
-        self.remembered = True
         self._aliases: dict[int, Definition] = {}
 
     def owns(self, death: int | None) -> bool:

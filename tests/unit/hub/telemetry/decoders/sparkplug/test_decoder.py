@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.telemetry.decoders.memory import Memory
 from hub.telemetry.decoders.sparkplug import Sparkplug, schema
-from hub.telemetry.decoders.sparkplug.nodes import Nodes
+from hub.telemetry.decoders.sparkplug.node import Node
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
@@ -486,6 +487,15 @@ async def test_other_topics_are_refused(topic: str) -> None:
     assert ["unknown_topic"] == nodes.bench.reasons
 
 
+@pytest.mark.parametrize("topic", [f"spBv1.0/g/NDATA/{'n' * 300}", f"spBv1.0/g/DDATA/n/{'d' * 300}"])
+async def test_names_that_cannot_be_stored_are_not_remembered(topic: str) -> None:
+    nodes = EdgeNodes()
+
+    nodes.bench.accept(NDATA, topic)
+
+    assert ["bad_device"] == nodes.bench.reasons
+
+
 async def test_state_before_version_3_is_known_by_its_text() -> None:
     nodes = EdgeNodes()
 
@@ -519,9 +529,9 @@ async def test_arrays_become_readings_where_the_route_asks_for_them() -> None:
     assert ["bad_value"] == bench.reasons
 
 
-def decoder_of(max_nodes: int = 3, max_metrics: int = 5) -> tuple[Sparkplug, Nodes]:
-    nodes = Nodes(max_nodes, max_metrics)
-    return Sparkplug(nodes), nodes
+def decoder_of(max_nodes: int = 3, max_metrics: int = 5) -> tuple[Sparkplug, Memory[Node]]:
+    decoder = Sparkplug(max_nodes, max_metrics)
+    return decoder, decoder.nodes
 
 
 def say(decoder: Sparkplug, topic: str, body: bytes, now_us: int = NOW_US) -> tuple[list[Reading], Notes]:
@@ -540,7 +550,7 @@ def test_a_birth_larger_than_the_memory_gives_its_readings_and_says_what_was_lef
     assert 9 == len(readings)
     assert ["too_many_metrics"] == [reason for reason, _ in notes.faults]
     assert ["needs_rebirth"] == [reason for reason, _ in later.faults]
-    assert 5 >= nodes.metrics
+    assert 5 >= nodes.parts
 
 
 def test_a_node_that_fills_the_memory_can_be_born_again() -> None:
@@ -551,7 +561,7 @@ def test_a_node_that_fills_the_memory_can_be_born_again() -> None:
         _, notes = say(decoder, "spBv1.0/g/NBIRTH/n", birth)
 
         assert [] == notes.faults
-        assert 5 == nodes.metrics
+        assert 5 == nodes.parts
 
 
 def test_strangers_cannot_push_out_a_node_at_work_and_are_not_asked() -> None:
@@ -636,5 +646,5 @@ def test_whatever_comes_in_whatever_order_memory_stays_bounded_and_counted(
             )
 
     held = sum(1 + len(metrics) for metrics in nodes.heard("g/n", now_us).devices.values())
-    assert held == nodes.metrics
-    assert nodes.metrics <= 5 + 3  # an empty device costs one, even where there is no room
+    assert held == nodes.parts
+    assert nodes.parts <= 5 + 3  # an empty device costs one, even where there is no room
