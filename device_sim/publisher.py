@@ -151,16 +151,17 @@ class Publisher:
                 burst.append(head)
             else:
                 if burst:
-                    self._send(burst, now_s)
+                    self._send(burst)
                     most -= len(burst)
                     burst = []
                 self.link.act(head)
             head = next(schedule, None)
         if burst:
-            self._send(burst, now_s)
+            self._send(burst)
         return head
 
-    def _send(self, burst: Sequence[Message], now_s: float) -> None:
+    def _send(self, burst: Sequence[Message]) -> None:
+        now_s = self.now_s  # the schedule took its time, too
         self._ledger.sent(burst)
         if self._intended is not None:
             self._intended.add(burst)

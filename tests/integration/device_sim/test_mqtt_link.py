@@ -1,8 +1,6 @@
 """The MQTT link against real brokers: every acknowledgement counted, nothing dropped when the broker goes away."""
 
 import asyncio
-import socket
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,42 +20,9 @@ from device_sim.links.mqtt import MqttLink
 from device_sim.message import Message
 from device_sim.publisher import Publisher
 from hub.embedded_mqtt import EmbeddedMqttBroker
-from tests.support.programs import require_mosquitto
+from tests.support.breakable_mosquitto import BreakableMosquitto as Mosquitto
 from tests.support.simulated import burst, now_us, steady
-from tests.support.waiting import wait_for, wait_until
-
-
-class Mosquitto:
-    """A real Mosquitto on a port of its own; `start` and `kill` as often as a test likes."""
-
-    def __init__(self, directory: Path, extra: str = "allow_anonymous true") -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self._config = directory / "mosquitto.conf"
-        self._config.write_text(f"listener {self.port} 127.0.0.1\n{extra}\n")
-        self._program = require_mosquitto()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def address(self) -> Address:
-        return parse_address(f"mqtt://127.0.0.1:{self.port}", "mqtt", "--mqtt-url")
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [self._program, "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_for(self._listens)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""The client's session without a socket: whole, octet by octet, and with what a stream may hold that looks like an end."""
+
+from device_sim.links.address import parse_address
+from device_sim.links.stomp_client import Received, StompClient
+from device_sim.links.stomp_identity import StompIdentity
+from hub.stomp.decoder import FrameDecoder, HeaderCache
+from hub.stomp.dialects import V1_2
+from hub.stomp.encoder import encode_frame, encode_receipt
+from hub.stomp.header_block import CodecLimits
+
+TCP = StompIdentity(parse_address("stomp://hub", "stomp", "--stomp-url"), "me", "s:crt")
+CONNECTED = encode_frame("CONNECTED", [("version", "1.2"), ("heart-beat", "10000,10000")], b"", V1_2)
+
+
+def message(body: bytes, number: int = 1) -> bytes:
+    headers = [("subscription", "sub-0"), ("message-id", str(number)), ("destination", "/topic/a")]
+    return encode_frame("MESSAGE", [*headers, ("content-length", str(len(body)))], body, V1_2)
+
+
+def fed(stream: bytes, step: int) -> tuple[list[str], list[bytes], str]:
+    """What a session makes of a stream that comes in pieces of `step` octets."""
+    client = StompClient(TCP)
+    receipts: list[str] = []
+    messages: list[bytes] = []
+    problem = ""
+    for place in range(0, len(stream), step):
+        got = client.receive(stream[place : place + step], 0.0)
+        receipts += got.receipts
+        messages += got.messages
+        problem = problem or got.problem
+    assert client.connected
+    return receipts, messages, problem
+
+
+STREAM = (
+    CONNECTED
+    + message(b'{"a":1}')
+    + b"\n"
+    + encode_receipt("r1", V1_2)
+    + message(b"nul \0 and \0MESSAGE\n\nmore\0")
+    + b"\r\n\n"
+    + message(b"")
+    + encode_receipt("r2", V1_2)
+)
+
+
+def test_a_stream_gives_the_same_whole_and_in_pieces_of_any_size() -> None:
+    receipts, messages, problem = fed(STREAM, len(STREAM))
+
+    assert (receipts, problem) == (["r1", "r2"], "")
+    assert [one[one.find(b"\n\n") + 2 :] for one in messages] == [b'{"a":1}', b"nul \0 and \0MESSAGE\n\nmore\0", b""]
+    for step in (1, 2, 3, 7, 64, 100):
+        assert fed(STREAM, step) == (receipts, messages, problem)
+
+
+def test_the_first_frame_is_a_connect_that_the_hub_can_read() -> None:
+    decoder = FrameDecoder(CodecLimits(), HeaderCache())
+    [connect] = decoder.feed(StompClient(TCP).opening())
+
+    assert connect.command == "CONNECT"
+    assert (connect.headers["login"], connect.headers["passcode"]) == ("me", "s:crt")
+    assert (connect.headers["accept-version"], connect.headers["host"]) == ("1.2", "hub")
+
+
+def test_connected_is_told_once() -> None:
+    client = StompClient(TCP)
+
+    assert client.receive(CONNECTED, 0.0) == Received(True, [], [], "")
+    assert client.receive(b"\n", 0.0) == Received(False, [], [], "")
+
+
+def test_an_error_is_the_end_and_says_why() -> None:
+    error = encode_frame("ERROR", [("message", "Not authorized")], b"details", V1_2)
+
+    assert StompClient(TCP).receive(error, 0.0).problem == "ERROR: Not authorized"
+    assert fed(CONNECTED + error, 5)[2] == "ERROR: Not authorized"
+
+
+def test_what_is_no_stomp_is_told() -> None:
+    assert "not STOMP" in StompClient(TCP).receive(b"HTTP/1.1 400 Bad Request\r\n\r\n", 0.0).problem
+
+
+def test_heart_beats_are_sent_when_nothing_else_was_and_silence_is_death() -> None:
+    client = StompClient(TCP)
+    client.receive(CONNECTED, 0.0)
+
+    assert client.deadline() == 8.0
+    assert client.beat(7.9) == b""
+    assert client.beat(8.0) == b"\n"
+    client.wrote(12.0)
+    assert client.beat(18.0) == b""
+    client.receive(b"\n", 19.0)
+    assert client.beat(21.0) == b"\n"
+    assert client.beat(39.0) is None
+
+
+def test_without_heart_beats_nothing_is_due() -> None:
+    client = StompClient(TCP._replace(heart_beat_ms=0))
+    client.receive(CONNECTED, 0.0)
+
+    assert client.deadline() is None
+    assert client.beat(1e6) == b""
