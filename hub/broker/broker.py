@@ -18,7 +18,7 @@ from hub.broker.outbox import Joined, Outbox
 from hub.broker.publication import Address, Cohort, Publication
 from hub.broker.queues import DEAD_PREFIX, PREFIX, Queue, QueueLimits
 from hub.broker.subscription import Subscription
-from hub.broker.topic import Fanout, Topic, Topics
+from hub.broker.topic import READINGS, Fanout, Topic, Topics
 from hub.stomp.errors import TRY_AGAIN_LATER, SessionError
 from hub.stomp.frames import NO_HEADERS, UserHeaders, quoted
 from hub.topics.names import ONE, RESERVED, REST, FilterLimits, is_exact, parse_filter, validate_topic
@@ -28,7 +28,7 @@ TOPIC_PREFIX = "/topic/"
 TEMP_PREFIX = "/temp-queue/"
 STALE = -1  # a generation that never is the present one
 # What only the hub publishes: readings that it decoded, and what it says of itself.
-RESERVED_TOPICS = ("$SYS/", "readings/")
+RESERVED_TOPICS = ("$SYS/", READINGS)
 
 
 class BrokerLimits(NamedTuple):
@@ -107,7 +107,8 @@ class Broker:
         counters = self.counters
         counters.messages_in += 1
         number = counters.number = counters.number + 1
-        self.topics.keep(topic, (number, body, headers))
+        if topic.kept:
+            self.topics.keep(topic, (number, body, headers))
         if not fanout.wanted:
             return 0
         publication = Publication(topic.address, number, body, headers, value)

@@ -14,6 +14,7 @@ from hub.broker.publication import OVERHEAD, Address, Cohort, Item, Publication
 from hub.broker.subscription import Subscription
 from hub.stomp.frames import UserHeaders
 
+READINGS = "readings/"
 Member = tuple[Subscription, Outbox]
 # A last message: its number, body and headers. A tuple and no Publication: most are never asked for.
 Last = tuple[int, bytes, UserHeaders]
@@ -43,7 +44,7 @@ class Fanout:
 class Topic:
     """One topic that was published or asked about."""
 
-    __slots__ = ("address", "fanout", "generation", "last", "name", "reserved")
+    __slots__ = ("address", "fanout", "generation", "kept", "last", "name", "reserved")
 
     def __init__(self, address: Address, name: str, fanout: Fanout, generation: int, *, reserved: bool) -> None:
         self.address = address
@@ -51,6 +52,7 @@ class Topic:
         self.fanout = fanout
         self.generation = generation  # of the wildcard subscriptions that the fan-out was found with
         self.reserved = reserved  # only the hub publishes here
+        self.kept = not name.startswith(READINGS)  # their last ones are known to a replay source, in full
         self.last: Last | None = None
 
 

@@ -74,6 +74,12 @@ def iso_utc(time_us: int) -> str:
 
 
 @lru_cache(maxsize=4096)
+def iso_bytes(time_us: int) -> bytes:
+    """Return `iso_utc` as octets: the readings of a message, and often of a whole fleet, have one time."""
+    return iso_utc(time_us).encode()
+
+
+@lru_cache(maxsize=4096)
 def _second(seconds: int) -> str:
     """A whole fleet sends in the same few seconds: 0.5 µs a time instead of 1.5."""
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]

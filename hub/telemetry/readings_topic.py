@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from hub.telemetry.clock import iso_utc
+from hub.telemetry.clock import iso_bytes
 from storage.reading import Reading
 
 FIRST_LEVEL: Final = "readings"
@@ -31,7 +31,7 @@ class Series:
 
     def body(self, time_us: int, value: float | str, unit: str, *, late: bool) -> bytes:
         """Return the reading as one JSON object."""
-        body = b'%b%b","v":%b' % (self._head, iso_utc(time_us).encode(), orjson.dumps(value))
+        body = b'%b%b","v":%b' % (self._head, iso_bytes(time_us), orjson.dumps(value))
         if unit:
             body += b',"unit":' + orjson.dumps(unit)
         if late:
