@@ -100,7 +100,9 @@ def test_every_number_of_the_specification_is_known_and_no_other() -> None:
         (29, b"\xff" * 8, [2**64 - 1]),
         (30, bytes.fromhex("9a994141"), [12.1]),
         (31, struct.pack("<d", 0.1), [0.1]),
-        (32, b"\x0a\0\0\0\xa0\x40", [True, False, True, False, False, False, False, False, False, True]),
+        # The specification's examples for arrays of truth values and of texts.
+        (32, bytes.fromhex("0c00000034d0"), [bool(int(bit)) for bit in "001101001101"]),
+        (33, b"ABC\0hello\0", ["ABC", "hello"]),
         (33, b"a\0\0\xc3\xa9\0", ["a", "", "é"]),
         (34, struct.pack("<q", 1_486_144_502_122), [1_486_144_502_122]),
         (24, b"", []),
