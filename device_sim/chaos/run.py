@@ -30,7 +30,8 @@ from device_sim.report.terminal import show
 from device_sim.results import Mark, RunResult
 from device_sim.scenario.bound import Bound
 from device_sim.scenario.builtin import find_scenario
-from device_sim.verify import Verdict, verify
+from device_sim.verify import Verdict
+from device_sim.verify.database import verify
 from hub import child_process
 from hub.errors import ChildFailedError, HubError
 from hub.supervisor import Child

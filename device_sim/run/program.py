@@ -122,7 +122,7 @@ async def _run_here(
 
 async def _settled(ledgers: list[Path], database_url: str) -> Verdict:
     """Audit, again and again while something is still on its way into the database."""
-    from device_sim.verify import verify  # SQLAlchemy and asyncpg: nothing that devices need
+    from device_sim.verify.database import verify  # SQLAlchemy and asyncpg: nothing that devices need
 
     loop = asyncio.get_running_loop()
     deadline = loop.time() + SETTLE_S

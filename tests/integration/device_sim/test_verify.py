@@ -10,7 +10,8 @@ import pytest
 from device_sim.errors import BadArgumentError
 from device_sim.ledger import Acknowledgement, LedgerWriter
 from device_sim.message import Message, Value
-from device_sim.verify import Verdict, verify
+from device_sim.verify import Verdict
+from device_sim.verify.database import verify
 from storage.engine import RawConnection
 from storage.reading import Reading
 from storage.settings import StorageSettings
