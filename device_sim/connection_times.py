@@ -44,6 +44,10 @@ def taking_part(stages: Sequence[Stage], place: float) -> Iterator[tuple[float, 
 
 def changes(parts: Iterable[tuple[float, bool]], downs: Sequence[Iterable[Down]]) -> Iterator[Change]:
     """Yield what happens to one device's connection, in the order of time."""
+    if not downs:
+        for due_s, part in parts:
+            yield Change(due_s, CONNECT if part else DISCONNECT, part)
+        return
     streams: list[Iterator[tuple[float, int, LinkActionKind | None]]] = [_of_parts(parts)]
     streams += [_of_downs(faults) for faults in downs]
     part, absent, up, frozen = False, 0, False, False

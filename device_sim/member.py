@@ -110,7 +110,7 @@ class Member:
             metrics,
             device_class.qos,
         )
-        self.encoder = form.make(described, random.Random(f"{name}/payload"))
+        self.encoder = form.make(described, lambda: random.Random(f"{name}/payload"))
         self._encode = self.encoder.encode
         self._carries_values = form.births_carry_values
         self._start_s = start_us / 1e6

@@ -1,12 +1,11 @@
 """A CBOR map: `{"ts": 1795190400123, "temperature": 21.5}` in fewer octets; NaN for no value."""
 
-import random
 from collections.abc import Sequence
 from typing import Final
 
 from device_sim.message import Value
 from device_sim.payloads import cbor_items
-from device_sim.payloads.format import Device, Encoded, Format, Unannounced, stored
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
 from device_sim.payloads.json_flat import METRIC
 from device_sim.payloads.topics import TELEMETRY, telemetry_device
 
@@ -14,7 +13,7 @@ from device_sim.payloads.topics import TELEMETRY, telemetry_device
 class CborMap(Unannounced):
     """One map a message, the time in ms in front."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self.device = device.stored_as or telemetry_device(device.topic)
         self._topic = device.topic
         self._names = device.names

@@ -1,12 +1,11 @@
 """ESPHome: a topic for each value, `<node>/sensor/<object id>/state` `21.5`, retained, no time: the hub stamps its own."""
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Final
 
 from device_sim.message import Value, Will
-from device_sim.payloads.format import Device, Encoded, Format, Sort
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Sort
 
 NO_VALUE: Final = b"nan"
 COMPONENTS: Final[dict[Sort, re.Pattern[str]]] = {
@@ -19,7 +18,7 @@ COMPONENTS: Final[dict[Sort, re.Pattern[str]]] = {
 class EspHome:
     """One node; the metric `sensor.uptime` is the state of the object `uptime` of the component `sensor`."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         prefix = device.topic.partition("/{metric}")[0]
         self.device = device.stored_as or prefix
         self._status = f"{prefix}/status"

@@ -59,6 +59,10 @@ class Device:
         return tuple(metric.name for metric in self.measured)
 
 
+MakeRng: TypeAlias = Callable[[], random.Random]
+"""Makes the encoder's own random source; most need none, and one weighs 2.5 KiB."""
+
+
 class Encoder(Protocol):
     """The encoder of one device; `device` is its name in the hub."""
 
@@ -92,7 +96,7 @@ class Format:
     """One row of the registry."""
 
     name: str
-    make: Callable[[Device, random.Random], Encoder]
+    make: Callable[[Device, MakeRng], Encoder]
     topic: str
     """The topic where the class names none."""
     topic_pattern: re.Pattern[str]

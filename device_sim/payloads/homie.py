@@ -3,7 +3,6 @@
 `$description` says datatypes and units, `$state` who is there: `init` and `ready` with a connection, `lost` as the will.
 """
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from device_sim.message import Value, Will
-from device_sim.payloads.format import Device, Encoded, Format
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng
 
 _DATATYPES: Final = {"number": "float", "truth": "boolean", "text": "string"}
 _UNITS: Final = {"Cel": "°C", "%RH": "%", "%EL": "%"}
@@ -21,7 +20,7 @@ _VERSION: Final = 1
 class Homie:
     """One device; the metric `engine.temperature` is a property of the node `engine`."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self._root = device.topic.removesuffix("/{metric}")
         self.device = device.stored_as or device.id
         nodes: dict[str, dict[str, Any]] = {}

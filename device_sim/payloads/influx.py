@@ -1,12 +1,11 @@
 """InfluxDB line protocol: `env,device=probe-1 temperature=21.5,ok=true 1795190400123000000`, a line a measurement."""
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Final
 
 from device_sim.message import Value
-from device_sim.payloads.format import Device, Encoded, Format, Unannounced, stored
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
 from device_sim.payloads.topics import TELEMETRY
 
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_-]*"
@@ -15,7 +14,7 @@ _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 class InfluxLines(Unannounced):
     """One payload a moment; the metric `env.temperature` is the field `temperature` of the measurement `env`."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self.device = device.stored_as or device.id
         self._tag = device.id.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
         self._topic = device.topic

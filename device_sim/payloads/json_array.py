@@ -1,20 +1,19 @@
 """A JSON array of points: `[{"metric":"temperature","value":21.5,"unit":"Cel","ts":1795190400123},…]`."""
 
-import random
 from collections.abc import Sequence
 from typing import Final
 
 import orjson
 
 from device_sim.message import Value
-from device_sim.payloads.format import Device, Encoded, Format, Unannounced, stored
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
 from device_sim.payloads.topics import TELEMETRY, TELEMETRY_TOPIC, telemetry_device
 
 
 class JsonArray(Unannounced):
     """One point a metric, each with the time; a metric without value is left out."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self.device = device.stored_as or telemetry_device(device.topic)
         self._topic = device.topic
         self._names = device.names

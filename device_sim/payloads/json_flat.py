@@ -1,6 +1,5 @@
 """Plain JSON, what most devices of one's own making send: `{"ts":1795190400123,"temperature":21.5}`."""
 
-import random
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from typing import Final
 import orjson
 
 from device_sim.message import US_PER_MS, Value
-from device_sim.payloads.format import Device, Encoded, Format, Unannounced, stored
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
 from device_sim.payloads.topics import TELEMETRY, TELEMETRY_TOPIC, telemetry_device
 
 # A hub tells seconds, ms, us and ns apart by magnitude; 1e11 ms is 1973-03-03, below it a number could be seconds.
@@ -25,7 +24,7 @@ class FlatJson(Unannounced):
 
     __slots__ = ("_keys", "_names", "_qos", "_topic", "device")
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self.device = device.stored_as or telemetry_device(device.topic)
         self._topic = device.topic
         self._names = device.names

@@ -1,6 +1,5 @@
 """JSON with levels: `{"time":"2026-11-20T16:00:00.123Z","env":{"temperature":21.5,"ok":true}}`."""
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +8,7 @@ import orjson
 
 from device_sim.message import Value
 from device_sim.payloads import stamps
-from device_sim.payloads.format import Device, Encoded, Format, Unannounced, stored
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
 from device_sim.payloads.json_flat import RESERVED
 from device_sim.payloads.topics import TELEMETRY, TELEMETRY_TOPIC, telemetry_device
 from device_sim.payloads.tree import Planter
@@ -20,7 +19,7 @@ _LEVELS: Final = re.compile(RESERVED + r"(?!values\.)[^\x00-\x1f\x7f.]+(?:\.[^\x
 class NestedJson(Unannounced):
     """One object a message, the time as text in front."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self.device = device.stored_as or telemetry_device(device.topic)
         self._topic = device.topic
         self._names = device.names

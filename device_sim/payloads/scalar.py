@@ -1,12 +1,11 @@
 """One bare value for each topic: `greenhouse/bed-3/soil_moisture` `31.5`. No time: the hub stamps its own."""
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Final
 
 from device_sim.message import Value
-from device_sim.payloads.format import Device, Encoded, Format, Unannounced
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced
 from device_sim.payloads.topics import PER_METRIC
 
 NO_VALUE: Final = b"nan"
@@ -15,7 +14,7 @@ NO_VALUE: Final = b"nan"
 class Scalars(Unannounced):
     """A message for each metric; the device is the topic up to the metric."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         head = device.topic.removesuffix("/{metric}")
         self.device = device.stored_as or head
         self._places = [(metric.name, f"{head}/{metric.name}") for metric in device.measured]

@@ -1,6 +1,5 @@
 """SenML (RFC 8428): a pack of records in JSON or CBOR, with the device's name and the time in the first."""
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +8,7 @@ import orjson
 
 from device_sim.message import Value
 from device_sim.payloads import cbor_items
-from device_sim.payloads.format import Device, Encoded, Format, Unannounced, stored
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
 from device_sim.payloads.topics import TELEMETRY
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_-]*")
@@ -21,7 +20,7 @@ _BASE_NAME, _BASE_TIME, _NAME_LABEL, _UNIT, _VALUE, _TEXT, _TRUTH = -2, -3, 0, 1
 class SenmlJson(Unannounced):
     """`[{"bn":"tank-1/","bt":1795190400.123,"n":"level","u":"%EL","v":40},…]`."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self.device = device.stored_as or device.id
         self._base = f"{device.id}/"
         self._topic = device.topic
@@ -45,7 +44,7 @@ class SenmlJson(Unannounced):
 class SenmlCbor(Unannounced):
     """The same with integers for labels."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self.device = device.stored_as or device.id
         self._base = cbor_items.integer(_BASE_NAME) + cbor_items.text(f"{device.id}/") + cbor_items.integer(_BASE_TIME)
         self._topic = device.topic

@@ -4,7 +4,6 @@ After it has connected a device sends everything (NotifyFullStatus), then the ch
 when nothing has changed. Time in seconds with two decimals.
 """
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +11,7 @@ from typing import Final
 import orjson
 
 from device_sim.message import Value, Will
-from device_sim.payloads.format import MS, Device, Encoded, Format, stored
+from device_sim.payloads.format import MS, Device, Encoded, Format, MakeRng, stored
 from device_sim.payloads.tree import Planter
 
 _NO_READING: Final = r"(?!.*\.(?:id|source|by_minute|minute_ts|errors|tF)(?:\.|$))"
@@ -22,7 +21,7 @@ _COMPONENT: Final = r"(?!(?:sys|wifi|cloud|mqtt|ble|ws|script)[.:])[a-z][a-z0-9]
 class Shelly:
     """One device; its name in the hub is the prefix of its topics."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         prefix = device.topic.removesuffix("/events/rpc")
         self.device = device.stored_as or prefix
         self._topic, self._online = device.topic, f"{prefix}/online"

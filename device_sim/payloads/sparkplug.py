@@ -5,14 +5,13 @@ will (NDEATH) and the birth (NBIRTH) of a connection carry the same bdSeq; seq c
 The specification's QoS of data is 0; the class's `qos` decides here, so that loss can be proven.
 """
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Final
 
 from device_sim.message import Value, Will
 from device_sim.payloads import protobuf_fields as pb
-from device_sim.payloads.format import Device, Encoded, Format, Measured, stored
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Measured, stored
 
 # Fields of Payload and Metric in sparkplug_b.proto.
 TIMESTAMP, METRICS, SEQ = 1, 2, 3
@@ -38,7 +37,7 @@ _TOPIC: Final = re.compile(r"spBv1\.0/[^/+#{}]+/DDATA/\{device\}/[^/+#{}]+")
 class Sparkplug:
     """One edge node with its device."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         _, group, _, node, below = device.topic.split("/")
         self.device = device.stored_as or f"{group}/{node}/{below}"
         self._node_topic, self._below = f"spBv1.0/{group}/{{}}/{node}", below

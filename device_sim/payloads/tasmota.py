@@ -3,7 +3,6 @@
 Its time has no zone (UTC here) and no fraction of a second.
 """
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +11,7 @@ import orjson
 
 from device_sim.message import Value, Will
 from device_sim.payloads import stamps
-from device_sim.payloads.format import NUMBERS, Device, Encoded, Format, S, stored
+from device_sim.payloads.format import NUMBERS, Device, Encoded, Format, MakeRng, S, stored
 from device_sim.payloads.tree import Planter, Tree
 
 _KEY: Final = r"[A-Za-z][A-Za-z0-9_-]*"
@@ -22,7 +21,7 @@ _NO_READING: Final = r"(?!(?:.*\.)?(?:Time|Id|TempUnit|PressureUnit|SpeedUnit|Zb
 class Tasmota:
     """SENSOR messages, and the two words of the availability topic LWT, retained."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self.device = device.stored_as or device.id
         self._topic = device.topic
         self._lwt = f"{device.topic.removesuffix('SENSOR')}LWT"

@@ -1,7 +1,6 @@
 """The Things Stack v3: `v3/<application>@<tenant>/devices/<device id>/up`; zeros of the envelope are left out."""
 
 import base64
-import random
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,7 +9,7 @@ import orjson
 
 from device_sim.message import Value
 from device_sim.payloads import stamps
-from device_sim.payloads.format import Device, Encoded, Format, Unannounced, stored
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
 from device_sim.payloads.lorawan import METRICS, Radio
 from device_sim.payloads.tree import Planter
 
@@ -21,7 +20,8 @@ APPLICATION_DELAY_US: Final = 225_000
 class TheThingsStack(Unannounced):
     """Uplinks of one device: `decoded_payload`, and link quality as two more metrics."""
 
-    def __init__(self, device: Device, rng: random.Random) -> None:
+    def __init__(self, device: Device, make_rng: MakeRng) -> None:
+        rng = make_rng()
         self.device = device.stored_as or device.id
         self._topic = device.topic
         self._names = (*device.names, *METRICS)

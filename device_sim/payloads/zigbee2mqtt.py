@@ -3,7 +3,6 @@
 With `last_seen: ISO_8601`, which its users are told to switch on: without it a repeated state gets a new time.
 """
 
-import random
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -12,14 +11,14 @@ import orjson
 
 from device_sim.message import Value, Will
 from device_sim.payloads import stamps
-from device_sim.payloads.format import Device, Encoded, Format, stored
+from device_sim.payloads.format import Device, Encoded, Format, MakeRng, stored
 from device_sim.payloads.tree import Planter
 
 
 class Zigbee2Mqtt:
     """One device behind a gateway of its own; availability as a small object, retained."""
 
-    def __init__(self, device: Device, _rng: random.Random) -> None:
+    def __init__(self, device: Device, _make_rng: MakeRng) -> None:
         self.device = device.stored_as or device.topic.removeprefix("zigbee2mqtt/")
         self._topic = device.topic
         self._names = device.names
