@@ -170,6 +170,7 @@ def _over_time(axes: Axes, result: RunResult) -> None:
         # A kill that is over at once must still be seen.
         until_s = max(mark.end_s, mark.begin_s + end_s / 400)
         axes.axvspan(mark.begin_s, until_s, color=COLOURS[mark.kind], alpha=0.22, linewidth=0, zorder=0.5)
+        axes.axvline(mark.begin_s, color=COLOURS[mark.kind], linewidth=0.8, zorder=0.6)
         named.add(mark.kind)
     for mark in marks if len(marks) <= MOST_NAMES else ():
         axes.annotate(
