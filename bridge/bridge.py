@@ -17,7 +17,9 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from bridge import status
-from bridge.errors import BridgeError, UnsendableTopicError
+from bridge.command_frames import encode_answers
+from bridge.commands import IN_FLIGHT, Commands
+from bridge.errors import BridgeError, CommandTopicError, UnsendableTopicError
 from bridge.health import HealthServer, State
 from bridge.hub_link import HubLink
 from bridge.metrics import BridgeCollector, Side
@@ -52,7 +54,8 @@ class Bridge:
             ),
             self._poison,
         )
-        self._destinations = Destinations()
+        self._destinations = Destinations(settings.commands)
+        self.commands = Commands(settings.commands, settings.message_bytes)
         self._properties = PropertyHeaders()
         self._mqtt = MqttLink(settings, self, lambda: not self.relay.crowded)
         self._hub = HubLink(settings, self)
@@ -61,9 +64,9 @@ class Bridge:
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
-        registry = CollectorRegistry()
-        registry.register(BridgeCollector(self.relay, self._properties.dropped, self._sides))
-        self._health = HealthServer(settings.health_host, settings.health_port, self.state, registry)
+        self.registry = CollectorRegistry()
+        self.registry.register(BridgeCollector(self.relay, self.commands, self._properties.dropped, self._sides))
+        self._health = HealthServer(settings.health_host, settings.health_port, self.state, self.registry)
 
     async def run(self, ready: Callable[[str], None]) -> None:
         """Relay until `stop`; `ready` gets the health URL, once, when both sides are connected and subscribed."""
@@ -116,15 +119,20 @@ class Bridge:
         report_at = 0.0
         while True:
             now = time.monotonic()
-            if now >= report_at:
+            if now >= report_at and self._hub.connected:
                 report_at = now + status.PERIOD_S
                 self._hub.send_status(self._status_topic, self._report(now))
-            if not announced and all(self._connected().values()):
+            if not announced and all(self._connected().values()) and self._hub.subscribed:
                 announced = True
                 ready(url)
             sent_at = self.relay.oldest_sent_at()
             if sent_at is not None and now - sent_at > self._settings.receipt_timeout_s:
                 self._hub.reconnect(f"no receipt within {self._settings.receipt_timeout_s:g} s")
+            sent_at = self.commands.oldest_sent_at()
+            if self._mqtt.paused:
+                pass  # PUBACKs are not read
+            elif sent_at is not None and now - sent_at > self._settings.receipt_timeout_s:
+                self._mqtt.reconnect(f"no PUBACK within {self._settings.receipt_timeout_s:g} s")
             self._changed.clear()
             try:
                 async with asyncio.timeout(_CLOCK_PERIOD_S):
@@ -169,6 +177,9 @@ class Bridge:
     def mqtt_connected(self) -> None:
         """A new epoch: see relay.py."""
         self.relay.new_epoch()
+        self.commands.in_flight = min(IN_FLIGHT, self._mqtt.receive_maximum or IN_FLIGHT)
+        self.commands.packet_bytes = self._mqtt.packet_bytes
+        self._pump_commands()
 
     def mqtt_messages(self, burst: list[Message]) -> None:
         """Hold what came, send what may go, stop reading when full."""
@@ -183,11 +194,24 @@ class Bridge:
     def mqtt_lost(self, reason: str) -> None:  # noqa: ARG002 - the link logs and shows it
         """End the epoch: nothing of it can be acknowledged any more."""
         self.relay.new_epoch()
+        self.commands.mqtt_lost()
+        self._answer()
+
+    def mqtt_published(self, mid: int, refusal: str | None) -> bool:
+        """Answer the hub in order, and publish what waited for that."""
+        ours = self.commands.acknowledged(mid, refusal)
+        if ours:
+            if refusal is not None:
+                log.warning("command.refused", reason=refusal)
+            self._answer()
+            self._pump_commands()
+        return ours
 
     # From the hub.
 
     def hub_connected(self) -> None:
-        """Send what waits, first what had no receipt."""
+        """Ask for commands; send what waits, first what had no receipt."""
+        self._hub.subscribe()
         self._pump()
         self._changed.set()
 
@@ -197,9 +221,27 @@ class Bridge:
         self._pump()
 
     def hub_lost(self, loss: Loss, reason: str) -> None:
-        """Put everything without a receipt back."""
+        """Put everything without a receipt back; forget the commands."""
+        self.commands.hub_lost()
         self._acknowledge(self.relay.hub_lost(loss, reason))
         self._pump()
+
+    def hub_command(self, index: int, ack_id: str, destination: str, body: bytes, content_type: str | None) -> None:
+        """Publish it, if the broker is there."""
+        self.commands.received(index, ack_id, destination, body, content_type)
+        self._answer()
+        self._pump_commands()
+
+    def _pump_commands(self) -> None:
+        while self._mqtt.accepted_by_broker and (command := self.commands.to_publish()) is not None:
+            mid = self._mqtt.publish(
+                command.topic, command.payload, command.content_type, command.mid, self.commands.uses
+            )
+            self.commands.published(command, mid, time.monotonic())
+
+    def _answer(self) -> None:
+        if answers := self.commands.answers():
+            self._hub.send(encode_answers(answers))
 
     def _acknowledge(self, mids: list[bytes]) -> None:
         self._mqtt.acknowledge(mids)
@@ -227,7 +269,9 @@ class Bridge:
         self._pump()
 
     def _unsendable(self, error: UnsendableTopicError) -> None:
-        if error.topic:
+        if isinstance(error, CommandTopicError):
+            self.relay.counts.dropped["command"] += 1
+        elif error.topic:
             self.relay.counts.dropped["unsendable"] += 1
             log.warning("message.unsendable", topic=_shown(error.topic), reason=error.reason)
 

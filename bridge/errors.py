@@ -7,6 +7,7 @@ BridgeError
 │   └── HubUnreachableError
 ├── MqttProtocolError  the broker sent bytes that are not MQTT: the connection is closed
 └── UnsendableTopicError  an MQTT topic that the hub cannot take: the message is dropped, counted, acknowledged
+    └── CommandTopicError  one that goes down only
 
 Wrong settings and a taken port are hub.errors.SettingsError and PortInUseError: one loader serves all programs.
 """
@@ -43,3 +44,7 @@ class UnsendableTopicError(BridgeError):
         super().__init__(f"topic {topic[:200]!r}: {reason}")
         self.topic = topic
         self.reason = reason
+
+
+class CommandTopicError(UnsendableTopicError):
+    """A topic of a command: these go from the hub to the broker and never back."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from bridge.errors import UnsendableTopicError
+from bridge.errors import CommandTopicError, UnsendableTopicError
 from bridge.filters import matching
 from bridge.send_frames import Destinations
 from bridge.settings import BridgeSettings
@@ -32,7 +32,10 @@ def explain(settings: BridgeSettings, topic: str) -> Explanation:
             why += "; a leading wildcard does not match topics that begin with $"
         return Explanation(False, (("topic", topic), ("not taken", why)))
     try:
-        Destinations()[topic.encode()]
+        Destinations(settings.commands)[topic.encode()]
+    except CommandTopicError as error:
+        dropped = f"{error.reason}; acknowledged and counted as command"
+        return Explanation(False, (("topic", topic), ("filter", taken), ("dropped", dropped)))
     except UnsendableTopicError as error:
         dropped = f"{error.reason}; acknowledged and counted as unsendable"
         return Explanation(False, (("topic", topic), ("filter", taken), ("dropped", dropped)))

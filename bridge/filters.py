@@ -1,4 +1,4 @@
-"""MQTT topic filters of one bridge: which are legal, whether two overlap, which one takes a topic."""
+"""MQTT topic filters of one bridge: which are legal, whether two overlap or one holds another, which one takes a topic."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from hub.topics.names import ONE, RESERVED, REST, SEPARATOR, FilterLimits, Topic
 from hub.topics.tree import TopicTree
 
 SHARE = "$share"
-_LIMITS = FilterLimits(levels=128, wildcards=128)
+FILTER_LIMITS = FilterLimits(levels=128, wildcards=128)
 
 
 def check_filters(filters: Sequence[str]) -> None:
@@ -18,7 +18,7 @@ def check_filters(filters: Sequence[str]) -> None:
     levels = []
     for text in filters:
         try:
-            levels.append(parse_filter(without_share(text), _LIMITS))
+            levels.append(parse_filter(without_share(text), FILTER_LIMITS))
         except TopicError as error:
             raise ValueError(f"{text!r}: {error}") from None
     for index, one in enumerate(levels):
@@ -62,9 +62,23 @@ def overlap(one: Sequence[str], other: Sequence[str]) -> bool:
     return True
 
 
+def contains(outer: Sequence[str], inner: Sequence[str]) -> bool:
+    """Say whether every topic that matches `inner` matches `outer`, given as levels."""
+    if outer[0] in {ONE, REST} and inner[0][:1] == RESERVED:
+        return False
+    if tuple(outer) == (ONE, REST):
+        return True  # every topic has a first level
+    for index, level in enumerate(outer):
+        if level == REST:
+            return True
+        if index == len(inner) or inner[index] == REST or level not in {ONE, inner[index]}:
+            return False
+    return len(inner) == len(outer)
+
+
 def matching(filters: Sequence[str], topic: str) -> str | None:
     """Return the filter that takes a topic; None when none does."""
-    tree: TopicTree[str] = TopicTree(_LIMITS)
+    tree: TopicTree[str] = TopicTree(FILTER_LIMITS)
     for text in filters:
         tree.add(without_share(text), text)
     return next(iter(tree.match(topic)), None)

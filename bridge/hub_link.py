@@ -29,6 +29,7 @@ from stomp.adapter.ws import WSStompConnection
 from stomp.exception import ConnectFailedException, StompException
 from websocket import ABNF, WebSocket, WebSocketException
 
+from bridge import command_frames
 from bridge.backoff import until_connected
 from bridge.errors import HubUnreachableError
 from bridge.relay import Loss
@@ -81,6 +82,9 @@ class HubEvents(Protocol):
     def hub_receipt(self, ident: int) -> None:
         """The hub says that a transaction is durable."""
 
+    def hub_command(self, index: int, ack_id: str, destination: str, body: bytes, content_type: str | None) -> None:
+        """A message for the command filter with this index; to be acknowledged."""
+
     def hub_lost(self, loss: Loss, reason: str) -> None:
         """The connection is gone: what has no receipt must be sent again."""
 
@@ -103,6 +107,10 @@ class _Listener(stomp.ConnectionListener):  # type: ignore[misc]
 
     def on_receipt(self, frame: Any) -> None:
         self._tell(self._connection.receipt, frame.headers.get("receipt-id", ""))
+
+    def on_message(self, frame: Any) -> None:
+        body = frame.body if isinstance(frame.body, bytes) else (frame.body or "").encode()
+        self._tell(self._connection.message, dict(frame.headers), body)
 
     def on_error(self, frame: Any) -> None:
         body = frame.body or b""
@@ -172,8 +180,11 @@ class _Connection:
         self._cutter: socket.socket | None = None
         self._websocket: WebSocket | None = None
         self.reason = ""
-        # Two more than can be on their way, for what is sent aside and the end mark.
-        self._outbox: queue.Queue[bytes | None] = queue.Queue(maxsize=settings.transactions_in_flight + 2)
+        self.subscribed = 0  # of the command filters
+        # More than can be on their way: transactions, answers to commands, their SUBSCRIBEs, what is sent aside, the end
+        # mark.
+        size = settings.transactions_in_flight + settings.command_prefetch * len(settings.commands) + 3
+        self._outbox: queue.Queue[bytes | None] = queue.Queue(maxsize=size)
         self._sender = threading.Thread(target=self._send_all, name="bridge-to-hub", daemon=True)
 
     # In a thread.
@@ -244,11 +255,23 @@ class _Connection:
         text = ident.decode() if isinstance(ident, bytes) else ident
         if text.isdecimal():
             self._link.events.hub_receipt(int(text))
+        elif text == command_frames.RECEIPT:
+            self.subscribed += 1
+
+    def message(self, headers: dict[str, str], body: bytes) -> None:
+        # What was read after the end was noticed cannot be acknowledged any more.
+        if not self.over.is_set():
+            index, ack_id = int(headers["subscription"]), headers["ack"]
+            self._link.events.hub_command(index, ack_id, headers["destination"], body, headers.get("content-type"))
 
     def refused(self, reason: str, receipt: str) -> None:
         if receipt == STATUS_RECEIPT:
             log.error("hub.status_refused", reason=reason, consequence="no status is sent any more")
             self._link.takes_status = False
+            self._ours = reason
+        elif receipt == command_frames.RECEIPT:
+            log.error("hub.commands_refused", reason=reason, consequence="no commands go down any more")
+            self._link.takes_commands = False
             self._ours = reason
         else:
             self._refusal = reason
@@ -316,6 +339,7 @@ class HubLink:
         self.detail = "not connected yet"
         self.last_error: LastError | None = None
         self.takes_status = True
+        self.takes_commands = bool(settings.commands)
         self._connection: _Connection | None = None
 
     @property
@@ -361,8 +385,21 @@ class HubLink:
         self.detail = "connected"
         log.info("hub.connected", hub=str(self._settings.hub))
 
+    @property
+    def subscribed(self) -> bool:
+        """Whether commands come, if they are to."""
+        connection = self._connection
+        return not self.takes_commands or (
+            connection is not None and connection.subscribed == len(self._settings.commands)
+        )
+
+    def subscribe(self) -> None:
+        """Ask for commands, unless the hub did not want that."""
+        if self.takes_commands:
+            self.send(command_frames.subscribe(self._settings.commands, self._settings.command_prefetch))
+
     def send(self, buffer: bytes) -> None:
-        """Send a transaction on the present connection; nothing to do without one: it will be sent again."""
+        """Send a transaction or answers on the present connection; nothing to do without one: it will be sent again."""
         if self._connection is not None:
             self._connection.send(buffer)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from bridge.commands import Commands
 from bridge.relay import Relay
 from bridge.status import MAX_ERROR_CHARS, LastError, lag_s
 
@@ -23,6 +24,15 @@ _COUNTERS = {
 }
 
 
+_COMMAND_COUNTERS = {
+    "received": "commands from the hub, each once",
+    "published": "PUBLISHes of commands, repeats after a reconnect included",
+    "acknowledged": "commands that the broker took, and whose senders were told so",
+    "refused": "commands that could not be published; their senders were told",
+    "discarded": "commands forgotten with the hub's connection; their senders were told that the outcome is unknown",
+}
+
+
 class Side(NamedTuple):
     """How one side is."""
 
@@ -34,9 +44,14 @@ class BridgeCollector(Collector):
     """Give a relay's counts and the state of both links."""
 
     def __init__(
-        self, relay: Relay, properties_dropped: Mapping[str, int], sides: Callable[[], Mapping[str, Side]]
+        self,
+        relay: Relay,
+        commands: Commands,
+        properties_dropped: Mapping[str, int],
+        sides: Callable[[], Mapping[str, Side]],
     ) -> None:
         self._relay = relay
+        self._commands = commands
         self._properties_dropped = properties_dropped
         self._sides = sides
 
@@ -45,6 +60,9 @@ class BridgeCollector(Collector):
         relay = self._relay
         for name, text in _COUNTERS.items():
             yield CounterMetricFamily(f"bridge_{name}", text, value=getattr(relay.counts, name))
+        for name, text in _COMMAND_COUNTERS.items():
+            count = getattr(self._commands.counts, name)
+            yield CounterMetricFamily(f"bridge_commands_{name}", text, value=count)
         yield _by_reason("bridge_dropped", "messages given up, by reason", relay.counts.dropped)
         text = "MQTT 5 properties that became no header, by reason; counted at each sending"
         yield _by_reason("bridge_properties_dropped", text, self._properties_dropped)
@@ -53,6 +71,7 @@ class BridgeCollector(Collector):
             ("bridge_unacked_bytes", "bytes of them", relay.size),
             ("bridge_qos0_messages", "of them at QoS 0", relay.qos0_messages),
             ("bridge_transactions_outstanding", "transactions without a receipt", relay.outstanding),
+            ("bridge_commands_waiting", "commands without a PUBACK", len(self._commands)),
             ("bridge_lag_seconds", "age of the oldest message without a PUBACK", lag_s(relay, time.monotonic())),
         ):
             yield GaugeMetricFamily(name, text, value=value)

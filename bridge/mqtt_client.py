@@ -12,7 +12,7 @@ paho 2.2 that are overridden or used are held by tests/unit/bridge/test_paho_con
 import contextlib
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import structlog
@@ -33,10 +33,13 @@ from hub.errors import SettingProblem, SettingsError
 READ_BYTES: Final = 128 * 1024
 # A TLS record holds 16 KiB: so many reads may be waiting in OpenSSL behind one readable socket.
 _TLS_READS: Final = 16
+# Of a broken connection 1 MiB is still taken: beyond that the bound on what is held counts more.
+_RESCUE_READS: Final = 8
 _PUBACK: Final = 0x40
 _PUBACK_HEAD: Final = b"\x40\x02"
 _QOS_1: Final = 1
 _UNSUPPORTED_VERSION: Final = 0x84
+_FAILURE: Final = 0x80  # reason codes from here on (MQTT 5, 2.4)
 # The retained messages come with a new subscription only, not with each SUBSCRIBE (MQTT 5, 3.8.3.1). Retain As Published
 # stays off: the flag says "old state, sent because of the subscription", as it does with 3.1.1. Devices that publish
 # their live values with it (ESPHome, Homie, Shelly) could not be told from that otherwise.
@@ -66,6 +69,9 @@ class ClientEvents(Protocol):
 
     def ended(self, reason: str) -> None:
         """The connection is over."""
+
+    def acknowledged(self, mid: int, refusal: str | None) -> bool:
+        """PUBACK; says whether it was for something that `publish_command` sent, else paho looks for it."""
 
     def socket_closes(self, fileno: int) -> None:
         """The socket is about to be closed."""
@@ -149,6 +155,9 @@ class BurstClient(paho.Client):
         self._events = events
         self._mqtt5 = mqtt5
         self._opened: paho.SocketLike | None = None
+        self._rescuing = False
+        self.receive_maximum: int | None = None
+        self.packet_bytes: int | None = None
         self.connect_timeout = settings.connect_timeout_s
         self.on_connect = self._connected
         self.on_subscribe = self._subscribed
@@ -244,8 +253,22 @@ class BurstClient(paho.Client):
                 break
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
+    def _loop_rc_handle(self, rc: MQTTErrorCode) -> MQTTErrorCode:
+        """Take what came before the connection broke, then let paho end it: a broker that was killed cannot repeat it."""
+        if rc == MQTTErrorCode.MQTT_ERR_CONN_LOST and not self._rescuing:
+            self._rescuing = True
+            with contextlib.suppress(OSError, MqttProtocolError):
+                for _ in range(_RESCUE_READS):
+                    if not (data := self._sock_recv(READ_BYTES)):
+                        break
+                    self._parser.feed(data)
+            self._rescuing = False
+        return super()._loop_rc_handle(rc)
+
     def handle_packet(self, first: int, body: bytes) -> bool:
         """Let paho handle a packet that is not a PUBLISH; say whether the connection goes on."""
+        if first == _PUBACK and len(body) >= 2 and self._events.acknowledged(*_puback(body)):
+            return True
         self._in_packet = {
             "command": first,
             "have_remaining": 1,
@@ -269,6 +292,22 @@ class BurstClient(paho.Client):
         packets = _PUBACK_HEAD + _PUBACK_HEAD.join(mids)
         self._packet_queue(_PUBACK, packets, 0, _QOS_1)
 
+    def publish_command(
+        self, topic: bytes, payload: bytes, content_type: str | None, mid: int, uses: Callable[[int], bool]
+    ) -> int:
+        """Send a PUBLISH at QoS 1 and keep nothing of it; return its packet id. One that has an id is a repeat (DUP)."""
+        dup = mid != 0
+        if not mid:
+            mid = self._mid_generate()
+            while uses(mid) or mid in self._out_messages:
+                mid = self._mid_generate()
+        properties = None
+        if self._mqtt5 and content_type is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.ContentType = content_type
+        self._send_publish(mid, topic, payload, _QOS_1, False, dup, None, properties)
+        return mid
+
     def subscribe_to(self, filters: Sequence[str]) -> None:
         """Subscribe at QoS 1 and never 2: paho confirms QoS 2 before the message is handed over."""
         if self._mqtt5:
@@ -290,13 +329,16 @@ class BurstClient(paho.Client):
     # paho's callbacks.
 
     def _connected(
-        self, _client: paho.Client, _data: object, flags: paho.ConnectFlags, code: ReasonCode, _properties: object
+        self, _client: paho.Client, _data: object, flags: paho.ConnectFlags, code: ReasonCode, properties: object
     ) -> None:
         if code.is_failure:
             self._events.refused(
                 f"the broker refuses the connection: {code}", version=code.value == _UNSUPPORTED_VERSION
             )
         else:
+            # What the broker takes from us; MQTT 5 only, where it may say nothing too (3.2.2.3).
+            self.receive_maximum = getattr(properties, "ReceiveMaximum", None)
+            self.packet_bytes = getattr(properties, "MaximumPacketSize", None)
             self._events.accepted(flags.session_present)
 
     def _subscribed(
@@ -308,3 +350,15 @@ class BurstClient(paho.Client):
         self, _client: paho.Client, _data: object, _flags: object, code: ReasonCode, _properties: object
     ) -> None:
         self._events.ended(str(code))
+
+
+def _puback(body: bytes) -> tuple[int, str | None]:
+    """Return the packet id, and why the broker refuses: MQTT 5 has a reason code behind the id (3.4.2.1)."""
+    code = body[2] if len(body) > 2 else 0
+    refusal = None
+    if code >= _FAILURE:
+        try:
+            refusal = f"the broker refuses it: {ReasonCode(PacketTypes.PUBACK, identifier=code)}"
+        except KeyError:
+            refusal = f"the broker refuses it: reason code {code:#x}"
+    return int.from_bytes(body[:2], "big"), refusal

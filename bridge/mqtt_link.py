@@ -42,6 +42,9 @@ class MqttEvents(Protocol):
     def mqtt_lost(self, reason: str) -> None:
         """The connection is gone: the epoch ends."""
 
+    def mqtt_published(self, mid: int, refusal: str | None) -> bool:
+        """The broker has taken, or refused, what has this packet id; says whether it was a command."""
+
 
 class MqttLink:
     """Keep one persistent session with the broker connected, from `run` until `close`."""
@@ -209,6 +212,10 @@ class MqttLink:
         self._end_epoch(detail)
         self._lost.set()
 
+    def acknowledged(self, mid: int, refusal: str | None) -> bool:
+        """Pass it on."""
+        return self._events.mqtt_published(mid, refusal)
+
     def socket_closes(self, fileno: int) -> None:
         """Watch it no more."""
         asyncio.get_running_loop().remove_reader(fileno)
@@ -250,6 +257,33 @@ class MqttLink:
         """Send PUBACKs in this order; the caller has checked that they belong to this connection."""
         if mids and self._accepted:
             self._client.acknowledge(mids)
+
+    @property
+    def accepted_by_broker(self) -> bool:
+        """Whether commands may be published."""
+        return self._accepted and not self._closing
+
+    @property
+    def receive_maximum(self) -> int | None:
+        """How many PUBLISHes without a PUBACK the broker takes, if it says so."""
+        return self._client.receive_maximum
+
+    @property
+    def packet_bytes(self) -> int | None:
+        """How large a packet the broker takes, if it says so."""
+        return self._client.packet_bytes
+
+    def publish(
+        self, topic: bytes, payload: bytes, content_type: str | None, mid: int, uses: Callable[[int], bool]
+    ) -> int:
+        """Publish a command: see BurstClient.publish_command."""
+        return self._client.publish_command(topic, payload, content_type, mid, uses)
+
+    def reconnect(self, reason: str) -> None:
+        """Give the present connection up; `run` connects again."""
+        if self.connected:
+            self._drop()
+            self.ended(reason)
 
     async def close(self, deadline_s: float) -> None:
         """Send what is queued and DISCONNECT; the session stays with the broker."""

@@ -84,7 +84,7 @@ class RelayCounts:
     resent: int = 0
     refused: int = 0
     dropped: dict[str, int] = field(
-        default_factory=lambda: {"poison": 0, "unsendable": 0, "too_large": 0, "qos0_full": 0}
+        default_factory=lambda: {"poison": 0, "unsendable": 0, "too_large": 0, "qos0_full": 0, "command": 0}
     )
 
 

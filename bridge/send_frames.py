@@ -11,11 +11,13 @@ header block of a device's SEND stays the same octets, which the hub decodes onc
 
 from collections.abc import Callable, Sequence
 
-from bridge.errors import UnsendableTopicError
+from bridge.errors import CommandTopicError, UnsendableTopicError
+from bridge.filters import FILTER_LIMITS
 from bridge.property_headers import PropertyHeaders, escape
 from bridge.publishes import RETAIN, Message
 from hub.broker.broker import RESERVED_TOPICS
 from hub.topics.names import TopicError, validate_topic
+from hub.topics.tree import TopicTree
 
 # Bytes of a SEND besides topic and payload, rounded up: command, header names, length digits, NUL.
 FRAME_OVERHEAD_BYTES = 80
@@ -23,6 +25,7 @@ FRAME_OVERHEAD_BYTES = 80
 MAX_CACHED_TOPICS = 100_000
 
 _RESERVED = tuple(prefix.encode() for prefix in RESERVED_TOPICS)
+_DOWN_ONLY = "it matches a command filter: commands go from the hub to the broker, never back"
 _BEGIN = b"BEGIN\ntransaction:t\n\n\0"
 _COMMIT = b"COMMIT\ntransaction:t\nreceipt:%d\n\n\0"
 
@@ -32,16 +35,32 @@ OnUnsendable = Callable[[UnsendableTopicError], None]
 class Destinations(dict[bytes, bytes]):
     """MQTT topic -> the destination and what follows it up to the length; bounded by starting anew."""
 
+    def __init__(self, commands: Sequence[str] = ()) -> None:
+        """Take the filters of what never goes up."""
+        super().__init__()
+        self._commands: TopicTree[bool] = TopicTree(FILTER_LIMITS)
+        for text in commands:
+            self._commands.add(text, True)
+        self._command_topics: set[bytes] = set()  # found before; bounded in the same way
+
     def __missing__(self, topic: bytes) -> bytes:
-        """Build the entry; raise UnsendableTopicError for what the hub would refuse."""
+        """Build the entry; raise UnsendableTopicError for what the hub would refuse, or what goes down only."""
+        if topic in self._command_topics:
+            raise CommandTopicError(topic, _DOWN_ONLY)
         try:
-            validate_topic(topic.decode())
+            name = topic.decode()
+            validate_topic(name)
         except UnicodeDecodeError:
             raise UnsendableTopicError(topic, "the topic is not UTF-8") from None
         except TopicError as error:
             raise UnsendableTopicError(topic, str(error)) from None
         if topic.startswith(_RESERVED):
             raise UnsendableTopicError(topic, "only the hub publishes below $SYS/ and readings/")
+        if self._commands.match_nodes(name):
+            if len(self._command_topics) >= MAX_CACHED_TOPICS:
+                self._command_topics.clear()
+            self._command_topics.add(topic)
+            raise CommandTopicError(topic, _DOWN_ONLY)
         if len(self) >= MAX_CACHED_TOPICS:
             self.clear()
         headers = self[topic] = b"destination:/topic/%b\ncontent-length:" % escape(topic)

@@ -6,9 +6,10 @@ Read once at start and passed down frozen. docs/reference/bridge-settings.md has
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from bridge.command_filters import DEFAULT_COMMANDS, MAX_FILTERS, check_commands
 from bridge.endpoint import Endpoint, endpoint
 from bridge.filters import check_filters, is_shared
 from hub import settings_source
@@ -68,6 +69,15 @@ class BridgeSettings(settings_source.Settings):
     filters: tuple[str, ...] = Field(
         default=("#",), min_length=1, description="MQTT topic filters; they must not overlap"
     )
+    commands: tuple[str, ...] = Field(
+        default=DEFAULT_COMMANDS,
+        validate_default=True,  # against the filters
+        max_length=MAX_FILTERS,
+        description="filters of what goes from the hub down to the broker, and never up; none: nothing goes down",
+    )
+    command_prefetch: int = Field(
+        default=20, ge=1, le=1000, description="commands of one filter held at most; the hub keeps or refuses the rest"
+    )
     hub_url: str = Field(default="ws://127.0.0.1:8080/ws", description="the hub's STOMP WebSocket: ws:// or wss://")
     hub_login: str | None = Field(default=None, description="STOMP login")
     hub_passcode: SecretStr | None = Field(default=None, description="STOMP passcode")
@@ -126,6 +136,12 @@ class BridgeSettings(settings_source.Settings):
     def _check_filters(cls, filters: tuple[str, ...]) -> tuple[str, ...]:
         check_filters(filters)
         return filters
+
+    @field_validator("commands")
+    @classmethod
+    def _check_commands(cls, commands: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        check_commands(commands, info.data.get("filters", ()))
+        return commands
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:

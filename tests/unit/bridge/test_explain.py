@@ -10,6 +10,7 @@ from bridge.settings import BridgeSettings
     ("topic", "goes_up", "says"),
     [
         ("devices/a/b", True, "/topic/devices/a/b"),
+        ("devices/a/commands", False, "commands go from the hub to the broker"),
         ("other", False, "none of the filters matches: devices/#"),
         ("$SYS/broker/uptime", False, "a leading wildcard does not match"),
         ("devices/" + "x/" * 70, False, "64 levels"),

@@ -1,8 +1,14 @@
 """Filters that overlap, and the filter that takes a topic."""
 
-import pytest
+from itertools import product
 
-from bridge.filters import matching, overlap
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.filters import FILTER_LIMITS, contains, matching, overlap
+from hub.topics.names import parse_filter
+from hub.topics.tree import TopicTree
 
 
 @pytest.mark.parametrize(
@@ -26,6 +32,29 @@ def test_overlapping_filters_are_found_both_ways(one: str, other: str, expected:
 
     assert overlap(a, b) is expected
     assert overlap(b, a) is expected
+
+
+# Every topic of up to four levels that can make a difference between filters of up to three with these.
+ALPHABET = ("", "a", "$a", "z")
+TOPICS = ["/".join(levels) for count in range(1, 5) for levels in product(ALPHABET, repeat=count) if levels != ("",)]
+a_filter = st.builds(
+    lambda levels, rest: "/".join([*levels, *(["#"] if rest else [])]),
+    st.lists(st.sampled_from(["", "a", "$a", "+"]), min_size=0, max_size=3),
+    st.booleans(),
+).filter(bool)
+
+
+@given(a_filter, a_filter)
+def test_overlap_and_containment_are_what_the_topic_tree_finds(one: str, other: str) -> None:
+    tree: TopicTree[str] = TopicTree()
+    tree.add(one, "one")
+    tree.add(other, "other")
+    found = [set(tree.match(topic)) for topic in TOPICS]
+    a, b = (parse_filter(text, FILTER_LIMITS) for text in (one, other))
+
+    assert overlap(a, b) is any(match == {"one", "other"} for match in found)
+    assert contains(a, b) is all(match != {"other"} for match in found)
+    assert contains(b, a) is all(match != {"one"} for match in found)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.errors import UnsendableTopicError
+from bridge.errors import CommandTopicError, UnsendableTopicError
 from bridge.property_headers import PropertyHeaders
 from bridge.publishes import RETAIN, Message
 from bridge.send_frames import FRAME_OVERHEAD_BYTES, MAX_CACHED_TOPICS, Destinations, encode
@@ -109,3 +109,14 @@ def test_the_cache_of_destinations_is_bounded() -> None:
         destinations[b"t/%d" % number]
 
     assert len(destinations) == 10
+
+
+def test_commands_never_go_up() -> None:
+    destinations = Destinations(["+/+/commands"])
+    reported: list[UnsendableTopicError] = []
+    messages = [message("devices/a/commands", b"echo"), message("devices/a/telemetry", b"1")]
+    for _ in range(2):  # found, and remembered
+        frames = decoded(encode(1, messages, destinations, PropertyHeaders(), reported.append))
+        assert [frame.headers.get("destination") for frame in frames] == [None, "/topic/devices/a/telemetry", None]
+
+    assert [type(error) for error in reported] == [CommandTopicError] * 2

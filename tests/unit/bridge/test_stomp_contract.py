@@ -53,7 +53,7 @@ def test_the_constructor_takes_what_is_given() -> None:
 
 
 def test_the_listener_is_called_by_these_names() -> None:
-    for name in ("on_connected", "on_receipt", "on_error", "on_disconnected", "on_heartbeat_timeout"):
+    for name in ("on_connected", "on_message", "on_receipt", "on_error", "on_disconnected", "on_heartbeat_timeout"):
         assert hasattr(stomp.ConnectionListener, name)
 
 
