@@ -110,8 +110,8 @@ class Format:
     id: re.Pattern[str] = field(default_factory=lambda: re.compile(r"[^\x00-\x1f\x7f+#/]{1,100}"))
     """What a device's id must look like."""
     id_example: str = "device-1"
-    numbered: bool = False
-    """Whether messages carry a sequence: then none may be lost, doubled or kept for later by a fault."""
+    by_connection: bool = False
+    """Whether a message can be read only with the births of its own connection: then none may be kept for the next."""
     nested: bool = False
     """Whether a dot in a metric's name is a level, so that `a` and `a.b` exclude each other."""
     births_carry_values: bool = False

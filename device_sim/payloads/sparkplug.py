@@ -114,6 +114,6 @@ FORMAT: Final = Format(
     metric=re.compile(r"(?!bdSeq$|Node Control/|Device Control/|Properties/)[^\x00-\x1f\x7f]{1,200}"),
     metric_example="Motor/Speed",
     id_example="press-1",
-    numbered=True,
+    by_connection=True,
     births_carry_values=True,
 )

@@ -12,7 +12,7 @@ from device_sim.clock import step_us
 from device_sim.errors import BadArgumentError, ScenarioError
 from device_sim.faults.registry import AnyFault
 from device_sim.faults.sampling import Burst
-from device_sim.faults.settings import ClockFault, StreamFault, ValueFault
+from device_sim.faults.settings import ClockFault, ValueFault
 from device_sim.member import measured
 from device_sim.payloads.format import Format
 from device_sim.payloads.registry import FORMATS
@@ -76,8 +76,8 @@ def _of_class(device_class: DeviceClass, count: int, path: Path) -> Iterator[Pro
             (*path, "topic"),
             f"{device_class.topic!r} is no topic of {form.name} that a hub knows; one would be {form.topic!r}",
         )
-    if form.numbered and device_class.backfill:
-        yield Problem((*path, "backfill"), f"{form.name} numbers its messages anew with each connection")
+    if form.by_connection and device_class.backfill:
+        yield Problem((*path, "backfill"), f"a hub reads {form.name} only with the births of the same connection")
     yield from _of_metrics(device_class, form, path)
     for name, sensor in device_class.sensors.items():
         if isinstance(sensor, Replay):
@@ -109,14 +109,6 @@ def _of_fault(fault: AnyFault, classes: Sequence[DeviceClass], path: Path, known
         for name in fault.metrics:
             if name not in names:
                 yield Problem((*path, "metrics"), f"there is no metric {name!r}")
-    if isinstance(fault, StreamFault):
-        for device_class in classes:
-            if FORMATS[device_class.format].numbered:
-                yield Problem(
-                    (*path, "kind"),
-                    f"{fault.kind} would break the numbers of {device_class.format}: a gap or a repeat there makes a "
-                    "hub refuse good messages too",
-                )
 
 
 def _of_times(device_class: DeviceClass, faults: Sequence[AnyFault], path: Path) -> Iterator[Problem]:

@@ -61,7 +61,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
             ("count = 2", 'count = 2\nformat = "sparkplug"\nbackfill = true'),
             8,
             "classes.0.backfill",
-            "numbers its messages",
+            "births of the same connection",
         ),
         (("duration = 10", 'duration = 10\n[expectations]\nloss = "none"'), 4, "expectations.loss", "comparison"),
         (("duration = 10", "duration = 10\ndevices = 5"), 1, "", "`devices` is needed where"),
@@ -91,14 +91,6 @@ def test_a_problem_of_a_fault_is_found_too(fault: str, line: int, key: str, word
 
     assert told.startswith(f"f.toml:{line}: {key}: ")
     assert words in told
-
-
-def test_faults_that_break_a_sequence_are_refused() -> None:
-    text = GOOD.replace("count = 2", 'count = 2\nformat = "sparkplug"') + '[[faults]]\nkind = "duplicate"\n'
-
-    [told] = problems(text)
-
-    assert told.startswith("f.toml:12: faults.0.kind: duplicate would break the numbers of sparkplug")
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
