@@ -13,6 +13,7 @@ private names of paho 2.2, pinned in pyproject.toml; `tests/integration/device_s
 
 import socket
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
@@ -50,6 +51,10 @@ class ClientOwner(Protocol):
         ...
 
 
+# paho keeps messages of its own in two OrderedDicts a client, 0.8 KiB; here they stay empty, so all share one.
+_NO_MESSAGES: OrderedDict[int, paho.MQTTMessage] = OrderedDict()
+
+
 class BurstClient(paho.Client):
     """A paho client without a thread; the owner calls `take`, `loop_write` and `loop_misc`."""
 
@@ -63,6 +68,7 @@ class BurstClient(paho.Client):
             clean_session=None if self._v5 else True,
             reconnect_on_failure=False,
         )
+        self._out_messages = self._in_messages = _NO_MESSAGES
         if identity.username is not None:
             self.username_pw_set(identity.username, identity.password)
         self._owner = owner
