@@ -2,6 +2,10 @@
 
 The pipeline is the hub's own, so a payload is taken exactly as it would be taken now, with the time of its first
 receipt. What is stored leaves the quarantine after the commit; what is refused again stays as it is.
+
+One pipeline takes all of them in the order of receipt, so what a decoder learns from one (a birth, a description) helps
+those behind it. It knows nothing of what the running hub has learnt, and asks no device for anything: data that were
+refused as `needs_rebirth` are stored if a birth of their node is among the payloads, before them.
 """
 
 import asyncio
@@ -32,6 +36,10 @@ class _Sink:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.begin()
+
+    def begin(self) -> None:
+        """Start with the next payload."""
         self.refusal: QuarantinedPayload | None = None
         self.readings = 0
 
@@ -68,11 +76,12 @@ class _Nobody:
 async def retry(payloads: Sequence[Refused], routes: Routes, store: Store) -> RetryReport:
     """Take each payload through the pipeline; return when those that were taken are committed."""
     report = RetryReport()
-    for payload in payloads:
-        sink = _Sink(store)
-        done = Pipeline(routes, sink, _Nobody()).accept(
-            payload.item.topic, payload.item.payload, None, payload.item.received_us, bridged=True
-        )
+    sink = _Sink(store)
+    pipeline = Pipeline(routes, sink, _Nobody())
+    for payload in sorted(payloads, key=lambda payload: payload.item.received_us):
+        item = payload.item
+        sink.begin()
+        done = pipeline.accept(item.topic, item.payload, None, item.received_us, bridged=True)
         if done is None:
             report.refused.append((payload, "no telemetry route takes the topic"))
         elif sink.refusal is not None:

@@ -19,6 +19,7 @@ from storage.reading import Reading
 from storage.settings import StorageSettings
 from storage.spool import SPOOL_FILE, Spool
 from storage.store import Store
+from tests.support.sparkplug import NBIRTH, NDATA
 from tests.support.waiting import wait_until
 
 NOW = time.time_ns() // 1000
@@ -112,6 +113,22 @@ async def test_a_mended_payload_is_stored_and_leaves_the_quarantine(
     assert row is not None
     assert (row["value"], row["at"]) == (21.5, NOW)
     assert "0 payloads gave 0 readings, 1 refused" in await run("quarantine", "retry", "--database-url", database_url)
+
+
+async def test_a_birth_in_quarantine_helps_the_data_that_came_after_it(
+    store: Store, database_url: str, sql: RawConnection
+) -> None:
+    """Payloads are taken in the order of receipt by one pipeline; what came before the birth stays."""
+    node = "spBv1.0/g/{}/n"
+    await store.quarantine(QuarantinedPayload(node.format("NDATA"), NDATA, "needs_rebirth", NOW + 2))
+    await store.quarantine(QuarantinedPayload(node.format("NBIRTH"), NBIRTH, "no_route", NOW + 1))
+    await store.quarantine(QuarantinedPayload(node.format("NDATA"), NDATA, "needs_rebirth", NOW))
+
+    output = await run("quarantine", "retry", "--database-url", database_url)
+
+    assert "2 payloads gave 2 readings, 1 refused" in output
+    assert [12.1, 12.3] == [row["value"] for row in await sql.fetch("SELECT value FROM readings ORDER BY ts")]
+    assert NOW == await sql.fetchval("SELECT (extract(epoch FROM ts) * 1000000)::int8 FROM quarantine")
 
 
 async def test_the_embedded_database_is_shared_with_a_running_hub_and_started_without_one(tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from storage.device_state import DeviceState
 from storage.reading import Reading
-from tests.support.telemetry import NOW_US
-from tests.unit.hub.telemetry.decoders.sparkplug.messages import (
+from tests.support.sparkplug import (
     ALL,
     BIRTH_MS,
     DBIRTH,
@@ -30,6 +29,7 @@ from tests.unit.hub.telemetry.decoders.sparkplug.messages import (
     metric,
     payload,
 )
+from tests.support.telemetry import NOW_US
 
 BIRTH_US = BIRTH_MS * 1_000
 EXPECTED = [

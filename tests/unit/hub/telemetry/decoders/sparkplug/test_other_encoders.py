@@ -13,8 +13,8 @@ from sparkplub_b_packets.core import sparkplug_b as tahu
 
 from hub.telemetry.decoders.sparkplug import schema, values
 from hub.telemetry.routes import RouteSettings
+from tests.support.sparkplug import EdgeNodes
 from tests.support.telemetry import Bench
-from tests.unit.hub.telemetry.decoders.sparkplug.messages import EdgeNodes
 
 TIME_MS = 1_486_144_502_122
 

@@ -5,7 +5,7 @@ import pytest
 from hub.telemetry.decoders.sparkplug.schema import _PAYLOAD, COMPRESSED, parse
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.validation import MAX_ITEMS
-from tests.unit.hub.telemetry.decoders.sparkplug.messages import DBIRTH, metric, payload
+from tests.support.sparkplug import DBIRTH, metric, payload
 
 
 def test_presence_is_kept_apart_from_emptiness() -> None:
