@@ -54,13 +54,23 @@ def check(scenario: Scenario) -> list[Problem]:
         problems += _of_class(device_class, count, path)
         for number, fault in faults:
             problems += _of_fault(fault, [device_class], (*path, "faults", number), set(ids(device_class, count)))
-        problems += _of_times(device_class, [*device_class.faults, *scenario.faults], path)
+        fastest = max((stage.rate for stage in scenario.stages), default=1.0)
+        problems += _of_times(device_class, fastest, [*device_class.faults, *scenario.faults], path)
     repeated = [device_id for device_id, times in known.items() if times > 1]
     if repeated:
         problems.append(Problem(("classes",), f"{repeated[0]!r} is the id of two devices: `id` needs {{number}}"))
     for number, fault in enumerate(scenario.faults):
         problems += _of_fault(fault, scenario.classes, ("faults", number), set(known))
+    problems += _of_expectations(scenario)
     return problems
+
+
+def _of_expectations(scenario: Scenario) -> Iterator[Problem]:
+    from device_sim.expectations import NAMES  # what every process of a run need not load
+
+    for name in scenario.expectations:
+        if name not in NAMES:
+            yield Problem(("expectations", name), f"there is no such figure; there are {', '.join(NAMES)}")
 
 
 def _of_class(device_class: DeviceClass, count: int, path: Path) -> Iterator[Problem]:
@@ -111,13 +121,14 @@ def _of_fault(fault: AnyFault, classes: Sequence[DeviceClass], path: Path, known
                 yield Problem((*path, "metrics"), f"there is no metric {name!r}")
 
 
-def _of_times(device_class: DeviceClass, faults: Sequence[AnyFault], path: Path) -> Iterator[Problem]:
+def _of_times(device_class: DeviceClass, fastest: float, faults: Sequence[AnyFault], path: Path) -> Iterator[Problem]:
     form = FORMATS[device_class.format]
     clocks = sum(isinstance(fault, ClockFault) for fault in faults)
     factor = max((fault.factor for fault in faults if isinstance(fault, Burst)), default=1)
     finest_s = step_us(form.step_us, clocks) / 1e6
-    if device_class.rate * factor * finest_s > 1.0:
-        text = f"{device_class.rate:g} a second"
+    rate = device_class.rate * max(fastest, 1.0)
+    if rate * factor * finest_s > 1.0:
+        text = f"{rate:g} a second"
         if factor > 1:
             text += f", {factor} times in a burst,"
         because = f"{form.name} writes times in steps of {form.step_us / 1e6:g} s"

@@ -64,6 +64,8 @@ def test_a_file_is_read(tmp_path: Path) -> None:
             "births of the same connection",
         ),
         (("duration = 10", 'duration = 10\n[expectations]\nloss = "none"'), 4, "expectations.loss", "comparison"),
+        (("duration = 10", "duration = 10\n[expectations]\nlost = 0"), 4, "expectations.lost", "no such figure"),
+        (("duration = 10", "duration = 10\n[[stages]]\nseconds = 1\nrate = 2000"), 7, "classes.0.rate", "at most 1000"),
         (("duration = 10", "duration = 10\ndevices = 5"), 1, "", "`devices` is needed where"),
         (("duration = 10", "duration = 10\n[[stages]]\nseconds = 11"), 1, "", "stages last longer"),
     ],
