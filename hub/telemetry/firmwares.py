@@ -34,6 +34,7 @@ FIRMWARES: Final = (
         "ChirpStack v4", "chirpstack", r"application/[^/]+/device/(?P<device>[^/]+)/(?P<rest>(?:event|command)/[^/]+)"
     ),
     _row("The Things Stack v3", "ttn", r"v3/[^/]+/devices/(?P<device>[^/]+)/(?P<rest>.+)"),
+    _row("ThingsBoard", "thingsboard", r"v1/(?P<rest>(?:gateway|devices/me)/telemetry)"),
     _row("Homie", "homie", r"homie/(?P<rest>.+)"),
     _row("Zigbee2MQTT", "zigbee2mqtt", r"zigbee2mqtt/(?P<rest>.+)"),
     _row("Home Assistant discovery", "esphome", r"homeassistant/(?P<rest>.+/config)"),

@@ -31,3 +31,22 @@ def symbol(unit: str, metric: str) -> str:
             return "%RH"
         return "%EL" if "battery" in name else "/100"
     return _SYMBOLS.get(plain, plain)
+
+
+# What hand-made firmware and rtl_433 write behind the name: `temperature_C`, `wind_m_s`.
+_SUFFIXES: Final = {
+    **{unit: unit for unit in ("hPa", "kPa", "mm", "V", "mV", "W", "ppm")},
+    "C": "Cel",
+    "F": "degF",
+    "lux": "lx",
+}
+_SUFFIXES_OF_TWO: Final = {"s": ("_m", "m/s"), "h": ("_km", "km/h")}
+
+
+def suffix(metric: str) -> str:
+    """Return the unit that the end of a metric's name says, empty if it says none."""
+    name, _, last = metric.rpartition("_")
+    if last in _SUFFIXES_OF_TWO:
+        before, unit = _SUFFIXES_OF_TWO[last]
+        return unit if name.endswith(before) else ""
+    return _SUFFIXES.get(last, "") if name else ""

@@ -11,7 +11,7 @@ pipeline has its own. What they remember is bounded.
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from hub.telemetry.decoders import homie, json, sparkplug
+from hub.telemetry.decoders import cbor, content, homie, influx, json, senml, sparkplug, thingsboard
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from storage.reading import Reading
@@ -19,14 +19,22 @@ from storage.reading import Reading
 Decoder: TypeAlias = Callable[[bytes, Origin, int, Notes], list[Reading]]
 
 DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
+    "cbor": lambda: cbor.decode,
+    "content": lambda: content.decode,
+    "influx": lambda: influx.decode,
     "json": lambda: json.decode,
+    "senml": lambda: senml.decode,
+    "thingsboard": lambda: thingsboard.decode,
     "homie": homie.Homie,
     "sparkplug": sparkplug.Sparkplug,
 }
 
 # A content-type that names a format overrides a route that only guesses (device-formats section 1).
 MEDIA_TYPES: Final = {
+    "application/cbor": "cbor",
     "application/json": "json",
+    "application/senml+cbor": "senml",
+    "application/senml+json": "senml",
 }
 GUESSING: Final = frozenset({"json", "content"})
 """The decoders that a content-type overrides; a firmware's topic says more than the type of its text."""

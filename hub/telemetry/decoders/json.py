@@ -6,29 +6,28 @@
     [{...}, {...}]                                       several of the above, each with its own time
     21.5                                                 one value
 
-Not here: the JSON text itself (strict_json), what a clock means (clock). Rules: numbers and booleans in quotes stay text;
-null, empty text and words for "no value" are no readings; arrays are read only where the route says so; a bad key costs
-that key alone, a bad time the record.
+Not here: the JSON text itself (strict_json), values and their names (leaves), what a clock means (clock). Rules: a bad key
+costs that key alone, a bad time the record; booleans in quotes stay text.
 """
 
 from typing import Final
 
 from hub.telemetry import clock, units
 from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders.leaves import Leaves
 from hub.telemetry.decoders.strict_json import BEYOND_INT64, JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.validation import MAX_ITEMS, text_fault, unit_fault
+from hub.telemetry.scalars import EXACT_INT
+from hub.telemetry.validation import MAX_ITEMS, unit_fault
 from storage.reading import Reading
 
 # In the order of trust, where a record has several. `t` is a time only beside `value`: alone it means temperature.
 TIME_KEYS: Final = ("ts", "time", "timestamp", "Time", "datetime", "date", "last_seen")
 TIME_KEYS_BESIDE_VALUE: Final = (*TIME_KEYS, "t")
-NO_VALUE_TEXTS: Final = frozenset({"", "nan", "NaN", "inf", "None", "null", "unavailable", "unknown"})
 NAMED_VALUE_KEYS: Final = frozenset({"metric", "name", "value", "unit", *TIME_KEYS_BESIDE_VALUE})
 _SPECIAL_KEYS: Final = frozenset({*TIME_KEYS, "value", "values"} - {"ts"})
-_EXACT_INT: Final = 2**53
 _new = tuple.__new__  # half of what Reading(...) costs; three of them a message
 
 
@@ -42,8 +41,8 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
     if document.__class__ is dict and text.count(b":") == len(document):
         readings = _flat(document, origin.device, received_us, notes)
         if readings:
-            return readings
-    return _Message(origin, received_us, notes).readings_of(strict_json.checked(document, text))
+            return _with_units(readings) if b"_" in text else readings
+    return readings_of(strict_json.checked(document, text), origin, received_us, notes)
 
 
 def _flat(record: dict[str, JsonValue], device: str, received_us: int, notes: Notes) -> list[Reading] | None:
@@ -68,7 +67,7 @@ def _flat(record: dict[str, JsonValue], device: str, received_us: int, notes: No
         elif value.__class__ is int:
             if metric == "ts":
                 continue
-            if not -_EXACT_INT <= value <= _EXACT_INT:
+            if not -EXACT_INT <= value <= EXACT_INT:
                 return None
             value = float(value)  # noqa: PLW2901 - int and float are one kind of reading
         elif value.__class__ is not bool:
@@ -79,6 +78,21 @@ def _flat(record: dict[str, JsonValue], device: str, received_us: int, notes: No
     return readings
 
 
+def _with_units(readings: list[Reading]) -> list[Reading]:
+    """Add the units that names end with, as the general way does."""
+    return [
+        reading
+        if reading.value.__class__ is bool or not (unit := units.suffix(reading.metric))
+        else reading._replace(unit=unit)
+        for reading in readings
+    ]
+
+
+def readings_of(document: JsonValue, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+    """Read a document of any of the shapes above, whatever it was written in; depth and items are the caller's duty."""
+    return _Message(origin, received_us, notes).readings_of(document)
+
+
 class _Message:
     """One payload on the general way: any shape, remarks on what is left out."""
 
@@ -86,9 +100,8 @@ class _Message:
         self._origin = origin
         self._received_us = received_us
         self._notes = notes
-        self._readings: list[Reading] = []
-        self._device = origin.device
-        self._time_us = received_us
+        self._leaves = Leaves(origin, received_us, notes)
+        self._readings = self._leaves.readings
 
     def readings_of(self, document: JsonValue) -> list[Reading]:
         if isinstance(document, dict):
@@ -96,8 +109,8 @@ class _Message:
         elif isinstance(document, list):
             self._records(document)
         else:
-            self._device, metric = self._origin.scalar_series()
-            self._leaf(metric, document)
+            self._leaves.device, metric = self._origin.scalar_series()
+            self._leaves.leaf(metric, document)
             self._notes.without_time(len(self._readings))
         return self._readings
 
@@ -116,20 +129,20 @@ class _Message:
         time_keys = TIME_KEYS_BESIDE_VALUE if "value" in record else TIME_KEYS
         present = [key for key in time_keys if key in record and not isinstance(record[key], dict | list)]
         device_time_us = _first_time(record, present)
-        self._time_us = self._received_us if device_time_us is None else device_time_us
+        self._leaves.time_us = self._received_us if device_time_us is None else device_time_us
         before = len(self._readings)
         values = record.get("values")
         value = record.get("value")
         if "value" in record and NAMED_VALUE_KEYS.issuperset(record) and not isinstance(value, dict | list):
             self._named_value(record, value)
         elif isinstance(values, dict) and len(record) == 1 + len(present) and present:
-            self._branch("", values)
+            self._leaves.branch("", values)
         else:
-            self._branch("", {key: value for key, value in record.items() if key not in present})
+            self._leaves.branch("", {key: value for key, value in record.items() if key not in present})
         if device_time_us is None and len(self._readings) > before:
             self._notes.without_time(len(self._readings) - before)
 
-    def _named_value(self, record: dict[str, JsonValue], value: str | float | None) -> None:
+    def _named_value(self, record: dict[str, JsonValue], value: str | float | bytes | None) -> None:
         name = record.get("metric", record.get("name"))
         metric = "value" if name is None else name
         unit = record.get("unit")
@@ -140,36 +153,7 @@ class _Message:
         symbol = units.symbol(unit, metric) if unit else ""
         if fault := unit_fault(symbol):
             raise PayloadError("bad_unit", f"the unit {fault}")
-        self._leaf(metric, value, symbol)
-
-    def _branch(self, prefix: str, branch: dict[str, JsonValue] | list[JsonValue]) -> None:
-        """Walk one level; strict_json has bounded depth and items."""
-        children = branch.items() if isinstance(branch, dict) else ((str(i), v) for i, v in enumerate(branch))
-        for key, value in children:
-            metric = f"{prefix}{key}"
-            if isinstance(value, dict):
-                self._branch(f"{metric}.", value)
-            elif isinstance(value, list):
-                if self._origin.arrays:
-                    self._branch(f"{metric}.", value)
-                else:
-                    self._notes.skip("array")
-            else:
-                self._leaf(metric, value)
-
-    def _leaf(self, metric: str, value: str | float | None, unit: str = "") -> None:
-        if value is None or (isinstance(value, str) and value in NO_VALUE_TEXTS):
-            self._notes.skip("no_value")
-            return
-        if isinstance(value, str):
-            if fault := text_fault(value):
-                self._notes.fault("bad_text", f"{metric!r} {fault}")
-                return
-        elif isinstance(value, int) and not isinstance(value, bool):
-            if not -_EXACT_INT <= value <= _EXACT_INT:
-                self._notes.lost_digits()
-            value = float(value)
-        self._readings.append(Reading(self._device, metric, self._time_us, value, unit))
+        self._leaves.leaf(metric, value, symbol)
 
 
 def _first_time(record: dict[str, JsonValue], keys: list[str]) -> int | None:

@@ -19,7 +19,8 @@ import orjson
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.validation import MAX_DEPTH, MAX_ITEMS
 
-JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
+JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | bytes | int | float | bool | None"
+"""What a document holds; octets only where it was CBOR."""
 
 BEYOND_INT64: Final = 2.0**63
 BOM: Final = b"\xef\xbb\xbf"

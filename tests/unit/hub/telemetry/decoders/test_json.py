@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.telemetry.decoders.json import NO_VALUE_TEXTS, TIME_KEYS, decode
+from hub.telemetry.decoders.json import TIME_KEYS, decode
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
+from hub.telemetry.scalars import NO_VALUE_TEXTS
 from storage.reading import Reading
 
 ORIGIN = Origin("devices/d/telemetry", "d")

@@ -1,0 +1,100 @@
+"""InfluxDB's line protocol, as Telegraf sends it over MQTT.
+
+    weather,host=roof,room=a temperature=21.5,ok=t 1465839830100400200
+        -> device roof, metrics weather.temperature,room=a and weather.ok,room=a
+
+Not here: the text of a line (influx_lines). Rules:
+- device = the tag `device_id`, else `host`, else `device`, else the topic's. `host` before `device`: where both stand the
+  line is Telegraf's, and `device` a disk. Whichever is taken, the others stay in the metric, so no series are mixed.
+- metric = measurement `.` field, and the other tags behind it, sorted by name: `,tag=value`.
+- time by magnitude, as everywhere (clock): nanoseconds are cut to microseconds.
+- a bad line costs that line alone.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from hub.telemetry import clock
+from hub.telemetry.decoders import influx_lines, strict_json
+from hub.telemetry.decoders.influx_lines import Line
+from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import Notes
+from hub.telemetry.origin import Origin
+from hub.telemetry.scalars import EXACT_INT
+from hub.telemetry.validation import MAX_ITEMS, text_fault
+from storage.reading import Reading
+
+_DEVICE_TAGS: Final = ("device_id", "host", "device")
+
+
+def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+    """Decode one payload; see the head of this file and `Decoder`."""
+    try:
+        text = body.removeprefix(strict_json.BOM).decode()
+    except UnicodeDecodeError as error:
+        raise PayloadError("bad_text", str(error)) from None
+    readings: list[Reading] = []
+    for number, line in _lines(text):
+        if isinstance(line, PayloadError):
+            notes.fault("bad_line", f"line {number}: {line}")
+            continue
+        _read(line, number, origin, received_us, notes, readings)
+        if len(readings) > MAX_ITEMS:
+            raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values in one payload")
+    if not readings and not notes.dirty:
+        notes.skip("empty")
+    return readings
+
+
+def is_timed(text: str) -> bool:
+    """Say whether a text is lines of points that all carry a time, as Telegraf writes them, and nothing else."""
+    lines = 0
+    for _, line in _lines(text):
+        if isinstance(line, PayloadError) or line.time is None:
+            return False
+        lines += 1
+    return lines > 0
+
+
+def _lines(text: str) -> Iterator[tuple[int, Line | PayloadError]]:
+    """Give the number and the content of each line that is not empty and no comment."""
+    position, number = 0, 1
+    while position < len(text):
+        end = text.find("\n", position) + 1 or len(text)
+        if text[position] not in "#\r\n" and not text[position:end].isspace():
+            try:
+                line = influx_lines.read(text, position)
+                end = line.end  # a text may hold line breaks
+                yield number, line
+            except PayloadError as error:
+                yield number, error
+        number += text.count("\n", position, end)
+        position = end
+
+
+def _read(line: Line, number: int, origin: Origin, received_us: int, notes: Notes, readings: list[Reading]) -> None:
+    own = next((tag for tag in _DEVICE_TAGS if tag in line.tags), "")
+    device = line.tags.get(own, origin.device)
+    if device != origin.device and not origin.gateway:
+        detail = f"line {number} names {device[:80]!r}, the topic {origin.device[:80]!r}"
+        raise PayloadError("device_mismatch", detail)
+    tags = "".join(f",{tag}={line.tags[tag]}" for tag in sorted(line.tags) if tag != own)
+    device_time_us = None if line.time is None else clock.from_number(line.time)
+    time_us = received_us if device_time_us is None else device_time_us
+    before = len(readings)
+    for field, value in line.fields.items():
+        metric = f"{line.measurement}.{field}{tags}"
+        if isinstance(value, str):
+            if not value:
+                notes.skip("no_value")
+                continue
+            if fault := text_fault(value):
+                notes.fault("bad_text", f"line {number}: {metric!r} {fault}")
+                continue
+        elif isinstance(value, int) and not isinstance(value, bool):
+            if not -EXACT_INT <= value <= EXACT_INT:
+                notes.lost_digits()
+            value = float(value)  # noqa: PLW2901 - int and float are one kind of reading
+        readings.append(Reading(device, metric, time_us, value, ""))
+    if device_time_us is None:
+        notes.without_time(len(readings) - before)

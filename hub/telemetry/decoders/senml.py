@@ -1,0 +1,134 @@
+"""SenML packs (RFC 8428) in JSON and CBOR: from records to device, metric and unit (device-formats section 3).
+
+    [{"bn":"urn:dev:ow:10e2073a01080063:","n":"voltage","u":"V","v":120.1},{"n":"current","u":"A","v":1.2}]
+
+Not here: how a record resolves (senml_records). A pack with a bad record is refused whole: the RFC asks for it, as base
+fields reach into all records behind it. Units are kept as sent: they are SenML's already, and its `%` is a ratio.
+
+Device and metric of a resolved name:
+- `urn:dev:<kind>:<id>` (RFC 9039) is the device, the metric what follows behind `:`, `/` or `_`;
+- else the base name is the device, without one `/`, `:`, `-`, `_` or `.` at its end, and the name the metric;
+- else the topic names the device.
+Without a metric the unit is it, `value` without a unit: records that share a name and differ by unit are different series.
+A sum is the metric `<metric>.sum`, without a unit (it is in unit-seconds).
+"""
+
+import re
+from typing import Final
+
+from hub.telemetry.decoders import cbor_reader, strict_json
+from hub.telemetry.decoders.cbor_reader import CborValue
+from hub.telemetry.decoders.senml_records import LABELS, Fields, Record, resolve
+from hub.telemetry.decoders.strict_json import JsonValue
+from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import Notes
+from hub.telemetry.origin import Origin
+from hub.telemetry.scalars import EXACT_INT, SPACES
+from hub.telemetry.validation import text_fault, unit_fault
+from storage.reading import Reading
+
+_DEVICE_URN: Final = re.compile(r"(urn:dev:[^:]+:[^:/_]+)(?:[:/_](.*))?", re.DOTALL)
+_SEPARATORS: Final = ("/", ":", "-", "_", ".")
+_NAMES: Final = frozenset({"bn", "n"})
+_VALUES: Final = frozenset({"v", "vs", "vb", "vd", "s"})
+_KNOWN: Final = frozenset(LABELS.values())
+
+
+def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+    """Decode one payload, JSON or CBOR: their first octets differ. See the head of this file and `Decoder`."""
+    text = body.removeprefix(strict_json.BOM).lstrip(SPACES.encode())
+    if not text:
+        notes.skip("empty")
+        return []
+    if text[:1] == b"[":
+        return readings_of(strict_json.loads(body), origin, received_us, notes)
+    if text[:1] == b"{":
+        raise PayloadError("not_senml", "a pack is an array")
+    return cbor_readings_of(cbor_reader.loads(body), origin, received_us, notes)
+
+
+def is_pack(document: JsonValue) -> bool:
+    """Say whether a JSON document is a pack: all its records carry labels, a name and a value among them."""
+    if not isinstance(document, list):
+        return False
+    seen: set[str] = set()
+    for record in document:
+        if not isinstance(record, dict) or _KNOWN.isdisjoint(record):
+            return False
+        if not all(isinstance(record.get(label, ""), str) for label in ("bn", "n")):
+            return False
+        seen.update(record)
+    return not _NAMES.isdisjoint(seen) and not _VALUES.isdisjoint(seen)
+
+
+def is_cbor_pack(document: CborValue) -> bool:
+    """Say whether a CBOR document is a pack: an array of maps that all have integer labels of SenML."""
+    if not isinstance(document, list) or not document:
+        return False
+    return all(isinstance(record, dict) and not LABELS.keys().isdisjoint(record) for record in document)
+
+
+def readings_of(document: JsonValue, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+    """Read a pack that was JSON."""
+    if not isinstance(document, list):
+        raise PayloadError("not_senml", "a pack is an array")
+    pack: list[Fields] = []
+    for position, record in enumerate(document):
+        if not isinstance(record, dict):
+            raise PayloadError("not_senml", f"[{position}] is no object")
+        pack.append(dict(record))
+    return _readings(pack, origin, received_us, notes)
+
+
+def cbor_readings_of(document: CborValue, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+    """Read a pack that was CBOR: its labels are integers."""
+    if not isinstance(document, list):
+        raise PayloadError("not_senml", "a pack is an array")
+    pack: list[Fields] = []
+    for position, record in enumerate(document):
+        if not isinstance(record, dict):
+            raise PayloadError("not_senml", f"[{position}] is no map")
+        pack.append({LABELS.get(key, str(key)) if isinstance(key, int) else key: v for key, v in record.items()})
+    return _readings(pack, origin, received_us, notes)
+
+
+def _readings(pack: list[Fields], origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+    readings: list[Reading] = []
+    for record in resolve(pack, received_us):
+        device, metric = _series(record, origin)
+        if device != origin.device and not origin.gateway:
+            raise PayloadError("device_mismatch", f"the pack names {device[:80]!r}, the topic {origin.device[:80]!r}")
+        if fault := unit_fault(record.unit):
+            raise PayloadError("bad_unit", f"the unit {fault}")
+        before = len(readings)
+        value = record.value
+        if isinstance(value, bytes):
+            notes.skip("binary")
+        elif isinstance(value, str) and (fault := text_fault(value)):
+            raise PayloadError("bad_text", f"{metric!r} {fault}")
+        elif value is not None:
+            readings.append(Reading(device, metric, record.time_us, _stored(value, notes), record.unit))
+        if record.sum is not None:
+            readings.append(Reading(device, f"{metric}.sum", record.time_us, _stored(record.sum, notes), ""))
+        if not record.timed:
+            notes.without_time(len(readings) - before)
+    return readings
+
+
+def _stored(value: float | bool | str, notes: Notes) -> float | bool | str:
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int) and not -EXACT_INT <= value <= EXACT_INT:
+        notes.lost_digits()
+    return float(value)
+
+
+def _series(record: Record, origin: Origin) -> tuple[str, str]:
+    if match := _DEVICE_URN.fullmatch(record.base_name + record.name):
+        device, metric = match[1], match[2] or ""
+    elif record.base_name:
+        base = record.base_name
+        device, metric = base[:-1] if base.endswith(_SEPARATORS) else base, record.name
+    else:
+        device, metric = origin.device, record.name
+    return device, metric or record.unit or "value"

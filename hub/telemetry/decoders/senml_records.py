@@ -1,0 +1,128 @@
+"""How the records of a SenML pack resolve (RFC 8428 section 4.6), whatever they were written in.
+
+Base fields stay in force until the same one comes again. A time below 2^28 seconds is relative to now. Where a record
+breaks a rule the whole pack is refused, with the record's position.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from hub.telemetry.errors import PayloadError
+
+Fields: TypeAlias = dict[str, Any]
+
+LABELS: Final = {
+    **dict(zip(range(-1, -7, -1), ("bver", "bn", "bt", "bu", "bv", "bs"), strict=True)),
+    **dict(enumerate(("n", "u", "v", "vs", "vb", "s", "t", "ut", "vd"))),
+}
+_BASE: Final = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+_OWN: Final = frozenset(LABELS.values()) - _BASE
+_VALUES: Final = ("v", "vs", "vb", "vd")
+_VERSION: Final = 10
+_RELATIVE_BELOW_S: Final = 2**28
+_LATEST_S: Final = 10**11  # year 5138; in milliseconds it would be 1973
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*", re.ASCII)
+
+
+class Record(NamedTuple):
+    """One record with everything that it inherits."""
+
+    base_name: str
+    name: str
+    unit: str
+    time_us: int
+    timed: bool
+    value: float | bool | str | bytes | None
+    sum: float | None
+
+
+def resolve(pack: list[Fields], received_us: int) -> Iterator[Record]:
+    """Give the records that say something.
+
+    Raises:
+        PayloadError: `senml_version`, `senml_label`, `senml_name`, `senml_value`, `bad_time`.
+
+    """
+    base: Fields = {}
+    for position, fields in enumerate(pack):
+        try:
+            base.update((label, value) for label, value in fields.items() if label in _BASE)
+            record = _resolved(fields, base, received_us)
+        except PayloadError as error:
+            raise PayloadError(error.reason, f"[{position}] {error.detail}") from None
+        if record is not None:
+            yield record
+
+
+def _resolved(fields: Fields, base: Fields, received_us: int) -> Record | None:
+    for label in fields:
+        if label.endswith("_"):
+            raise PayloadError("senml_label", f"{label[:80]!r} must be understood, and is not")
+    if (_number(base, "bver") if "bver" in base else _VERSION) > _VERSION:
+        raise PayloadError("senml_version", f"version {base['bver']} is above {_VERSION}")
+    if _OWN.isdisjoint(fields):
+        return None
+    base_name, name = _text(base, "bn"), _text(fields, "n")
+    if not _NAME.fullmatch(base_name + name):
+        raise PayloadError("senml_name", f"{(base_name + name)[:80]!r} is no name")
+    time_us, timed = _time(_number(base, "bt"), _number(fields, "t"), received_us)
+    unit = _text(fields, "u") or _text(base, "bu")
+    value = _value(fields, base)
+    total = _sum(_number(fields, "s"), _number(base, "bs")) if "s" in fields else None
+    if value is None and total is None:
+        raise PayloadError("senml_value", "a record without a value")
+    return Record(base_name, name, unit, time_us, timed, value, total)
+
+
+def _value(fields: Fields, base: Fields) -> float | bool | str | bytes | None:
+    present = [label for label in _VALUES if label in fields]
+    if not present:
+        return None
+    if len(present) > 1:
+        raise PayloadError("senml_value", f"a record with {' and '.join(present)}")
+    label = present[0]
+    if label == "v":
+        return _sum(_number(fields, "v"), _number(base, "bv"))
+    if label == "vs":
+        return _text(fields, "vs")
+    value = fields[label]
+    if label == "vb" and isinstance(value, bool):
+        return value
+    if label == "vd" and isinstance(value, str | bytes):
+        return value if isinstance(value, bytes) else value.encode()
+    raise PayloadError("senml_value", f"{label!r} is of another type")
+
+
+def _time(base_s: float, own_s: float, received_us: int) -> tuple[int, bool]:
+    """Return µs since 1970, and whether the record says it."""
+    total_s = base_s + own_s
+    if abs(total_s) >= _LATEST_S or abs(base_s) >= _LATEST_S:
+        raise PayloadError("bad_time", f"{total_s} is no time in seconds")
+    # Each for itself: their sum in seconds would lose the last microseconds.
+    time_us = round(base_s * 1_000_000) + round(own_s * 1_000_000)
+    if total_s < _RELATIVE_BELOW_S:
+        return received_us + time_us, time_us != 0
+    return time_us, True
+
+
+def _sum(value: float, base: float) -> float:
+    total = value + base
+    if not math.isfinite(total):
+        raise PayloadError("number_range", f"{value} + {base} is beyond a 64-bit float")
+    return total
+
+
+def _number(fields: Mapping[str, Any], label: str) -> float:
+    value = fields.get(label, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PayloadError("senml_value", f"{label!r} is no number")
+    return value
+
+
+def _text(fields: Mapping[str, Any], label: str) -> str:
+    value = fields.get(label, "")
+    if not isinstance(value, str):
+        raise PayloadError("senml_value", f"{label!r} is no text")
+    return value

@@ -1,0 +1,40 @@
+"""Numbers in text, and words that mean that there is no value (device-formats 0.4).
+
+The grammar is ours and ASCII only: `float()` would take `nan`, `1_000` and full-width digits. `23,5` is text: nobody knows
+whether it is a list or a number.
+"""
+
+import re
+from typing import Final
+
+from hub.telemetry.errors import PayloadError
+
+NO_VALUE_TEXTS: Final = frozenset({"", "nan", "NaN", "inf", "None", "null", "unavailable", "unknown"})
+SPACES: Final = " \t\r\n"
+EXACT_INT: Final = 2**53  # the largest integer up to which each has a float of its own
+_NUMBER: Final = re.compile(r"[+-]?0*([0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_MAX_DIGITS: Final = 20  # before int(), which takes quadratic time
+_MAX_UINT64: Final = 2**64 - 1
+_MIN_INT64: Final = -(2**63)
+
+
+def number_in(text: str) -> int | float | None:
+    """Return the number that `text` is, None if it is none. Spaces around it are allowed.
+
+    Raises:
+        PayloadError: `integer_range`, `number_range`.
+
+    """
+    plain = text.strip(SPACES)
+    match = _NUMBER.fullmatch(plain)
+    if match is None:
+        return None
+    digits, fraction, exponent = match.groups()
+    if fraction is None and exponent is None:
+        if len(digits) > _MAX_DIGITS or not _MIN_INT64 <= (integer := int(plain)) <= _MAX_UINT64:
+            raise PayloadError("integer_range", f"{plain[:40]} does not fit into 64 bit")
+        return integer
+    number = float(plain)
+    if number - number != 0:  # infinite
+        raise PayloadError("number_range", f"{plain[:40]} is beyond a 64-bit float")
+    return number
