@@ -37,7 +37,9 @@ class SenmlJson(Unannounced):
             for head, value in zip(self._heads, values, strict=True)
             if value is not None
         ]
-        pack = [{**base, **records[0]}, *records[1:]] if records else [base]
+        if not records:  # a pack of base values says nothing
+            return ()
+        pack = [{**base, **records[0]}, *records[1:]]
         return (Encoded(self._topic, orjson.dumps(pack), *stored(self._names, values), time_us, qos=self._qos),)
 
 
@@ -67,7 +69,7 @@ class SenmlCbor(Unannounced):
             records.append(cbor_items.map_of(size + extra) + base + head + item)
             base, extra = b"", 0
         if not records:
-            records.append(cbor_items.map_of(extra) + base)
+            return ()
         payload = cbor_items.array_of(len(records)) + b"".join(records)
         return (Encoded(self._topic, payload, *stored(self._names, values), time_us, qos=self._qos),)
 

@@ -16,7 +16,7 @@ from device_sim.faults.settings import ClockFault, ValueFault
 from device_sim.member import measured
 from device_sim.payloads.format import Format
 from device_sim.payloads.registry import FORMATS
-from device_sim.payloads.topics import ANY_TOPIC, TELEMETRY
+from device_sim.payloads.topics import ANY_TOPIC, PER_METRIC, TELEMETRY, TELEMETRY_TOPIC
 from device_sim.payloads.tree import clash
 from device_sim.roster import ids
 from device_sim.scenario.model import DeviceClass, Scenario
@@ -85,6 +85,14 @@ def _of_class(device_class: DeviceClass, count: int, path: Path) -> Iterator[Pro
         yield Problem(
             (*path, "topic"),
             f"{device_class.topic!r} is no topic of {form.name} that a hub knows; one would be {form.topic!r}",
+        )
+    unrouted = form.topic_pattern in {TELEMETRY, PER_METRIC} and (
+        not form.name.startswith("json") or (device_class.topic or form.topic) != TELEMETRY_TOPIC
+    )
+    if device_class.link.startswith("stomp") and device_class.stored_as is None and unrouted:
+        yield Problem(
+            (*path, "link"),
+            f"a hub takes {form.name} on this topic from a bridge only; with a route of your own say `stored_as`",
         )
     if form.by_connection and device_class.backfill:
         yield Problem((*path, "backfill"), f"a hub reads {form.name} only with the births of the same connection")

@@ -63,6 +63,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
             "classes.0.backfill",
             "births of the same connection",
         ),
+        (("count = 2", 'count = 2\nformat = "cbor"\nlink = "stomp-ws"'), 8, "classes.0.link", "from a bridge only"),
         (("duration = 10", 'duration = 10\n[expectations]\nloss = "none"'), 4, "expectations.loss", "comparison"),
         (("duration = 10", "duration = 10\n[expectations]\nlost = 0"), 4, "expectations.lost", "no such figure"),
         (("duration = 10", "duration = 10\n[[stages]]\nseconds = 1\nrate = 2000"), 7, "classes.0.rate", "at most 1000"),
