@@ -1,14 +1,16 @@
 """A TCP proxy that misbehaves on command, between a client and a real server.
 
 `forward` passes bytes; `black_hole` accepts connections and bytes and passes nothing, with no reset, as a dead network
-does; `refuse` closes the listening port; `cut` resets every open connection at once.
+does; `refuse` closes the listening port; `cut` resets every open connection at once. `latency_s` delays each piece,
+`slices` passes pieces of so many bytes in turn, `cut_after` resets the connection behind that many bytes to the client.
 """
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,10 +19,13 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
 
 
 class FaultProxy:
-    """Listens on a loopback port, connects onward to a Unix socket."""
+    """Listens on a loopback port, connects onward to a Unix socket or another loopback port."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path | int) -> None:
         self._target = target
+        self.latency_s = 0.0
+        self.slices: tuple[int, ...] = ()
+        self.cut_after: int | None = None
         self._server: asyncio.Server | None = None
         self._open = asyncio.Event()
         self._open.set()
@@ -60,10 +65,10 @@ class FaultProxy:
         onward: asyncio.StreamWriter | None = None
         try:
             await self._open.wait()
-            back, onward = await asyncio.open_unix_connection(str(self._target))
+            back, onward = await self._connect()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pump(reader, onward))
-                group.create_task(self._pump(back, writer))
+                group.create_task(self._pump(back, writer, to_client=True))
         except (OSError, ExceptionGroup, asyncio.CancelledError):
             pass  # a fault, ours or the server's: both sides are closed below
         finally:
@@ -72,16 +77,40 @@ class FaultProxy:
                 if side is not None:
                     side.transport.abort()
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, Path):
+            return await asyncio.open_unix_connection(str(self._target))
+        return await asyncio.open_connection("127.0.0.1", self._target)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, to_client: bool = False) -> None:
         while data := await source.read(CHUNK):
             await self._open.wait()
-            sink.write(data)
-            await sink.drain()
+            if self.latency_s:
+                await asyncio.sleep(self.latency_s)
+            if to_client and self.cut_after is not None:
+                data, self.cut_after = data[: self.cut_after], self.cut_after - len(data)
+            for piece in self._pieces(data):
+                sink.write(piece)
+                await sink.drain()
+            if to_client and self.cut_after is not None and self.cut_after <= 0:
+                self.cut_after = None
+                break
         raise ConnectionResetError
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        if not self.slices:
+            yield data
+            return
+        at = 0
+        for size in itertools.cycle(self.slices):
+            if at >= len(data):
+                return
+            yield data[at : at + size]
+            at += size
 
 
 @asynccontextmanager
-async def fault_proxy(target: Path) -> AsyncIterator[FaultProxy]:
+async def fault_proxy(target: Path | int) -> AsyncIterator[FaultProxy]:
     proxy = FaultProxy(target)
     await proxy.start()
     try:

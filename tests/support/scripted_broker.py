@@ -51,6 +51,8 @@ class ScriptedBroker:
         self.connections = 0
         self.subscriptions = 0
         self.packets: list[tuple[int, bytes]] = []
+        self.pubacks: list[tuple[int, int]] = []  # all of them: number of the connection, packet id
+        self.after_connack = b""  # sent in one piece with the next CONNACK
         self.port = 0
         self._server: asyncio.Server | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -86,6 +88,7 @@ class ScriptedBroker:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
+        number = 0
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 first = (await reader.readexactly(1))[0]
@@ -98,6 +101,9 @@ class ScriptedBroker:
                         break
                 body = await reader.readexactly(length)
                 self._packet(writer, first, body)
+                number = number or self.connections
+                if first == 0x40:
+                    self.pubacks.append((number, int.from_bytes(body, "big")))
         writer.close()
 
     def _packet(self, writer: asyncio.StreamWriter, first: int, body: bytes) -> None:
@@ -112,7 +118,9 @@ class ScriptedBroker:
             self.connect_body = body
             self.packets.clear()
             flags = bytes([int(self.session_present), 0])
-            writer.write(b"\x20\x02" + flags if self._level == 4 else b"\x20\x03" + flags + b"\0")
+            connack = b"\x20\x02" + flags if self._level == 4 else b"\x20\x03" + flags + b"\0"
+            writer.write(connack + self.after_connack)
+            self.after_connack = b""
         elif kind == 8:
             self.subscriptions += 1
             self.subscribe_body = body

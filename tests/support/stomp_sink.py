@@ -73,7 +73,7 @@ class _Handler(WebSocketHandler):
         elif frame.command == "COMMIT":
             frames, self._pending = self._pending, []
             self._take(frames, (frame.receipt or ""))
-        elif frame.command == "DISCONNECT":
+        elif frame.command in {"SUBSCRIBE", "DISCONNECT"}:
             self.answer(b"RECEIPT\nreceipt-id:%b\n\n\0" % (frame.receipt or "").encode())
 
     def _take(self, frames: list[Frame], receipt: str) -> None:
@@ -87,6 +87,7 @@ class _Handler(WebSocketHandler):
 
         if sink.hold:
             sink.held.append(confirm)
+            sink.held_counts.append(len(frames))
         else:
             confirm()
 
@@ -105,6 +106,7 @@ class StompSink:
         self.connects: list[dict[str, str]] = []
         self.taken: list[Frame] = []
         self.held: list[Callable[[], None]] = []
+        self.held_counts: list[int] = []  # of messages, since receipts are held
         self.statuses: list[Frame] = []
         self.refuse_status = False
         self.refuse: set[str] = set()
@@ -139,12 +141,14 @@ class StompSink:
         """Send the receipts that were held, and hold no more."""
         self.hold = False
         held, self.held = self.held, []
+        self.held_counts.clear()
         for confirm in held:
             confirm()
 
     def cut(self) -> None:
         """Drop every connection without a close."""
         self.held.clear()
+        self.held_counts.clear()
         for handler in list(self.handlers):
             if handler.ws_connection is not None:
                 handler.ws_connection.stream.close()  # type: ignore[union-attr]

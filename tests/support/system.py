@@ -73,7 +73,7 @@ class System:
         command = [child_process.program("telemetry-bridge"), "run", "--mqtt-url", self.mqtt_url]
         command += ["--hub-url", self.hub_url, "--health-port", "0"]
         self.bridge = self.supervisor.start("bridge", command)
-        self.bridge.wait_ready(READY_DEADLINE_S)
+        self._bridge_health = self.bridge.wait_ready(READY_DEADLINE_S)[-1]
 
     def kill(self, child: Child) -> None:
         """End a part as `kill -9` does."""
@@ -100,6 +100,9 @@ class System:
 
     def metrics(self) -> dict[str, float]:
         return scrape(self.http_url)
+
+    def bridge_metrics(self) -> dict[str, float]:
+        return scrape(self._bridge_health)
 
     def query(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         """Ask the database."""

@@ -1,9 +1,12 @@
 """F21: what goes over the wire to the broker, against a scripted one, with a scripted hub behind."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
+from prometheus_client import generate_latest
 
 from bridge.bridge import Bridge
 from bridge.settings import BridgeSettings
@@ -28,6 +31,10 @@ async def sink() -> AsyncIterator[StompSink]:
     sink = StompSink()
     yield sink
     await sink.stop()
+
+
+def taken(sink: StompSink, count: int) -> bool:
+    return sink.count == count
 
 
 async def test_no_puback_before_the_receipt(broker: ScriptedBroker, sink: StompSink) -> None:
@@ -149,7 +156,8 @@ async def test_topics_that_no_destination_can_be_and_too_large_messages_do_not_b
         )
         await wait_until(lambda: broker.acknowledged == [1, 2, 3, 4])
 
-        assert bridge.relay.counts.dropped == {"poison": 0, "unsendable": 2, "too_large": 1, "qos0_full": 0}
+        dropped = {"poison": 0, "unsendable": 2, "too_large": 1, "qos0_full": 0, "command": 0}
+        assert bridge.relay.counts.dropped == dropped
 
     assert sink.bodies == [b"good"]
 
@@ -259,3 +267,130 @@ async def test_an_error_of_ours_ends_the_bridge_loudly(broker: ScriptedBroker, s
 
     with pytest.raises(ZeroDivisionError, match="ours"):
         await task
+
+
+async def test_a_broker_of_3_1_1_only_is_asked_in_5_first_and_then_in_3_1_1(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    async with running(broker.url, sink.url):
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: broker.acknowledged == [1])
+        broker.cut()
+        await wait_until(lambda: broker.connections == 2)
+
+    assert broker.refusals == 1  # and not again at the reconnection
+
+
+async def test_with_mqtt_5_the_session_lasts_and_retained_messages_come_with_a_new_subscription_only(
+    sink: StompSink,
+) -> None:
+    broker = ScriptedBroker(frozenset({5}))
+    await broker.start()
+    async with running(broker.url, sink.url, mqtt_receive_maximum=300, filters=("a/#", "$share/g/b")):
+        broker.send(publish("a/1", b"x", 1, properties=b""))
+        await wait_until(lambda: broker.acknowledged == [1])
+    await broker.stop()
+
+    flags, properties = broker.connect_body[7], broker.connect_body[10:]
+    assert flags & 0x02 == 0  # clean start is off
+    assert b"\x11\0\0\0\x3c" in properties  # session expiry: 60 s, since a filter is shared
+    assert b"\x21\x01\x2c" in properties  # receive maximum: 300
+    # QoS 1, retain handling 1, retain as published 0, no local 0.
+    assert broker.subscribe_body[3:] == b"\0\x03a/#\x11" + b"\0\x0a$share/g/b\x11"
+
+
+async def test_properties_of_mqtt_5_are_headers_and_what_collides_is_counted(sink: StompSink) -> None:
+    broker = ScriptedBroker(frozenset({5}))
+    await broker.start()
+    section = b"\x03\0\x09text/html" + b"\x26\0\x04site\0\x02h1" + b"\x26\0\x07receipt\0\x01x"
+    async with running(broker.url, sink.url) as bridge:
+        broker.send(publish(TOPIC, b"1", 1, properties=section) + publish(TOPIC, b"2", 2, retain=True, properties=b""))
+        await wait_until(lambda: broker.acknowledged == [1, 2])
+        dropped = bridge._properties.dropped["reserved"]
+    await broker.stop()
+    names = ("content-type", "site", "retained")
+
+    assert [[frame.headers.get(name) for name in names] for frame in sink.taken] == [
+        ["text/html", "h1", None],
+        [None, None, "true"],
+    ]
+    assert dropped == 1
+
+
+async def test_messages_that_come_in_one_piece_with_the_connack_are_relayed_and_acknowledged(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    """F21: PUBLISH at once after the reconnect, before anything was subscribed."""
+    async with running(broker.url, sink.url):
+        broker.session_present = True
+        broker.after_connack = b"".join(publish(TOPIC, b"%d" % mid, mid, dup=True) for mid in range(1, 400))
+        broker.cut()
+        await wait_until(lambda: len(broker.acknowledged) == 399)
+
+    assert broker.acknowledged == list(range(1, 400))
+    assert len(set(broker.pubacks)) == len(broker.pubacks)
+
+
+async def test_the_broker_is_not_read_while_all_transactions_are_on_their_way(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    sink.hold = True
+    async with running(broker.url, sink.url, transactions_in_flight=2, linger_ms=0) as bridge:
+        for mid in (1, 2):
+            broker.send(publish(TOPIC, b"%d" % mid, mid))
+            await wait_until(partial(taken, sink, mid))
+        paused = bridge.state()["mqtt"]["paused"]
+        broker.send(b"".join(publish(TOPIC, b"%d" % mid, mid) for mid in range(3, 1000)))
+        await wait_until(lambda: len(sink.statuses) >= 2)  # more than a second later
+
+        assert (paused, bridge.relay.messages) == (True, 2)
+
+        sink.release()
+        await wait_until(lambda: len(broker.acknowledged) == 999)
+
+    assert broker.acknowledged == list(range(1, 1000))
+
+
+async def test_qos_0_is_counted_apart_and_bounded(broker: ScriptedBroker, sink: StompSink) -> None:
+    sink.hold = True
+    async with running(broker.url, sink.url, qos0_messages=3) as bridge:
+        broker.send(b"".join(publish(TOPIC, b"q%d" % number) for number in range(10)) + publish(TOPIC, b"x", 1))
+        await wait_until(lambda: sink.count == 4)
+        sink.release()
+        await wait_until(lambda: broker.acknowledged == [1])
+        counts = bridge.relay.counts
+
+    assert sink.bodies == [b"q0", b"q1", b"q2", b"x"]
+    assert (counts.received_qos0, counts.dropped["qos0_full"]) == (10, 7)
+
+
+async def test_a_refused_status_costs_one_reconnection_and_no_message(broker: ScriptedBroker, sink: StompSink) -> None:
+    sink.refuse_status = True
+    async with running(broker.url, sink.url) as bridge:
+        await wait_until(lambda: len(sink.connects) == 2)
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: broker.acknowledged == [1])
+        counts = bridge.relay.counts
+
+    assert (len(sink.statuses), counts.refused, counts.dropped["poison"]) == (1, 0, 0)
+
+
+async def test_state_last_error_and_lag_are_in_the_status_and_in_the_metrics(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
+    async with running(broker.url, sink.url, client_id="line/1") as bridge:
+        sink.hold = True
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: sink.count == 1)
+        broker.cut()
+        await wait_until(lambda: sink.statuses and json.loads(sink.statuses[-1].body)["mqtt"]["last_error"])
+        seen = json.loads(sink.statuses[-1].body)
+        metrics = generate_latest(bridge.registry).decode()
+        sink.release()
+
+    assert sink.statuses[-1].headers["destination"] == "/topic/$SYS/bridge/line%2F1"
+    assert (seen["bridge"], seen["hub"]["state"], seen["held"]["messages"]) == ("line/1", "connected", 1)
+    assert seen["lag_s"] > 0
+    assert seen["mqtt"]["last_error"]["text"].startswith("the connection was lost")
+    assert 'bridge_last_error{side="mqtt",text="the connection was lost' in metrics
+    assert "bridge_lag_seconds 0.0\n" not in metrics

@@ -1,14 +1,18 @@
 """The bridge against the real hub, without a database: topics that no telemetry route takes get their receipts anyway."""
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from bridge.bridge import Bridge
 from bridge.settings import BridgeSettings
+from tests.support.raw_stomp import ServerFrame, websocket
+from tests.support.running_bridge import running
 from tests.support.scripted_broker import ScriptedBroker, publish
 from tests.support.waiting import wait_until
 
@@ -59,3 +63,30 @@ async def test_all_is_acknowledged_in_order_and_what_the_hub_refuses_does_not_bl
 
     assert broker.acknowledged == list(range(1, 2001))
     assert dropped == 2
+
+
+async def test_a_bridge_reports_on_its_own_topic_and_nobody_else_may(hub_url: str) -> None:
+    port = urlsplit(hub_url).port or 0
+    broker = ScriptedBroker()
+    await broker.start()
+
+    def watch() -> list[ServerFrame]:
+        with websocket(port) as watcher:
+            watcher.connect()
+            watcher.send("SUBSCRIBE\nid:0\ndestination:/topic/$SYS/bridge/+\n\n^@")
+            return [watcher.frame() for _ in range(2)]
+
+    def forge(*headers: str) -> None:
+        with websocket(port) as forger:
+            forger.connect("1.2", *headers)
+            forger.send("SEND\ndestination:/topic/$SYS/bridge/line 1\nreceipt:r\n\n{}^@")
+            forger.expect_error("Not allowed", "r")
+
+    async with running(broker.url, hub_url, name="line 1"):
+        reports = await asyncio.to_thread(watch)
+        await asyncio.to_thread(forge)
+        await asyncio.to_thread(forge, "telemetry-bridge:line 2")
+    await broker.stop()
+
+    assert [json.loads(report.body)["bridge"] for report in reports] == ["line 1", "line 1"]
+    assert json.loads(reports[0].body)["mqtt"]["state"] == "connected"
