@@ -11,7 +11,7 @@ pipeline has its own. What they remember is bounded.
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from hub.telemetry.decoders import cbor, content, homie, influx, json, senml, sparkplug, thingsboard
+from hub.telemetry.decoders import cbor, chirpstack, content, homie, influx, json, senml, sparkplug, thingsboard, ttn
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from storage.reading import Reading
@@ -20,11 +20,13 @@ Decoder: TypeAlias = Callable[[bytes, Origin, int, Notes], list[Reading]]
 
 DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
     "cbor": lambda: cbor.decode,
+    "chirpstack": lambda: chirpstack.decode,
     "content": lambda: content.decode,
     "influx": lambda: influx.decode,
     "json": lambda: json.decode,
     "senml": lambda: senml.decode,
     "thingsboard": lambda: thingsboard.decode,
+    "ttn": lambda: ttn.decode,
     "homie": homie.Homie,
     "sparkplug": sparkplug.Sparkplug,
 }
