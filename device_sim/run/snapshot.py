@@ -1,13 +1,12 @@
 """The figures of one moment of a run, for the live view, for machines, and added up over processes."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from device_sim.histogram import Histogram
+from device_sim.timeline import Timeline
 
 
 class Snapshot(NamedTuple):
-    """Rates are of the second before it; latencies, in seconds, of the run so far."""
+    """Rates are of the second before it; latencies, in seconds, of about that second."""
 
     at_s: float = 0.0
     devices: int = 0
@@ -54,7 +53,13 @@ class Odometer:
         return rates[0], rates[1], rates[2]
 
 
-def percentile_s(latencies: Mapping[str, Histogram], kind: str, percent: float) -> float:
-    """Return a percentile of what was recorded so far, 0 for nothing."""
-    histogram = latencies.get(kind)
-    return histogram.percentile_s(percent) if histogram is not None else 0.0
+def recent_s(timeline: Timeline, kind: str, percent: float) -> float:
+    """Return a percentile of the last whole slot of the timeline, 0 for nothing.
+
+    Not of the whole run: the library walks over all buckets of a fine histogram, for a tenth of a second of our own loop.
+    """
+    for slot in timeline.slots[-2:-1]:
+        histogram = slot.latencies.get(kind)
+        if histogram is not None:
+            return histogram.percentile_s(percent)
+    return 0.0

@@ -23,7 +23,7 @@ from device_sim.run.audience import Audience
 from device_sim.run.identities import Targets, dashboard_identities
 from device_sim.run.loop_lag import LoopLag
 from device_sim.run.plan import Plan, Share
-from device_sim.run.snapshot import Odometer, Snapshot, percentile_s
+from device_sim.run.snapshot import Odometer, Snapshot, recent_s
 
 if TYPE_CHECKING:  # it brings SQLAlchemy and asyncpg, which a run without a database does not need
     from device_sim.stored import StoredSampler
@@ -160,9 +160,9 @@ class Worker:
             *rates,
             in_flight=counts.outstanding,
             given_up=sum(counts.given_up.values()),
-            acked_p50_s=percentile_s(recorder.latencies, ACKNOWLEDGED, 50.0),
-            acked_p99_s=percentile_s(recorder.latencies, ACKNOWLEDGED, 99.0),
-            shown_p99_s=percentile_s(recorder.latencies, DELIVERED, 99.0),
+            acked_p50_s=recent_s(recorder.timeline, ACKNOWLEDGED, 50.0),
+            acked_p99_s=recent_s(recorder.timeline, ACKNOWLEDGED, 99.0),
+            shown_p99_s=recent_s(recorder.timeline, DELIVERED, 99.0),
             loop_lag_s=self._lag.last_s,
             cpu_share=self._lag.cpu_share,
         )
