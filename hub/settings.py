@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 from hub import settings_source
 from hub.limits import Limits
 from hub.logs import LogLevel
+from hub.telemetry.formats import FormatSettings
 from hub.telemetry.routes import DEFAULT_ROUTES, ByContent, Routes, RouteSettings
 from storage.settings import StorageSettings
 
@@ -45,6 +46,9 @@ class TelemetrySettings(BaseModel):
     model_config = _FROZEN
     routes: tuple[RouteSettings, ...] = Field(
         default=DEFAULT_ROUTES, description="topics with telemetry; the most specific filter that matches wins"
+    )
+    formats: tuple[FormatSettings, ...] = Field(
+        default=(), description="formats of your own, as path expressions; see docs/reference/payloads.md"
     )
     by_content: ByContent = Field(
         default="bridged",
@@ -93,7 +97,7 @@ class HubSettings(settings_source.Settings):
 
 def routes_of(telemetry: TelemetrySettings) -> Routes:
     """Build the routes; raises RouteError or TopicError for one that cannot work."""
-    return Routes(telemetry.routes, telemetry.by_content)
+    return Routes(telemetry.routes, telemetry.by_content, telemetry.formats)
 
 
 def load_settings(

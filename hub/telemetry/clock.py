@@ -6,7 +6,7 @@ rounded, so that a repeat of the message has the same key. A time that cannot be
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final
 
@@ -35,8 +35,10 @@ def from_number(value: float) -> int | None:
     return int(value) if value < NANOSECONDS_FROM else int(value) // 1_000
 
 
-def from_text(text: str) -> int | None:
-    """Return µs since 1970 for RFC 3339 or ISO 8601 text (no zone: UTC), or for a number in text.
+def from_text(text: str, zone: tzinfo = UTC) -> int | None:
+    """Return µs since 1970 for RFC 3339 or ISO 8601 text (without a zone it is in `zone`), or for a number in text.
+
+    Of an hour that comes twice in autumn the first is taken.
 
     None when it is empty or a number that is no wall clock.
 
@@ -55,7 +57,7 @@ def from_text(text: str) -> int | None:
     try:
         moment = datetime.fromisoformat(dashed.upper())  # RFC 3339 allows `t` and `z`
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
+            moment = moment.replace(tzinfo=zone)
         return (moment - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
         raise PayloadError("bad_time", f"{text!r}: {error}") from None

@@ -3,7 +3,7 @@
 Rules, in this order:
 1. A route from the settings: an MQTT filter, the level that names the device, a decoder. The most specific matching filter
    wins (a literal level beats `+`, `+` beats `#`, compared level by level), then the one that stands first.
-2. A format from the settings (formats.py): the same, with path expressions instead of a decoder.
+2. A format from the settings (formats.py): the same, with path expressions instead of a decoder; ranked with the routes.
 3. A firmware that is known by its topics (firmwares.py).
 4. Any other topic that came over a bridge is decoded by its content, unless it begins with $: those are what brokers,
    bridges and the hub say of themselves. Over MQTT everything else is telemetry until shown otherwise; a STOMP client's
@@ -11,7 +11,7 @@ Rules, in this order:
 A topic without a route is an ordinary topic: it is fanned out and not stored.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.telemetry.decoders import DECODERS, Decoder
 from hub.telemetry.errors import RouteError
 from hub.telemetry.firmwares import FIRMWARES, Firmware
+from hub.telemetry.formats import Format, FormatSettings
 from hub.telemetry.origin import Origin
 from hub.topics.names import ONE, REST, SEPARATOR, parse_filter
 from hub.topics.tree import TopicTree
@@ -93,12 +94,24 @@ class _FilterRoute:
 class Routes:
     """All routes, with the question that the pipeline asks; `decoders` are what makes those that it names."""
 
-    def __init__(self, settings: Sequence[RouteSettings] = DEFAULT_ROUTES, by_content: ByContent = "bridged") -> None:
+    def __init__(
+        self,
+        settings: Sequence[RouteSettings] = DEFAULT_ROUTES,
+        by_content: ByContent = "bridged",
+        formats: Sequence[FormatSettings] = (),
+    ) -> None:
         self._by_content = by_content
         self.decoders: dict[str, Callable[[], Decoder]] = dict(DECODERS)
         self._tree: TopicTree[_FilterRoute] = TopicTree()
         for position, setting in enumerate(settings):
-            route = _checked(setting, position)
+            route = _checked(setting, position, DECODERS)
+            self._tree.add(route.filter, route)
+        for position, own in enumerate(formats, len(settings)):
+            name = f"format {own.filter}"
+            if name in self.decoders:
+                raise RouteError(f"format {own.filter!r}: there is another with this filter")
+            self.decoders[name] = _always(Format(own))
+            route = _checked(_route_of(own, name), position, self.decoders)
             self._tree.add(route.filter, route)
 
     def find(self, topic: str, *, bridged: bool = False) -> Route | None:
@@ -121,14 +134,24 @@ def _by_firmware(firmware: Firmware, topic: str, groups: dict[str, str | None]) 
     return Route(firmware.name, firmware.decoder, origin)
 
 
-def _checked(setting: RouteSettings, position: int) -> _FilterRoute:
+def _always(decode: Decoder) -> Callable[[], Decoder]:
+    """A format remembers nothing, so all pipelines may share it."""
+    return lambda: decode
+
+
+def _route_of(own: FormatSettings, decoder: str) -> RouteSettings:
+    same = ("filter", "device_level", "arrays", "gateway", "zone")
+    return RouteSettings(decoder=decoder, **own.model_dump(include=set(same)))
+
+
+def _checked(setting: RouteSettings, position: int, decoders: Collection[str]) -> _FilterRoute:
     """Raise RouteError or TopicError for a route that cannot work."""
     levels = parse_filter(setting.filter)
 
     def wrong(problem: str) -> RouteError:
         return RouteError(f"route {setting.filter!r}: {problem}")
 
-    if setting.decoder not in DECODERS:
+    if setting.decoder not in decoders:
         known = ", ".join(sorted(DECODERS))
         raise wrong(f"there is no decoder {setting.decoder!r}; known are {known}")
     device_level = setting.device_level

@@ -14,8 +14,8 @@ SPACES: Final = " \t\r\n"
 EXACT_INT: Final = 2**53  # the largest integer up to which each has a float of its own
 _NUMBER: Final = re.compile(r"[+-]?0*([0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _MAX_DIGITS: Final = 20  # before int(), which takes quadratic time
-_MAX_UINT64: Final = 2**64 - 1
-_MIN_INT64: Final = -(2**63)
+MAX_UINT64: Final = 2**64 - 1
+MIN_INT64: Final = -(2**63)
 
 
 def number_in(text: str) -> int | float | None:
@@ -31,7 +31,7 @@ def number_in(text: str) -> int | float | None:
         return None
     digits, fraction, exponent = match.groups()
     if fraction is None and exponent is None:
-        if len(digits) > _MAX_DIGITS or not _MIN_INT64 <= (integer := int(plain)) <= _MAX_UINT64:
+        if len(digits) > _MAX_DIGITS or not MIN_INT64 <= (integer := int(plain)) <= MAX_UINT64:
             raise PayloadError("integer_range", f"{plain[:40]} does not fit into 64 bit")
         return integer
     number = float(plain)

@@ -10,6 +10,7 @@ Not here: the JSON text itself (strict_json), values and their names (leaves), w
 costs that key alone, a bad time the record; booleans in quotes stay text.
 """
 
+from datetime import tzinfo
 from typing import Final
 
 from hub.telemetry import clock, units
@@ -128,7 +129,7 @@ class _Message:
     def _record(self, record: dict[str, JsonValue]) -> None:
         time_keys = TIME_KEYS_BESIDE_VALUE if "value" in record else TIME_KEYS
         present = [key for key in time_keys if key in record and not isinstance(record[key], dict | list)]
-        device_time_us = _first_time(record, present)
+        device_time_us = _first_time(record, present, self._origin.zone)
         self._leaves.time_us = self._received_us if device_time_us is None else device_time_us
         before = len(self._readings)
         values = record.get("values")
@@ -156,12 +157,12 @@ class _Message:
         self._leaves.leaf(metric, value, symbol)
 
 
-def _first_time(record: dict[str, JsonValue], keys: list[str]) -> int | None:
+def _first_time(record: dict[str, JsonValue], keys: list[str], zone: tzinfo) -> int | None:
     """Return the first time in µs that can be understood; None where the device has no wall clock or says null."""
     refused: PayloadError | None = None
     for key in keys:
         try:
-            time_us = _time_of(record[key])
+            time_us = _time_of(record[key], zone)
         except PayloadError as error:
             refused = refused or PayloadError(error.reason, f"{key!r}: {error.detail}")
             continue
@@ -172,11 +173,11 @@ def _first_time(record: dict[str, JsonValue], keys: list[str]) -> int | None:
     return None
 
 
-def _time_of(value: JsonValue) -> int | None:
+def _time_of(value: JsonValue, zone: tzinfo) -> int | None:
     if isinstance(value, bool):
         raise PayloadError("bad_time", f"{value} is no time")
     if isinstance(value, str):
-        return clock.from_text(value)
+        return clock.from_text(value, zone)
     if isinstance(value, int | float):
         return clock.from_number(value)
     return None

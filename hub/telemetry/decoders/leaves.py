@@ -5,12 +5,14 @@ quotes is a number only where the route says so; null, empty text and words for 
 costs that value alone. The caller has bounded depth and items.
 """
 
+from math import isfinite
+
 from hub.telemetry import units
 from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import EXACT_INT, NO_VALUE_TEXTS, number_in
+from hub.telemetry.scalars import EXACT_INT, MAX_UINT64, MIN_INT64, NO_VALUE_TEXTS, number_in
 from hub.telemetry.validation import text_fault
 from storage.reading import Reading
 
@@ -66,7 +68,13 @@ class Leaves:
                 value = value if number is None else number
         if isinstance(value, int | float) and not isinstance(value, bool):
             if isinstance(value, int) and not -EXACT_INT <= value <= EXACT_INT:
+                if not MIN_INT64 <= value <= MAX_UINT64:  # an expression can make one
+                    self._notes.fault("integer_range", f"{metric!r} does not fit into 64 bit")
+                    return
                 self._notes.lost_digits()
             value = float(value)
+            if not isfinite(value):
+                self._notes.skip("no_value")
+                return
             unit = unit or units.suffix(metric)
         self.readings.append(Reading(self.device, metric, self.time_us, value, unit))

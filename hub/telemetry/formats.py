@@ -1,0 +1,186 @@
+"""Formats of the user's own: path expressions (JMESPath) that say where a JSON payload keeps device, time and metrics.
+
+    [[telemetry.formats]]
+    filter = "acme/+/up"
+    records = "points[]"
+    device = "unit.serial"
+    time = "at"
+    metrics = { temperature = "air.temp", door_open = "door == 'open'" }
+    units = { temperature = "°C" }
+
+Not here: which topic has which format (routes), values and their names (leaves). Rules:
+- Expressions are the operator's and compiled once; one that does not parse stops the start. Payloads are never compiled.
+- `records` is asked of the document; `metrics` of each record; `device` and `time` of the record, and where that says
+  nothing of the document. What they give is checked like a payload.
+- Without a device the topic names it; without a time the time of receipt counts. A bad record costs that record.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub.telemetry import clock, units
+from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders.leaves import Leaves
+from hub.telemetry.decoders.strict_json import JsonValue
+from hub.telemetry.errors import PayloadError, RouteError
+from hub.telemetry.notes import Notes
+from hub.telemetry.origin import Origin
+from hub.telemetry.validation import MAX_ITEMS
+from storage.reading import Reading
+
+# JMESPath's own errors are ValueErrors; its functions also fail as Python's do, on values that nobody foresaw.
+_FAILURES: Final = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
+_KINDS: Final[dict[type, str]] = {
+    dict: "an object",
+    list: "an array",
+    str: "a text",
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+}
+
+
+class FormatSettings(BaseModel):
+    """One `[[telemetry.formats]]` table of the settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    filter: str = Field(description="MQTT topic filter, + and # allowed; ranks with those of the routes")
+    records: str = Field(default="@", description="JMESPath of the record or the array of records in the payload")
+    device: str | None = Field(default=None, description="JMESPath of the device's name; none: the topic names it")
+    time: str | None = Field(default=None, description="JMESPath of the time; none: the time of receipt")
+    metrics: str | dict[str, str] = Field(
+        description="JMESPath of an object with the metrics, or a table with a JMESPath for each metric's name"
+    )
+    units: dict[str, str] = Field(default={}, description="the unit of each metric that has one, by name")
+    device_level: int | None = Field(
+        default=None, ge=0, description="level of the topic that is the device, counted from 0; as in a route"
+    )
+    arrays: bool = Field(default=False, description="store the elements of arrays as metrics name.0, name.1 ...")
+    gateway: bool = Field(default=True, description="whether a payload may name another device than the topic does")
+    zone: str = Field(default="UTC", description="what a time without a zone means: a name such as Europe/Berlin")
+
+
+class Format:
+    """A decoder made from settings; see the head of this file.
+
+    Raises:
+        RouteError: an expression cannot be understood.
+
+    """
+
+    def __init__(self, settings: FormatSettings) -> None:
+        def compiled(key: str, expression: str) -> Callable[[JsonValue], Any]:
+            try:
+                return _search(key, jmespath.compile(expression))
+            except JMESPathError as error:
+                position = getattr(error, "lex_position", None)
+                place = "" if position is None else f" at position {position}"
+                problem = str(error).partition("\n")[0]
+                raise RouteError(f"format {settings.filter!r}: {key}{place}: {expression!r}: {problem}") from None
+
+        self._records = compiled("records", settings.records)
+        self._device = None if settings.device is None else compiled("device", settings.device)
+        self._time = None if settings.time is None else compiled("time", settings.time)
+        metrics = settings.metrics
+        self._object = compiled("metrics", metrics) if isinstance(metrics, str) else None
+        self._metrics = (
+            {} if isinstance(metrics, str) else {name: compiled(f"metrics.{name}", e) for name, e in metrics.items()}
+        )
+        self._units: Mapping[str, str] = MappingProxyType(
+            {name: units.symbol(unit, name) for name, unit in settings.units.items()}
+        )
+
+    def __call__(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+        if not body.removeprefix(strict_json.BOM).strip():
+            notes.skip("empty")
+            return []
+        document = strict_json.loads(body)
+        found = self._records(document)
+        leaves = Leaves(origin, received_us, notes)
+        for position, record in enumerate(found if isinstance(found, list) else [found]):
+            if record is None:
+                notes.skip("no_value")
+                continue
+            try:
+                self._read(record, document, origin, received_us, notes, leaves)
+            except PayloadError as error:
+                if not isinstance(found, list):
+                    raise
+                notes.fault(error.reason, f"[{position}] {error.detail}")
+            if len(leaves.readings) > MAX_ITEMS:
+                raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values in one payload")
+        return leaves.readings
+
+    def _read(
+        self, record: Any, document: JsonValue, origin: Origin, received_us: int, notes: Notes, leaves: Leaves
+    ) -> None:
+        leaves.device = self._device_of(record, document, origin)
+        time_us = self._time_of(record, document, origin)
+        leaves.time_us = received_us if time_us is None else time_us
+        before = len(leaves.readings)
+        if self._object is not None:
+            values = self._object(record)
+            if values is None:
+                notes.skip("no_value")
+                return
+            if not isinstance(values, dict):
+                raise PayloadError("bad_result", f"metrics: gives {_kind(values)}, an object is needed")
+            for name, value in values.items():
+                leaves.value(name, value, self._units.get(name, ""))
+        for name, search in self._metrics.items():
+            leaves.value(name, search(record), self._units.get(name, ""))
+        if time_us is None:
+            notes.without_time(len(leaves.readings) - before)
+
+    def _device_of(self, record: Any, document: JsonValue, origin: Origin) -> str:
+        found = _first(self._device, record, document)
+        if found is None:
+            return origin.device
+        if isinstance(found, bool) or not isinstance(found, str | int):
+            raise PayloadError("bad_device", f"device: gives {_kind(found)}, a text is needed")
+        device = str(found)
+        if device != origin.device and not origin.gateway:
+            raise PayloadError(
+                "device_mismatch", f"the payload names {device[:80]!r}, the topic {origin.device[:80]!r}"
+            )
+        return device
+
+    def _time_of(self, record: Any, document: JsonValue, origin: Origin) -> int | None:
+        found = _first(self._time, record, document)
+        if found is None:
+            return None
+        if isinstance(found, str):
+            return clock.from_text(found, origin.zone)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            raise PayloadError("bad_time", f"time: gives {_kind(found)}, a number or a text is needed")
+        return clock.from_number(found)
+
+
+def _first(search: Callable[[JsonValue], Any] | None, record: JsonValue, document: JsonValue) -> Any:
+    if search is None:
+        return None
+    found = search(record)
+    return search(document) if found is None else found
+
+
+def _search(key: str, expression: Any) -> Callable[[JsonValue], Any]:
+    def search(value: JsonValue) -> Any:
+        try:
+            found = expression.search(value)
+        except _FAILURES as error:
+            raise PayloadError("bad_result", f"{key}: {error}") from None
+        if found is not None and type(found) not in _KINDS:  # an expression that gives an expression
+            raise PayloadError("bad_result", f"{key}: gives {_kind(found)}")
+        return found
+
+    return search
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "something else")
