@@ -19,7 +19,7 @@ help:
 	@echo 'make test [TEST_ARGS="-k bridge"]               all tests'
 	@echo 'make unit                                       the quick tests'
 	@echo 'make check                                      lint, types, import rules'
-	@echo 'make bench [BENCH=all] [BENCH_ARGS=--quick]     the benchmarks fanout, path, storage and their report'
+	@echo 'make bench [BENCH=all] [BENCH_ARGS=--quick]     the benchmarks fanout, path, simulator, storage, their report'
 	@echo 'make dashboard                                  build the web page'
 	@echo 'make docs                                       write the generated tables of the documentation'
 	@echo 'make constraints                                resolve the dependencies anew and pin them'
