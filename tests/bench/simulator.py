@@ -53,14 +53,14 @@ name = "load"
 count = 1
 rate = 200
 link = "stomp-ws"
-topic = "load/{{device}}"
+topic = "devices/{{device}}/telemetry"
 stored_as = "{{device}}"
 [classes.sensors.temperature]
 kind = "temperature"
 [[dashboards]]
 name = "fast"
 count = 1000
-destinations = ["/topic/load/#"]
+destinations = ["/topic/readings/#"]
 """
 SETTLED_S = 4.0
 """Connections are made and imports done by then; what is measured begins here."""
