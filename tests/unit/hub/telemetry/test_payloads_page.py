@@ -65,6 +65,19 @@ async def test_a_bad_payload_is_quarantined_with_the_reason_of_its_row(payload: 
     assert code(stored) == [as_written(reading) for reading in bench.store.readings]
 
 
+@pytest.mark.parametrize("header", ["| Sparkplug topic", "| Homie topic"])
+async def test_messages_in_the_order_of_a_table_give_the_readings_of_their_rows(header: str) -> None:
+    bench = Bench()
+    for topic, payload, readings in rows(header):
+        text = payload.strip("`")
+        bench.store.readings.clear()
+
+        bench.accept(bytes.fromhex(text) if "Sparkplug" in header else text, topic.strip("`"))
+
+        assert code(readings.partition(":")[0]) == [as_written(reading) for reading in bench.store.readings]
+    assert bench.reasons == []
+
+
 def test_every_decoder_and_every_reason_has_a_row() -> None:
     sources = [*(ROOT / "hub/telemetry").rglob("*.py")]
     raised = {
@@ -75,7 +88,7 @@ def test_every_decoder_and_every_reason_has_a_row() -> None:
 
     assert {cell[0].strip("`") for cell in rows("| Reason | Meaning")} == raised
     assert {cell[0].strip("`") for cell in rows("| decoder |")} == set(DECODERS)
-    assert {code(cell[2])[0] for cell in rows("| decoder |")} == set(MEDIA_TYPES)
+    assert {media for cell in rows("| decoder |") for media in code(cell[2])} == set(MEDIA_TYPES)
 
 
 def test_the_published_example_is_what_the_hub_publishes() -> None:
