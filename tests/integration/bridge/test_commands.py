@@ -245,3 +245,17 @@ async def test_without_command_filters_nothing_goes_down(
         assert hub.look(lambda app: len(app.broker.confirmations)) == 0
 
     assert published(scripted) == []
+
+
+async def test_a_hub_that_stops_tells_who_waits(tmp_path: Path, scripted: ScriptedBroker) -> None:
+    with RunningHub(tmp_path) as stopping:
+        async with running(scripted.url, stopping.ws_url):
+            client = StompPy(stopping, "1.2").connect()
+            client.send(f"/topic/{TOPIC}", b"go", receipt="1")
+            await wait_until(lambda: len(published(scripted)) == 1)
+            await asyncio.to_thread(stopping.stop)
+            await wait_until(lambda: client.heard.errors)
+            await wait_until(client.heard.disconnected.is_set)
+
+    assert client.heard.errors[0].headers["message"] == "Not confirmed"
+    assert client.heard.errors[0].body.startswith(b"the hub is shutting down")
