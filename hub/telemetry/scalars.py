@@ -12,7 +12,7 @@ from hub.telemetry.errors import PayloadError
 NO_VALUE_TEXTS: Final = frozenset({"", "nan", "NaN", "inf", "None", "null", "unavailable", "unknown"})
 SPACES: Final = " \t\r\n"
 EXACT_INT: Final = 2**53  # the largest integer up to which each has a float of its own
-_NUMBER: Final = re.compile(r"[+-]?0*([0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_NUMBER: Final = re.compile(r"([+-]?)0*([0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _MAX_DIGITS: Final = 20  # before int(), which takes quadratic time
 MAX_UINT64: Final = 2**64 - 1
 MIN_INT64: Final = -(2**63)
@@ -29,9 +29,9 @@ def number_in(text: str) -> int | float | None:
     match = _NUMBER.fullmatch(plain)
     if match is None:
         return None
-    digits, fraction, exponent = match.groups()
+    sign, digits, fraction, exponent = match.groups()
     if fraction is None and exponent is None:
-        if len(digits) > _MAX_DIGITS or not MIN_INT64 <= (integer := int(plain)) <= MAX_UINT64:
+        if len(digits) > _MAX_DIGITS or not MIN_INT64 <= (integer := int(sign + digits)) <= MAX_UINT64:
             raise PayloadError("integer_range", f"{plain[:40]} does not fit into 64 bit")
         return integer
     number = float(plain)

@@ -125,8 +125,10 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise PayloadError("too_deep", f"nested deeper than {MAX_DEPTH} levels")
         match self.item(depth + 1):
+            case [bool(), _] | [_, bool()]:
+                pass
             case [int(exponent), int(mantissa)] if abs(exponent) <= _MAX_EXPONENT:
-                return float(f"{int(mantissa)}e{int(exponent)}")
+                return float(f"{mantissa}e{exponent}")
         raise PayloadError("cbor_tag", f"tag 4 holds no exponent (at most ±{_MAX_EXPONENT}) and mantissa")
 
     def _argument(self, info: int) -> int:

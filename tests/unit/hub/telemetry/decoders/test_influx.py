@@ -1,0 +1,165 @@
+"""InfluxDB's line protocol: types, escapes, several lines, device and metric."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.telemetry.decoders import influx_lines
+from hub.telemetry.decoders.influx import decode, is_timed
+from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import Notes
+from hub.telemetry.origin import Origin
+from storage.reading import Reading
+from tests.support.telemetry import NOW_US, Bench
+
+HERE = Origin("a/b", "a/b", device_in_route=False)
+TELEGRAF = (
+    "cpu,cpu=cpu0,host=web1 usage_idle=98.5,usage_user=1i 1465839830100400200\n"
+    "disk,device=sda1,host=web1,path=/ free=5u 1465839830100400200\n"
+)
+TIME_US = 1_465_839_830_100_400
+
+
+def decoded(text: str, origin: Origin = HERE) -> tuple[list[Reading], Notes]:
+    notes = Notes()
+    return decode(text.encode(), origin, NOW_US, notes), notes
+
+
+def test_every_type_of_field() -> None:
+    readings, _ = decoded('m f=1.0,g=.5,h=1.,e=-1e3,i=3i,u=3u,ok=t,no=FALSE,text="x" 1465839830100400200')
+
+    assert [(r.metric, r.value) for r in readings] == [
+        ("m.f", 1.0),
+        ("m.g", 0.5),
+        ("m.h", 1.0),
+        ("m.e", -1000.0),
+        ("m.i", 3.0),
+        ("m.u", 3.0),
+        ("m.ok", True),
+        ("m.no", False),
+        ("m.text", "x"),
+    ]
+    assert {r.time_us for r in readings} == {TIME_US}
+    assert all(isinstance(r.value, float | bool | str) for r in readings)
+
+
+def test_escapes_in_every_place() -> None:
+    line = influx_lines.read(r'my\ m\,x,t\=a\ g=v\,\ w fi\=e\ ld="say \"hi\" C:\\d \n, =",b=1', 0)
+
+    assert line.measurement == "my m,x"
+    assert line.tags == {"t=a g": "v, w"}
+    assert line.fields == {"fi=e ld": 'say "hi" C:\\d \\n, =', "b": 1.0}
+
+
+async def test_what_telegraf_sends_needs_no_route() -> None:
+    bench = Bench()
+
+    bench.accept(TELEGRAF, "telegraf/web1/metrics")
+
+    assert bench.reasons == []
+    assert bench.store.readings == [
+        Reading("web1", "cpu.usage_idle,cpu=cpu0", TIME_US, 98.5),
+        Reading("web1", "cpu.usage_user,cpu=cpu0", TIME_US, 1.0),
+        Reading("web1", "disk.free,device=sda1,path=/", TIME_US, 5.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "device", "metric"),
+    [
+        (",device=d,host=h", "h", "m.f,device=d"),
+        (",device_id=i,host=h", "i", "m.f,host=h"),
+        (",device=d", "d", "m.f"),
+        (",z=1,y=2", "a/b", "m.f,y=2,z=1"),
+        ("", "a/b", "m.f"),
+    ],
+)
+def test_a_tag_names_the_device_and_the_others_keep_series_apart(tags: str, device: str, metric: str) -> None:
+    readings, _ = decoded(f"m{tags} f=1 1465839830")
+
+    assert readings == [Reading(device, metric, 1_465_839_830_000_000, 1.0)]
+
+
+def test_without_a_time_the_time_of_receipt_counts() -> None:
+    readings, notes = decoded("m f=1,g=2")
+
+    assert [reading.time_us for reading in readings] == [NOW_US, NOW_US]
+    assert notes.untimed == 2
+
+
+def test_comments_and_empty_lines_are_none() -> None:
+    readings, notes = decoded("# a comment\n\n  \r\nm f=1 1465839830\r\n#m g=2\n")
+
+    assert [reading.metric for reading in readings] == ["m.f"]
+    assert notes.faults == []
+
+
+def test_a_bad_line_costs_that_line_alone() -> None:
+    readings, notes = decoded('m f="a\nb" 1465839830\nnonsense\nm g=2 1465839830')
+
+    assert [(r.metric, r.value) for r in readings] == [("m.f", "a\nb"), ("m.g", 2.0)]
+    assert [reason for reason, _ in notes.faults] == ["bad_line"]
+    assert notes.faults[0][1].startswith("line 3: ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "m",
+        "m f",
+        "m f=",
+        "m f=x",
+        "m f=1 x",
+        "m f=1 2 3",
+        ",t=1 f=1",
+        "m,t f=1",
+        "m,t= f=1",
+        "m =1",
+        'm f="x',
+        "m f=1,",
+        "m f=nan",
+        "m f=1_0",
+        "m f=1e999",
+        "m f=9223372036854775808i",
+        "m f=-1u",
+        "m f=1,f=2",
+        "m,t=1,t=2 f=1",
+        "m f=1i2",
+    ],
+)
+def test_lines_that_are_none(line: str) -> None:
+    readings, notes = decoded(line)
+
+    assert readings == []
+    assert [reason for reason, _ in notes.faults] == ["bad_line"]
+
+
+def test_only_lines_that_all_have_a_time_are_recognised() -> None:
+    assert is_timed(TELEGRAF)
+    assert not is_timed("m f=1")
+    assert not is_timed("m f=1 1465839830\nhello")
+    assert not is_timed("# only a comment")
+
+
+def test_integers_beyond_the_exact_are_counted() -> None:
+    _, notes = decoded("m f=9007199254740993i 1465839830")
+
+    assert notes.rounded == 1
+
+
+def test_another_device_needs_the_right_of_a_gateway() -> None:
+    with pytest.raises(PayloadError, match="device_mismatch"):
+        decoded("m,host=other f=1", Origin("a/b", "a/b", gateway=False))
+
+
+def test_cut_lines_cost_nothing_but_themselves() -> None:
+    for end in range(len(TELEGRAF)):
+        decoded(TELEGRAF[:end])
+
+
+@given(st.text(alphabet='m,= \\"\n\rft1i.#é', max_size=40).map(str.encode) | st.binary(max_size=40))
+def test_only_payload_errors_escape(body: bytes) -> None:
+    with contextlib.suppress(PayloadError):
+        decode(body, HERE, NOW_US, Notes())
