@@ -154,6 +154,7 @@ class Bridge:
         return status.report(
             self._settings.bridge_name,
             self.relay,
+            self.commands,
             now,
             time.time_ns() // 1000,
             mqtt=status.side(

@@ -6,7 +6,8 @@ One JSON object:
      "mqtt":{"state":"connected","paused":false,"version":"5","last_error":null},
      "hub":{"state":"connected","last_error":{"text":"the connection was lost","t":"2026-11-20T15:58:01.002Z"}},
      "lag_s":0.012,"held":{"messages":310,"bytes":62310,"qos0":0},"transactions_on_their_way":2,
-     "received":1200,"relayed":890,"acknowledged":890,"dropped":{"poison":0}}
+     "received":1200,"relayed":890,"acknowledged":890,"dropped":{"poison":0},
+     "commands":{"waiting":0,"acknowledged":12,"refused":1,"discarded":0}}
 
 `lag_s` is the age of the oldest message without a PUBACK; `dropped` has the reasons that occurred. No I/O here.
 """
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from bridge.commands import Commands
 from bridge.relay import Relay
 from hub.telemetry.clock import iso_utc
 
@@ -45,7 +47,14 @@ def lag_s(relay: Relay, now: float) -> float:
 
 
 def report(
-    name: str, relay: Relay, now: float, time_us: int, *, mqtt: dict[str, object], hub: dict[str, object]
+    name: str,
+    relay: Relay,
+    commands: Commands,
+    now: float,
+    time_us: int,
+    *,
+    mqtt: dict[str, object],
+    hub: dict[str, object],
 ) -> bytes:
     """Return the JSON object; `now` is monotonic, `time_us` the time of day."""
     counts = relay.counts
@@ -61,5 +70,11 @@ def report(
         "relayed": counts.relayed,
         "acknowledged": counts.acknowledged,
         "dropped": {reason: count for reason, count in counts.dropped.items() if count},
+        "commands": {
+            "waiting": len(commands),
+            "acknowledged": commands.counts.acknowledged,
+            "refused": commands.counts.refused,
+            "discarded": commands.counts.discarded,
+        },
     }
     return orjson.dumps(body)
