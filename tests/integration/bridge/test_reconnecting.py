@@ -47,6 +47,10 @@ def all_but(sink: StompSink, publisher: Publisher, may_lose: int) -> bool:
     return len(publisher.acknowledged - received(sink)) <= may_lose
 
 
+def more_received(sink: StompSink, than: int) -> bool:
+    return sink.count > than
+
+
 def more_acknowledged(publisher: Publisher, than: int) -> bool:
     return len(publisher.acknowledged) > than
 
@@ -67,7 +71,7 @@ async def test_a_hub_that_dies_in_mid_transaction_gets_all_of_it_again(kept: Mos
                 forget_what_had_no_receipt(sink)
                 sink.hold = False
                 seen = sink.count
-                await wait_until(lambda since=seen: sink.count > since)
+                await wait_until(partial(more_received, sink, seen))
         await wait_until(lambda: received(sink) >= publisher.acknowledged)
         counts = bridge.relay.counts
 
@@ -86,7 +90,7 @@ async def test_a_broker_that_is_killed_and_comes_back_with_or_without_its_sessio
             with Publisher(broker.port, per_second=PER_SECOND) as publisher:
                 for _ in range(KILLS):
                     seen = sink.count
-                    await wait_until(lambda since=seen: sink.count > since + 60)
+                    await wait_until(partial(more_received, sink, seen + 60))
                     broker.kill()
                     await wait_until(lambda: not bridge.state()["mqtt"]["ok"])
                     broker.start()
