@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # it brings SQLAlchemy and asyncpg, which a run without a dat
 
 BURST = 500
 """Messages handed to a link at once: enough to share system calls, few enough to keep the loop turning."""
+ACTIONS = 50
+"""Connections that are opened or closed at once: each costs a fraction of a millisecond, and a thousand may be due."""
 GATHER_S = 0.005
 """Due messages are gathered this long: at 5,000 a second 25 share one write and one ledger line block."""
 LAST_S = 0.25
@@ -143,7 +145,7 @@ class Publisher:
     def _send_due(self, head: Item | None, schedule: Iterator[Item], now_s: float) -> Item | None:
         """Send what is due and fits; return the first item that stays."""
         burst: list[Message] = []
-        most = min(self.link.room, BURST)
+        most, actions = min(self.link.room, BURST), 0
         while head is not None and head.due_s <= now_s:
             if isinstance(head, Message):
                 if len(burst) >= most:
@@ -154,6 +156,9 @@ class Publisher:
                     self._send(burst)
                     most -= len(burst)
                     burst = []
+                if actions == ACTIONS:
+                    break
+                actions += 1
                 self.link.act(head)
             head = next(schedule, None)
         if burst:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from device_sim.ledger import Acknowledgement
 from device_sim.links.address import Address
@@ -39,9 +40,10 @@ class StompLink:
         sources: int,
         connections: int = CONNECTIONS,
         window: int = WINDOW,
+        ca: Path | None = None,
     ) -> None:
         count = min(connections, sources)
-        self._connections = [StompConnection(address, events, window, f"stomp-{number}") for number in range(count)]
+        self._connections = [StompConnection(address, events, window, f"stomp-{number}", ca) for number in range(count)]
 
     @property
     def room(self) -> int:
@@ -90,7 +92,7 @@ class Burst:
 class StompConnection:
     """One session and its unacknowledged bursts. The bursts belong to the lock; the counts to the event loop."""
 
-    def __init__(self, address: Address, events: LinkEvents, window: int, name: str) -> None:
+    def __init__(self, address: Address, events: LinkEvents, window: int, name: str, ca: Path | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._events = events
         self._window = window
@@ -101,7 +103,7 @@ class StompConnection:
         self._unacknowledged: dict[str, Burst] = {}  # by receipt id, in the order of sending
         self._unsent: deque[str] = deque()
         session_events = SessionEvents(work=self._work, on_receipt=self._take_receipt, changed=self._wake_worker)
-        self._session = StompSession(address, session_events, name)
+        self._session = StompSession(address, session_events, name, ca)
 
     @property
     def room(self) -> int:

@@ -9,9 +9,11 @@ reader thread and only note what came (an exception there would close the connec
 """
 
 import random
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import stomp
@@ -53,8 +55,9 @@ class SessionEvents:
 class StompSession:
     """Start it once, close it once."""
 
-    def __init__(self, address: Address, events: SessionEvents, name: str) -> None:
+    def __init__(self, address: Address, events: SessionEvents, name: str, ca: Path | None = None) -> None:
         self._address = address
+        self._ca = ca
         self._events = events
         self._attempt = _Attempt(events)
         self.closing = threading.Event()
@@ -92,7 +95,7 @@ class StompSession:
         waits = delays(random.Random())
         while not self.closing.is_set():
             self._attempt = attempt = _Attempt(self._events)
-            if attempt.connect(self._address):
+            if attempt.connect(self._address, self._ca):
                 waits = delays(random.Random())
                 self._events.work(self)
             attempt.end()
@@ -113,8 +116,8 @@ class _Attempt(stomp.ConnectionListener):  # type: ignore[misc]
         self.lost = threading.Event()
         self.problem = ""
 
-    def connect(self, address: Address) -> bool:
-        """Return True once CONNECTED has come; else `problem` says what went wrong."""
+    def connect(self, address: Address, ca: Path | None) -> bool:
+        """Return True once CONNECTED has come; else `problem` says what went wrong. `ca`: whom to trust with wss."""
         self.connection = WSStompConnection(
             [(address.host, address.port)],
             prefer_localhost=False,
@@ -127,6 +130,11 @@ class _Attempt(stomp.ConnectionListener):  # type: ignore[misc]
             ws_path=address.path,
             binary_mode=True,  # bodies are bytes; a text message would be checked for UTF-8 once more
         )
+        if address.secure:
+            where = [(address.host, address.port)]
+            self.connection.set_ssl(
+                where, ca_certs=None if ca is None else str(ca), ssl_version=ssl.PROTOCOL_TLS_CLIENT
+            )
         self.connection.set_listener("session", self)
         try:
             self.connection.connect(address.username, address.password)

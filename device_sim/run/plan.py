@@ -98,7 +98,7 @@ class SimplePlan:
         sources = max(len(range(share[0], self.devices, share[1])), 1)
         if self.address.scheme in {"mqtt", "mqtts"}:
             return MqttLink(self.address, events, sources=sources, tls=self.tls)
-        return StompLink(self.address, events, sources=sources)
+        return StompLink(self.address, events, sources=sources, ca=self.tls.ca)
 
     def schedule(self, start_us: int, share: Share) -> Iterator[Message | LinkAction]:
         part, parts = share

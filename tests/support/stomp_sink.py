@@ -5,6 +5,7 @@ It is not the hub: it keeps what was sent in a list and has no subscriptions. `h
 `heart_beat` promises beats, which never come. The bridge's status reports are kept apart.
 """
 
+import ssl
 from collections.abc import Callable
 
 from tornado.httpserver import HTTPServer
@@ -99,8 +100,9 @@ class _Handler(WebSocketHandler):
 class StompSink:
     """Listen on a free port from construction to `stop`; `start` again on the same port."""
 
-    def __init__(self, *, keep: bool = True) -> None:
+    def __init__(self, *, keep: bool = True, ssl_context: ssl.SSLContext | None = None) -> None:
         self.keep = keep
+        self._ssl_context = ssl_context
         self.headers = HeaderCache()
         self.handlers: list[_Handler] = []
         self.connects: list[dict[str, str]] = []
@@ -124,7 +126,7 @@ class StompSink:
 
     def start(self) -> None:
         application = Application([("/ws", _Handler, {"sink": self})], websocket_max_message_size=2 * 1024 * 1024)
-        self._server = HTTPServer(application)
+        self._server = HTTPServer(application, ssl_options=self._ssl_context)
         sockets = bind_sockets(self.port, "127.0.0.1")
         self.port = sockets[0].getsockname()[1]
         self._server.add_sockets(sockets)

@@ -1,10 +1,11 @@
 """`device-sim run SCENARIO` as processes against a real broker: shares, signals, reports, exit status."""
 
 import json
+import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,34 @@ def test_options_of_the_simple_fleet_are_refused_beside_a_scenario(broker: Break
 
     assert done.returncode == 2
     assert "--devices" in done.stderr
+
+
+def _limit(soft: int, hard: int) -> Callable[[], None]:
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_the_limit_of_open_files_is_raised_where_it_may_be(broker: BreakableMosquitto, scenario: Path) -> None:
+    done = subprocess.run(
+        command(scenario, broker, "--quiet"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=_limit(64, 1_000),
+    )
+
+    assert json.loads(done.stdout.splitlines()[-1])["acknowledged"] > 200
+
+
+def test_a_hard_limit_of_open_files_that_is_too_low_is_told(broker: BreakableMosquitto, scenario: Path) -> None:
+    done = subprocess.run(
+        command(scenario, broker, "--quiet"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=_limit(64, 100),
+    )
+
+    assert done.returncode == 2
+    assert "40 connections need 140 open files and the hard limit is 100" in done.stderr

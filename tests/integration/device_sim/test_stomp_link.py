@@ -1,10 +1,15 @@
 """The STOMP link over real WebSockets: a receipt acknowledges its burst, and nothing is dropped when the hub goes away."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
+from structlog.testing import capture_logs
 
 from device_sim.ledger import LedgerWriter
 from device_sim.links.address import Address, parse_address
@@ -29,7 +34,7 @@ def address_of(sink: StompSink) -> Address:
 
 
 @asynccontextmanager
-async def link_to(address: Address, **bounds: int) -> AsyncIterator[tuple[StompLink, list[Message]]]:
+async def link_to(address: Address, **bounds: Any) -> AsyncIterator[tuple[StompLink, list[Message]]]:
     acknowledged: list[Message] = []
     link = StompLink(
         address,
@@ -127,3 +132,27 @@ async def test_credentials_go_into_the_connect_frame(sink: StompSink) -> None:
         [connect] = sink.connects
 
     assert (connect["login"], connect["passcode"]) == ("fleet", "s@crt")
+
+
+async def test_wss_is_encrypted_and_checks_the_certificate(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    sink = StompSink(ssl_context=context)
+    address = parse_address(f"wss://localhost:{sink.port}/ws", "ws", "--hub-url")
+    link = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1, ca=tmp_path / "ca.pem")
+    stranger = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
+    try:
+        await asyncio.wait_for(link.start(), 10)
+        with capture_logs() as logged:
+            trusting = asyncio.create_task(stranger.start())
+            await wait_until(lambda: logged)
+            trusting.cancel()
+            await asyncio.gather(trusting, return_exceptions=True)
+    finally:
+        await link.close()
+        await stranger.close()
+        await sink.stop()
+
+    assert len(sink.connects) == 1
