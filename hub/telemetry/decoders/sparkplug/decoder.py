@@ -14,9 +14,9 @@ make its birth look older than its last death.
 import re
 from typing import Final
 
-from hub.telemetry import units
 from hub.telemetry.decoders.memory import Memory
 from hub.telemetry.decoders.sparkplug import schema, topics, values
+from hub.telemetry.decoders.sparkplug.metric_reader import BD_SEQ, MetricReader
 from hub.telemetry.decoders.sparkplug.node import (
     MAX_METRICS,
     MAX_NODES,
@@ -32,16 +32,12 @@ from hub.telemetry.decoders.sparkplug.topics import Address, Kind
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.validation import MAX_ITEMS, OLDEST_US, name_fault, text_fault, unit_fault
+from hub.telemetry.validation import name_fault
 from storage.reading import Reading
 
-BD_SEQ: Final = "bdSeq"
-ATTRIBUTES: Final = ("Node Control/", "Device Control/", "Properties/")
 BIRTH: Final = "online"
 DEATH: Final = "stale"
-_EXACT_INT: Final = 2**53
 _HOST_STATE: Final = re.compile(rb"ONLINE|OFFLINE|\{.*\"online\".*\}", re.DOTALL)
-_QUALITIES: Final = {0: "quality_bad", 500: "quality_stale"}
 
 
 class Sparkplug:
@@ -93,11 +89,13 @@ class _Message:
         self._node = node
         self._received_us = received_us
         self._notes = notes
-        self._arrays = arrays
-        self._device = f"{address.node}/{address.device}" if address.device else address.node
-        self._elements = 0
-        self.readings: list[Reading] = []
+        device = f"{address.node}/{address.device}" if address.device else address.node
+        self._reader = MetricReader(device, payload.timestamp_ms, received_us, notes, arrays)
         self.ask = False
+
+    @property
+    def readings(self) -> list[Reading]:
+        return self._reader.readings
 
     def read(self, limit: int) -> None:
         """Act as the table says; `limit` is the number of metrics that may be remembered of the node."""
@@ -106,6 +104,7 @@ class _Message:
             self._notes.skip("old_will")
             return
         step = STEPS[node.state, kind]
+        node.state = step.then
         if kind is Kind.NBIRTH:
             node.sequence.begin(payload.seq, payload.timestamp_ms)
         elif kind is not Kind.NDEATH:
@@ -127,7 +126,6 @@ class _Message:
             for device in node.born_devices():
                 self._state(device, online=False)
             node.clear()
-        node.state = step.then
         # A gap in what an unknown node sends says nothing more than that it is unknown.
         gap = node.sequence.gap(self._received_us) and node.state is State.ONLINE
         self.ask = self.ask or step.ask or gap
@@ -147,7 +145,7 @@ class _Message:
         if left_out:
             self._notes.fault("too_many_metrics", f"{left_out} metrics of the birth cannot be remembered")
         for metric, definition in defined:
-            self._value(metric, definition, definition.birth_ms)
+            self._reader.read(metric, definition, definition.birth_ms)
 
     def _definition(self, metric: Metric) -> Definition | None:
         name, datatype = metric.name, metric.datatype
@@ -158,19 +156,9 @@ class _Message:
         elif datatype is None or not values.known(datatype):
             self._notes.fault("bad_datatype", f"{name!r}: there is no datatype {datatype}")
         else:
-            unit = self._unit(metric, name)
+            unit = self._reader.unit(metric, name)
             return Definition(self._address.device, name, datatype, metric.alias, unit, metric.timestamp_ms)
         return None
-
-    def _unit(self, metric: Metric, name: str) -> str:
-        unit = metric.properties.get("engUnit")
-        if not isinstance(unit, str):
-            return ""
-        symbol = units.symbol(unit, name)
-        if fault := unit_fault(symbol):
-            self._notes.fault("bad_unit", f"{name!r}: the unit {fault}")
-            return ""
-        return symbol
 
     def _data(self) -> None:
         for metric in self._payload.metrics:
@@ -184,76 +172,7 @@ class _Message:
                 # Encoders whose clock stands still (Tahu's Python module takes the time once, at import) would have all
                 # their values but the first dropped as repeats.
                 stamp = self._payload.timestamp_ms or stamp
-            self._value(metric, definition, stamp)
-
-    def _value(self, metric: Metric, definition: Definition, stamp_ms: int | None) -> None:
-        name, notes = definition.name, self._notes
-        if name == BD_SEQ or name.startswith(ATTRIBUTES):
-            notes.skip("metadata")
-        elif metric.is_null:
-            notes.skip("no_value")
-        elif kind := values.NO_READINGS.get(definition.datatype):
-            notes.skip(kind)
-        elif metric.field is None:
-            notes.fault("bad_value", f"{name!r} has no value and is not null")
-        else:
-            quality = metric.properties.get("Quality")
-            if isinstance(quality, int) and quality in _QUALITIES:
-                notes.skip(_QUALITIES[quality])
-            try:
-                self._readings_of(metric, definition, metric.field, stamp_ms)
-            except ValueError as error:
-                notes.fault("bad_value", f"{name!r}: {error}")
-
-    def _readings_of(self, metric: Metric, definition: Definition, field: str, stamp_ms: int | None) -> None:
-        name, datatype = definition.name, definition.datatype
-        unit = self._unit(metric, name) or definition.unit
-        if datatype not in values.ARRAY_TYPES:
-            value = values.scalar(datatype, field, metric.value)
-            self._reading(metric, name, value, unit or values.TYPES[datatype].unit, stamp_ms)
-        elif not self._arrays:
-            self._notes.skip("array")
-        elif field != "bytes_value":
-            raise ValueError(f"an array does not come in {field}")
-        else:
-            elements = values.elements(datatype, metric.value)
-            self._elements += len(elements)
-            if self._elements > MAX_ITEMS:
-                raise PayloadError("too_many_items", f"more than {MAX_ITEMS} elements of arrays in one payload")
-            for position, value in enumerate(elements):
-                element = f"{name}.{position}"
-                self._reading(metric, element, value, unit or values.ARRAY_UNITS.get(datatype, ""), stamp_ms)
-
-    def _reading(self, metric: Metric, name: str, value: values.Scalar, unit: str, stamp_ms: int | None) -> None:
-        notes = self._notes
-        if isinstance(value, str):
-            if fault := text_fault(value):
-                raise ValueError(fault)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            if not -_EXACT_INT <= value <= _EXACT_INT:
-                notes.lost_digits()
-            value = float(value)
-        elif isinstance(value, float) and not -float("inf") < value < float("inf"):
-            notes.skip("no_value")
-            return
-        time_us = self._time_us(stamp_ms)
-        reading = Reading(self._device, name, self._received_us if time_us is None else time_us, value, unit)
-        if metric.is_transient:
-            # Neither stored, as it is transient, nor shown as new, as it is historical.
-            notes.skip("transient") if metric.is_historical else notes.show_only(reading)
-        elif metric.is_historical:
-            notes.store_only(reading)
-        else:
-            self.readings.append(reading)
-            if time_us is None:
-                notes.without_time(1)
-
-    def _time_us(self, stamp_ms: int | None) -> int | None:
-        """Return the metric's time, else the payload's; a clock that counts from boot is none."""
-        for milliseconds in (stamp_ms, self._payload.timestamp_ms):
-            if milliseconds is not None and milliseconds * 1_000 >= OLDEST_US:
-                return milliseconds * 1_000
-        return None
+            self._reader.read(metric, definition, stamp)
 
 
 def _agrees(sent: int | None, born: int) -> bool:
