@@ -21,8 +21,8 @@ class Clock:
 
     __slots__ = ("_faults", "_finest_us", "_last_us", "_start_us", "_step_us", "ahead_s")
 
-    def __init__(self, start_us: int, finest_us: int, faults: Sequence[ClockFault] = ()) -> None:
-        self._start_us = start_us
+    def __init__(self, finest_us: int, faults: Sequence[ClockFault] = ()) -> None:
+        self._start_us = 0
         self._finest_us = finest_us
         self._faults = faults
         self._step_us = step_us(finest_us, len(faults))
@@ -33,6 +33,10 @@ class Clock:
     def wrong(self) -> bool:
         """Whether it ever is."""
         return bool(self._faults)
+
+    def start(self, start_us: int) -> None:
+        """Say when the schedule begins, before the first `at`."""
+        self._start_us = start_us
 
     def at(self, t: float) -> int:
         """Return the device's time in µs since 1970, `t` seconds after the start; later by a step if it would repeat."""

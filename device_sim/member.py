@@ -95,7 +95,7 @@ class Member:
         "up",
     )
 
-    def __init__(self, entry: Entry, seed: int, start_us: int, faults: Sequence[KeyedFault]) -> None:
+    def __init__(self, entry: Entry, seed: int, faults: Sequence[KeyedFault]) -> None:
         device_class = entry.device_class
         form = FORMATS[device_class.format]
         metrics = measured(device_class)
@@ -113,8 +113,8 @@ class Member:
         self.encoder = form.make(described, lambda: random.Random(f"{name}/payload"))
         self._encode = self.encoder.encode
         self._carries_values = form.births_carry_values
-        self._start_s = start_us / 1e6
-        self._clock = Clock(start_us, form.step_us, [fault for _, fault in faults if isinstance(fault, ClockFault)])
+        self._start_s = 0.0
+        self._clock = Clock(form.step_us, [fault for _, fault in faults if isinstance(fault, ClockFault)])
         self._time_at = self._clock.at
         samplers = [(sensor.make(rng), bool(sensor.parts)) for sensor in device_class.sensors.values()]
         grouped = any(group for _, group in samplers)
@@ -148,6 +148,11 @@ class Member:
         self.count = 0
         self.up = False
         self.part = False
+
+    def start(self, start_us: int) -> None:
+        """Say when the schedule begins (epoch), before anything else is asked."""
+        self._start_s = start_us / 1e6
+        self._clock.start(start_us)
 
     def births(self, t: float) -> Sequence[Encoded]:
         """Return what it publishes when it has connected, `t` seconds after the start."""

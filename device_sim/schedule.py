@@ -31,25 +31,40 @@ Waiting: TypeAlias = tuple[float, int, int, Change | Encoded | None]
 """When, which device, its count, and what: a change of its connection, a message, or a measurement (None)."""
 
 
+class Schedule:
+    """A schedule of the devices with number % n == i, made beforehand: `events` walks it, once.
+
+    To make ten thousand devices takes a second or so, which would be lateness if it were done after the start.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int, share: tuple[int, int] = (0, 1)) -> None:
+        """Make the devices.
+
+        Raises:
+            ScenarioError: the scenario contradicts itself in a way that its model cannot see.
+
+        """
+        refuse(scenario)
+        entries = roster(scenario)
+        part, parts = share
+        self._members = _members(scenario, entries, seed, range(part, len(entries), parts))
+        self._run = _Run(scenario, entries, seed, self._members)
+
+    def events(self, start_us: int) -> Iterator[Message | LinkAction]:
+        """Yield what happens from `start_us` (epoch) on, in the order of `due_s`."""
+        for member in self._members.values():
+            member.start(start_us)
+        return self._run.events()
+
+
 def schedule(
     scenario: Scenario, seed: int, start_us: int, share: tuple[int, int] = (0, 1)
 ) -> Iterator[Message | LinkAction]:
-    """Yield what happens from `start_us` (epoch) on, in the order of `due_s`, of the devices with number % n == i.
-
-    Raises:
-        ScenarioError: the scenario contradicts itself in a way that its model cannot see.
-
-    """
-    refuse(scenario)
-    entries = roster(scenario)
-    part, parts = share
-    members = _members(scenario, entries, seed, start_us, range(part, len(entries), parts))
-    return _Run(scenario, entries, seed, members).events()
+    """Make a schedule and walk it."""
+    return Schedule(scenario, seed, share).events(start_us)
 
 
-def _members(
-    scenario: Scenario, entries: Sequence[Entry], seed: int, start_us: int, numbers: range
-) -> dict[int, Member]:
+def _members(scenario: Scenario, entries: Sequence[Entry], seed: int, numbers: range) -> dict[int, Member]:
     """Make the devices of one share, with their faults and the times of their connections."""
     by_class: dict[str, list[Entry]] = {device_class.name: [] for device_class in scenario.classes}
     for entry in entries:
@@ -67,7 +82,7 @@ def _members(
     for number in numbers:
         entry = entries[number]
         faults = [keyed for keyed, devices in hits if number in devices]
-        member = members[number] = Member(entry, seed, start_us, faults)
+        member = members[number] = Member(entry, seed, faults)
         downs = [
             keyed.fault.downs(random.Random(f"{seed}/{entry.id}/{keyed.key}"))
             for keyed in faults

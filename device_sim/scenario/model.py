@@ -5,7 +5,7 @@ Frozen once read. Not here: what a sensor or a fault does (`sensors`, `faults`),
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from annotated_types import Len
 from pydantic import AfterValidator, Field, model_validator
@@ -144,24 +144,23 @@ class Scenario(Declared):
         return counts
 
     def lasting(self, seconds: float) -> "Scenario":
-        """Return the scenario stretched or shortened to `seconds`: stages, and when faults and dashboards begin.
+        """Return the scenario stretched or shortened to `seconds`.
 
-        How long a fault lasts and how often it returns stays as it is.
+        Stages, and when faults and dashboards begin, move along. How long a fault lasts and how often it returns stays as
+        it is in a longer run, and shrinks in a shorter one, where it would not fit.
         """
         factor = seconds / self.duration
-
-        def moved(faults: tuple[AnyFault, ...]) -> tuple[AnyFault, ...]:
-            return tuple(fault.model_copy(update={"at": fault.at * factor}) for fault in faults)
-
         return self.model_copy(
             update={
                 "duration": seconds,
                 "stages": tuple(stage.model_copy(update={"seconds": stage.seconds * factor}) for stage in self.stages),
                 "classes": tuple(
-                    device_class.model_copy(update={"faults": moved(device_class.faults)})
+                    device_class.model_copy(
+                        update={"faults": tuple(moved(fault, factor) for fault in device_class.faults)}
+                    )
                     for device_class in self.classes
                 ),
-                "faults": moved(self.faults),
+                "faults": tuple(moved(fault, factor) for fault in self.faults),
                 "dashboards": tuple(
                     dashboard.model_copy(update={"at": dashboard.at * factor}) for dashboard in self.dashboards
                 ),
@@ -177,3 +176,15 @@ class Scenario(Declared):
     def bounds(self) -> dict[str, Bound]:
         """The expectations, ready to be asked."""
         return {name: parse_bound(text) for name, text in self.expectations.items()}
+
+
+SHRINKS: Final = ("for_s", "every", "within_s", "scatter_s")
+
+
+def moved(fault: AnyFault, factor: float) -> AnyFault:
+    """Return `fault` in a scenario that lasts `factor` times as long."""
+    update = {"at": fault.at * factor}
+    if factor < 1.0:
+        values = {name: getattr(fault, name, None) for name in SHRINKS}
+        update |= {name: value * factor for name, value in values.items() if value is not None}
+    return fault.model_copy(update=update)

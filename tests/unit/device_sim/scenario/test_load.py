@@ -171,6 +171,12 @@ def test_bounds(text: str | float, bound: Bound, good: float, bad: float) -> Non
     assert not bound.holds(bad)
 
 
+def test_a_shorter_run_shrinks_its_faults_so_that_they_fit() -> None:
+    storm = find_scenario("reconnect-storm").lasting(30).faults[0]
+
+    assert (storm.at, storm.for_s, getattr(storm, "within_s", None)) == (10, 1, 1.5)
+
+
 def test_a_scenario_can_be_stretched() -> None:
     scenario = find_scenario("smart-building")
     longer = scenario.lasting(600)
