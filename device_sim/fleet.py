@@ -4,13 +4,13 @@ It is a scenario like any other, made of three options. Its schedule has no Link
 connections instead of having one each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from device_sim.errors import BadArgumentError
 from device_sim.message import Message
 from device_sim.scenario.model import MOST_MESSAGES_PER_DEVICE_S, DeviceClass, Scenario
-from device_sim.schedule import schedule
+from device_sim.schedule import Schedule
 from device_sim.sensors.humidity import Humidity
 from device_sim.sensors.pressure import Pressure
 from device_sim.sensors.temperature import Temperature
@@ -60,8 +60,16 @@ class Fleet:
         self, start_us: int, duration_s: float | None = None, share: tuple[int, int] = (0, 1)
     ) -> Iterator[Message]:
         """Yield the messages in the order of their intended times, from `start_us` (epoch) for `duration_s` or for ever."""
-        events = schedule(self.scenario(duration_s), self.seed, start_us, share)
-        return (event for event in events if isinstance(event, Message))
+        return self.prepare(duration_s, share)(start_us)
+
+    def prepare(self, duration_s: float | None, share: tuple[int, int]) -> Callable[[int], Iterator[Message]]:
+        """Make the devices; what is returned takes the start."""
+        prepared = Schedule(self.scenario(duration_s), self.seed, share)
+
+        def events(start_us: int) -> Iterator[Message]:
+            return (event for event in prepared.events(start_us) if isinstance(event, Message))
+
+        return events
 
 
 def check_topic(template: str) -> None:

@@ -3,9 +3,8 @@
 Data only, so that it can be handed to other processes; what it makes lives in them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Protocol
 
 from device_sim.fleet import Fleet
@@ -20,7 +19,7 @@ from device_sim.results import Mark
 from device_sim.run.identities import Targets, device_identities
 from device_sim.scenario.bound import Bound
 from device_sim.scenario.model import Dashboard, Scenario
-from device_sim.schedule import schedule
+from device_sim.schedule import Schedule
 
 Share = tuple[int, int]
 """Process i of n."""
@@ -67,7 +66,9 @@ class Plan(Protocol):
 
     def link(self, events: LinkEvents, share: Share) -> Link: ...
 
-    def schedule(self, start_us: int, share: Share) -> Iterator[Message | LinkAction]: ...
+    def prepare(self, share: Share) -> Callable[[int], Iterator[Message | LinkAction]]:
+        """Make the share's devices, which takes its time; what is returned gives their schedule from a start (epoch, us)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +101,8 @@ class SimplePlan:
             return MqttLink(self.address, events, sources=sources, tls=self.tls)
         return StompLink(self.address, events, sources=sources, ca=self.tls.ca)
 
-    def schedule(self, start_us: int, share: Share) -> Iterator[Message | LinkAction]:
-        part, parts = share
-        every = self.fleet.schedule(start_us, self.duration_s)
-        if parts == 1:
-            return every
-        numbers = count()
-        return (message._replace(number=next(numbers)) for message in every if message.source % parts == part)
+    def prepare(self, share: Share) -> Callable[[int], Iterator[Message | LinkAction]]:
+        return self.fleet.prepare(self.duration_s, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +161,5 @@ class ScenarioPlan:
     def link(self, events: LinkEvents, share: Share) -> Link:
         return DeviceLink(device_identities(self.scenario, self.targets, share), events)
 
-    def schedule(self, start_us: int, share: Share) -> Iterator[Message | LinkAction]:
-        return schedule(self.scenario, self.seed, start_us, share)
+    def prepare(self, share: Share) -> Callable[[int], Iterator[Message | LinkAction]]:
+        return Schedule(self.scenario, self.seed, share).events

@@ -56,6 +56,7 @@ class Worker:
     ) -> None:
         self._plan = plan
         self._share = share
+        self._events = plan.prepare(share)
         self._recorder = Recorder(plan.name, plan.seed, 0)
         intended = Intended()
         watched = bool(plan.dashboards)
@@ -119,7 +120,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         self._audience.begin()
-        schedule = self._plan.schedule(start_us, self._share)
+        schedule = self._events(start_us)
         publishing = asyncio.create_task(self._publisher.publish(schedule, start_us, self._plan.duration_s))
         measuring = [asyncio.create_task(self._lag.run()), asyncio.create_task(self._tick(tick))]
         if self._sampler is not None:
