@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 _ESPHOME: Final = (
     "sensor|binary_sensor|switch|light|fan|cover|climate|number|select|text_sensor|lock|alarm_control_panel|event|valve"
 )
+# Without `:<n>` only what each Shelly has: `status/temperature` is anybody's.
+_SHELLY: Final = "[a-z0-9_]+:[0-9]+|sys|wifi|cloud|mqtt|ble|ws|eth"
 _TASMOTA: Final = r"(?P<rest>[A-Z][A-Za-z0-9_]*)"
 
 
@@ -40,7 +42,7 @@ FIRMWARES: Final = (
     _row("Home Assistant discovery", "esphome", r"homeassistant/(?P<rest>.+/config)"),
     _row("Tasmota", "tasmota", rf"(?:tele|stat|cmnd)/(?P<device>[^/]+)/{_TASMOTA}"),
     _row("Tasmota", "tasmota", rf"(?P<device>[^/]+)/(?:tele|stat|cmnd)/{_TASMOTA}"),
-    _row("Shelly Gen2", "shelly", r"(?P<device>.+)/(?P<rest>events/rpc|status/[a-z0-9_]+(?::[0-9]+)?|online)"),
-    _row("ESPHome", "esphome", rf"(?P<device>.+?)/(?P<rest>(?:{_ESPHOME})/.+/state)"),
+    _row("Shelly Gen2", "shelly", rf"(?P<device>.+)/(?P<rest>events/rpc|status/(?:{_SHELLY})|online)"),
+    _row("ESPHome", "esphome", rf"(?P<device>.+?)/(?P<rest>(?:{_ESPHOME})/.+/(?:state|command))"),
     _row("ESPHome", "esphome", r"(?P<device>.+)/(?P<rest>debug)"),
 )

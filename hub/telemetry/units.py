@@ -6,30 +6,30 @@ Numbers are never converted, only the spelling is. An unknown unit is kept as se
 from typing import Final
 
 _SYMBOLS: Final = {
-    **dict.fromkeys(("°C", "ºC", "C", "celsius", "Celsius", "degC", "℃"), "Cel"),
-    **dict.fromkeys(("°F", "ºF", "F", "fahrenheit", "Fahrenheit"), "degF"),
-    "lux": "lx",
+    **dict.fromkeys(("°C", "C", "celsius", "Celsius", "degC", "℃"), "Cel"),
+    **dict.fromkeys(("°F", "F", "fahrenheit", "Fahrenheit", "℉"), "degF"),
+    **dict.fromkeys(("lux", "Lux"), "lx"),
+    **dict.fromkeys(("µg/m³", "µg/m3"), "ug/m3"),
     "mbar": "hPa",
     "VAr": "var",
     "L": "l",
-    "°": "deg",
-    "º": "deg",
     "m³": "m3",
-    "µg/m³": "ug/m3",
     "rpm": "1/min",
 }
-# Two code points are in use for micro (U+00B5, U+03BC) and for ohm (U+03A9, U+2126).
-_CODE_POINTS: Final = {0x03BC: 0x00B5, 0x2126: 0x03A9}
+# Two code points are in use for micro (U+00B5, U+03BC) and for ohm (U+03A9, U+2126); º (U+00BA) is meant as °.
+_CODE_POINTS: Final = {0x03BC: 0x00B5, 0x2126: 0x03A9, 0x00BA: 0x00B0}
 
 
 def symbol(unit: str, metric: str) -> str:
-    """Return the stored spelling of `unit`; a bare `%` means different things for humidity and batteries."""
+    """Return the stored spelling of `unit`; `%` and `°` mean different things by what is measured."""
     plain = unit.strip().translate(_CODE_POINTS)
+    name = metric.lower()
     if plain == "%":
-        name = metric.lower()
         if "humidity" in name:
             return "%RH"
         return "%EL" if "battery" in name else "/100"
+    if plain == "°":
+        return "lat" if "latitude" in name else "lon" if "longitude" in name else "deg"
     return _SYMBOLS.get(plain, plain)
 
 

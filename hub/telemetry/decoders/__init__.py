@@ -11,7 +11,22 @@ pipeline has its own. What they remember is bounded.
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from hub.telemetry.decoders import cbor, chirpstack, content, homie, influx, json, senml, sparkplug, thingsboard, ttn
+from hub.telemetry.decoders import (
+    cbor,
+    chirpstack,
+    content,
+    esphome,
+    homie,
+    influx,
+    json,
+    senml,
+    shelly,
+    sparkplug,
+    tasmota,
+    thingsboard,
+    ttn,
+    zigbee2mqtt,
+)
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from storage.reading import Reading
@@ -26,9 +41,13 @@ DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
     "json": lambda: json.decode,
     "senml": lambda: senml.decode,
     "thingsboard": lambda: thingsboard.decode,
+    "tasmota": lambda: tasmota.decode,
     "ttn": lambda: ttn.decode,
+    "esphome": esphome.EspHome,
     "homie": homie.Homie,
+    "shelly": shelly.Shelly,
     "sparkplug": sparkplug.Sparkplug,
+    "zigbee2mqtt": zigbee2mqtt.Zigbee2Mqtt,
 }
 
 # A content-type that names a format overrides a route that only guesses (device-formats section 1).

@@ -1,6 +1,7 @@
 """Device clocks."""
 
 import contextlib
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -91,3 +92,18 @@ def test_times_are_written_with_the_digits_they_have() -> None:
     assert clock.iso_utc(S * 10**6) == "2025-11-20T16:00:00.000Z"
     assert clock.iso_utc(S * 10**6 + 123_000) == "2025-11-20T16:00:00.123Z"
     assert clock.iso_utc(S * 10**6 + 123_456) == "2025-11-20T16:00:00.123456Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2025-11-20T17:00:00", "2025-11-20T16:00:00Z"),
+        ("2025-07-20T17:00:00", "2025-07-20T15:00:00Z"),
+        ("2025-11-20T17:00:00+00:00", "2025-11-20T17:00:00Z"),
+        ("2024-10-27T02:30:00", "2024-10-27T00:30:00Z"),
+    ],
+)
+def test_a_text_without_a_zone_is_in_the_given_one_and_an_hour_that_comes_twice_is_the_first(
+    text: str, utc: str
+) -> None:
+    assert clock.from_text(text, ZoneInfo("Europe/Berlin")) == clock.from_text(utc)

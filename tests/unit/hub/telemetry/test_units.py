@@ -18,6 +18,26 @@ from hub.telemetry.units import symbol
         (" kW ", "power", "kW"),
         ("furlong", "d", "furlong"),
         ("", "x", ""),
+        ("º", "wind", "deg"),
+        ("ºC", "t", "Cel"),
+        ("°", "gps.latitude", "lat"),
+        ("°", "longitude", "lon"),
+        ("°F", "t", "degF"),
+        ("celsius", "t", "Cel"),
+        ("degC", "t", "Cel"),
+        ("lux", "i", "lx"),
+        ("mbar", "p", "hPa"),
+        ("VAr", "q", "var"),
+        ("L", "v", "l"),
+        ("m³", "v", "m3"),
+        ("rpm", "n", "1/min"),
+        ("m³/h", "flow", "m³/h"),
+        *((unit, "x", unit) for unit in ("K", "W", "kW", "Wh", "kWh", "VA", "kVA", "var", "V", "mV", "A", "mA", "Hz")),
+        *((unit, "x", unit) for unit in ("dB", "dBm", "s", "ms", "min", "h", "ppm", "ppb", "lx", "hPa", "kPa", "mmHg")),
+        *(
+            (unit, "x", unit)
+            for unit in ("psi", "inHg", "Pa", "m/s", "km/h", "mph", "mm", "cm", "m", "km", "l", "kg", "g")
+        ),
     ],
 )
 def test_the_spelling_becomes_the_senml_symbol(sent: str, metric: str, stored: str) -> None:

@@ -1,0 +1,172 @@
+"""ESPHome: `<prefix>/<component type>/<object id>/state`, one bare text (device-formats section 9), and Home Assistant
+discovery (`homeassistant/…/config`), which says the units of such topics.
+
+The device is the prefix, the metric `<component type>.<object id>`. No payload has a time. Of templates in discovery only
+`{{ value }}` and `{{ value_json.key }}` are understood, literally: templates are code. A unit of any other is not known.
+
+Remembered are the units of at most MAX_TOPICS state topics, MAX_TOPICS_OF_A_NODE of one node of the discovery (`full` means
+that new ones are not remembered, so nobody pushes another out); an empty discovery forgets its own.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from hub.telemetry import units
+from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders.leaves import Leaves
+from hub.telemetry.decoders.strict_json import JsonValue
+from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import Notes
+from hub.telemetry.origin import Origin
+from hub.telemetry.scalars import NO_VALUE_TEXTS, number_in
+from hub.telemetry.validation import name_fault, unit_fault
+from storage.reading import Reading
+
+MAX_TOPICS: Final = 100_000
+MAX_TOPICS_OF_A_NODE: Final = 1_000
+ONLINE: Final = {b"online": True, b"offline": False}
+BOOLEANS: Final = frozenset({"binary_sensor", "switch", "fan"})
+TEXTS: Final = frozenset({"cover", "lock", "select", "text_sensor", "alarm_control_panel", "valve", "climate", "event"})
+_SWITCH: Final = {"ON": True, "OFF": False}
+_TEMPLATE: Final = re.compile(r"\{\{ ?value(?:_json\.([A-Za-z0-9_]{1,64}))? ?\}\}", re.ASCII)
+
+
+class Announced(NamedTuple):
+    """What one discovery says: the key in the state's JSON, empty for the whole; the unit; who said so."""
+
+    key: str
+    unit: str
+
+
+class EspHome:
+    """The decoder of one pipeline."""
+
+    def __init__(self, max_topics: int = MAX_TOPICS) -> None:
+        self._max_topics = max_topics
+        self._announced: dict[str, dict[str, Announced]] = {}  # state topic -> discovery topic -> what it said
+        self._topics: dict[str, str] = {}  # discovery topic -> state topic
+        self._of_node: dict[str, int] = {}
+
+    def __call__(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+        """Decode one message; see the head of this file and `Decoder`."""
+        kind, _, name = origin.rest.partition("/")
+        if origin.rest.endswith("/config"):
+            self._discovery(body, origin, notes)
+        elif not origin.device_in_route:
+            raise PayloadError("unknown_topic", f"{origin.topic[:80]!r} is no topic of ESPHome that holds readings")
+        elif kind == "debug":
+            notes.skip("log")
+        elif origin.rest.endswith("/command"):
+            notes.skip("command")
+        elif kind == "status":
+            _status(body, origin, received_us, notes)
+        elif not body:
+            notes.skip("empty")
+        elif name.endswith("/state"):
+            return self._state(body, kind, name.removesuffix("/state"), origin, received_us, notes)
+        else:
+            raise PayloadError("unknown_topic", f"{origin.rest[:80]!r} is no topic of ESPHome that holds readings")
+        return []
+
+    def _state(
+        self, body: bytes, kind: str, name: str, origin: Origin, received_us: int, notes: Notes
+    ) -> list[Reading]:
+        leaves = Leaves(origin, received_us, notes)
+        metric = f"{kind}.{name}"
+        said = {announced.key: announced.unit for announced in self._announced.get(origin.topic, {}).values()}
+        if body.lstrip()[:1] == b"{":
+            document = strict_json.loads(body)
+            if isinstance(document, dict):
+                for key, value in document.items():
+                    leaves.value(f"{metric}.{key}", _truth(value) if key == "state" else value, said.get(key, ""))
+        else:
+            leaves.leaf(metric, *_bare(body, kind, said.get("", "")))
+        notes.without_time(len(leaves.readings))
+        return leaves.readings
+
+    def _discovery(self, body: bytes, origin: Origin, notes: Notes) -> None:
+        notes.skip("discovery")
+        self._forget(origin.topic)
+        if not body:
+            return
+        document = strict_json.loads(body)
+        if not isinstance(document, dict):
+            raise PayloadError("bad_description", "the discovery is no object")
+        topic = _text(document, "state_topic", "stat_t")
+        unit = _text(document, "unit_of_measurement", "unit_of_meas")
+        if not topic or not unit:
+            return
+        base = _text(document, "~")
+        if topic.startswith("~"):
+            topic = f"{base}{topic[1:]}"
+        elif topic.endswith("~"):
+            topic = f"{topic[:-1]}{base}"
+        template = _TEMPLATE.fullmatch(_text(document, "value_template", "val_tpl") or "{{ value }}")
+        about = f"{topic} {_text(document, 'device_class', 'dev_cla')}"
+        symbol = units.symbol(unit, about)
+        if unit_fault(symbol) or name_fault(topic):
+            raise PayloadError(
+                "bad_description", "the unit or the state's topic is too long or holds control characters"
+            )
+        if template is not None:
+            self._remember(origin.topic, topic, Announced(template[1] or "", symbol), notes)
+
+    def _remember(self, discovery: str, topic: str, announced: Announced, notes: Notes) -> None:
+        node = _node(discovery)
+        used = self._of_node.get(node, 0)
+        if len(self._topics) >= self._max_topics or used >= MAX_TOPICS_OF_A_NODE:
+            notes.fault("too_many_metrics", "the units of the node cannot be remembered")
+            return
+        self._of_node[node] = used + 1
+        self._topics[discovery] = topic
+        self._announced.setdefault(topic, {})[discovery] = announced
+
+    def _forget(self, discovery: str) -> None:
+        topic = self._topics.pop(discovery, None)
+        if topic is None:
+            return
+        self._announced[topic].pop(discovery)
+        if not self._announced[topic]:
+            del self._announced[topic]
+        node = _node(discovery)
+        self._of_node[node] -= 1
+        if not self._of_node[node]:
+            del self._of_node[node]
+
+
+def _node(discovery: str) -> str:
+    """Return the level of the topic that names the node: <prefix>/<type>/<node>/[<object>/]config."""
+    return discovery.split("/")[2] if discovery.count("/") > 1 else discovery
+
+
+def _truth(value: JsonValue) -> JsonValue:
+    return _SWITCH.get(value, value) if isinstance(value, str) else value
+
+
+def _bare(body: bytes, kind: str, unit: str) -> tuple[str | float | None, str]:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise PayloadError("bad_text", str(error)) from None
+    if text.strip() in NO_VALUE_TEXTS:
+        return None, ""
+    if kind in BOOLEANS and text in _SWITCH:
+        return _SWITCH[text], ""
+    if kind in TEXTS:
+        return text, ""
+    number = number_in(text)
+    return (text, "") if number is None else (number, unit)
+
+
+def _status(body: bytes, origin: Origin, received_us: int, notes: Notes) -> None:
+    if not body:
+        notes.skip("empty")
+    elif body in ONLINE:
+        notes.state(origin.device, ONLINE[body], body.decode(), received_us)
+    else:
+        raise PayloadError("bad_state", f"{body[:40]!r} is neither online nor offline")
+
+
+def _text(document: dict[str, JsonValue], *keys: str) -> str:
+    """Return the first of the keys, long or short, that holds a text."""
+    return next((value for value in map(document.get, keys) if isinstance(value, str)), "")
