@@ -37,7 +37,7 @@ from hub.errors import ChildFailedError, HubError
 from hub.supervisor import Child
 from storage.errors import StorageError
 
-FLEET_END_S: Final = 60.0
+FLEET_END_S: Final = 300.0
 """How long the fleet may take past its duration: it waits for acknowledgements, then for the database."""
 DRAIN_DEADLINE_S: Final = 90.0
 DRAIN_PERIOD_S: Final = 1.0

@@ -31,6 +31,9 @@ EXAMPLES: Final = 5
 UNTIMED: Final = 4
 """Beside the two bits of the acknowledgement in `code`, the first column of what goes up: key * 8 + these three bits."""
 TABLES: Final = (
+    # A million readings are sorted and hashed in memory; the default of 4 MB writes them to files and back.
+    "SET work_mem = '192MB'",
+    "SET temp_buffers = '64MB'",
     "CREATE TEMPORARY TABLE ledger_number (code int, ts timestamptz, value float8)",
     "CREATE TEMPORARY TABLE ledger_text (code int, ts timestamptz, value text)",
     "CREATE TEMPORARY TABLE ledger_series (key int, device text, metric text)",

@@ -1,9 +1,9 @@
 -- A few of each finding, for a person to look at: device_sim/verify/judge.py's Example. $1: how many of each.
 WITH findings AS (
-    SELECT CASE WHEN matched.copies IS NULL THEN 'lost' WHEN matched.wrong > 0 THEN 'altered' ELSE 'duplicate' END AS finding,
-        key, ts, coalesce(wanted.words, wanted.value::text, '') AS sent, coalesce(matched.example, '') AS stored
-    FROM wanted LEFT JOIN matched USING (key, ts)
-    WHERE (matched.copies IS NULL AND wanted.acknowledged > 0) OR matched.wrong > 0 OR matched.copies > 1
+    SELECT CASE WHEN copies = 0 THEN 'lost' WHEN wrong > 0 THEN 'altered' ELSE 'duplicate' END AS finding,
+        key, ts, coalesce(words, value::text, '') AS sent, coalesce(example, '') AS stored
+    FROM timed
+    WHERE (copies = 0 AND acknowledged > 0) OR wrong > 0 OR copies > 1
     UNION ALL
     SELECT CASE WHEN sends = 0 THEN 'phantom' ELSE 'lost' END, key, CASE WHEN sends = 0 THEN ts END,
         CASE WHEN sends = 0 THEN '' ELSE coalesce(words, value::text) END,
