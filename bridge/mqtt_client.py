@@ -267,7 +267,7 @@ class BurstClient(paho.Client):
 
     def handle_packet(self, first: int, body: bytes) -> bool:
         """Let paho handle a packet that is not a PUBLISH; say whether the connection goes on."""
-        if first == _PUBACK and len(body) >= 2 and self._events.acknowledged(*_puback(body)):
+        if first == _PUBACK and len(body) >= 2 and self._events.acknowledged(*puback(body)):
             return True
         self._in_packet = {
             "command": first,
@@ -352,13 +352,13 @@ class BurstClient(paho.Client):
         self._events.ended(str(code))
 
 
-def _puback(body: bytes) -> tuple[int, str | None]:
+def puback(body: bytes) -> tuple[int, str | None]:
     """Return the packet id, and why the broker refuses: MQTT 5 has a reason code behind the id (3.4.2.1)."""
     code = body[2] if len(body) > 2 else 0
     refusal = None
     if code >= _FAILURE:
         try:
             refusal = f"the broker refuses it: {ReasonCode(PacketTypes.PUBACK, identifier=code)}"
-        except KeyError:
+        except (KeyError, ValueError):  # paho knows no name for it, or none for this packet
             refusal = f"the broker refuses it: reason code {code:#x}"
     return int.from_bytes(body[:2], "big"), refusal

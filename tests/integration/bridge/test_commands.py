@@ -236,6 +236,17 @@ async def test_what_cannot_be_published_is_refused_with_its_reason_and_does_not_
     assert sender.heard.errors[0].body == b"the payload has 1001 bytes, and message_bytes is 1000"
 
 
+async def test_a_command_that_the_broker_never_acknowledges_does_not_block_for_ever(
+    hub: RunningHub, sender: StompPy, scripted: ScriptedBroker
+) -> None:
+    async with running(scripted.url, hub.ws_url, receipt_timeout_s=0.1) as bridge:
+        sender.send(f"/topic/{TOPIC}", b"go", receipt="1")
+        await wait_until(lambda: sender.heard.errors)
+        assert bridge.commands.counts.refused == 1
+
+    assert sender.heard.errors[0].body.startswith(b"the broker's connection was lost 3 times")
+
+
 async def test_without_command_filters_nothing_goes_down(
     hub: RunningHub, sender: StompPy, scripted: ScriptedBroker
 ) -> None:
