@@ -54,6 +54,10 @@ def test_the_methods_have_the_signatures_that_are_relied_on() -> None:
         "_sock_recv": "(self, bufsize: 'int') -> 'bytes'",
         "_sock_close": "(self) -> 'None'",
         "_loop_rc_handle": "(self, rc: 'MQTTErrorCode') -> 'MQTTErrorCode'",
+        "_mid_generate": "(self) -> 'int'",
+        "_send_publish": "(self, mid: 'int', topic: 'bytes', payload: 'bytes | bytearray' = b'', qos: 'int' = 0, "
+        "retain: 'bool' = False, dup: 'bool' = False, info: 'MQTTMessageInfo | None' = None, "
+        "properties: 'Properties | None' = None) -> 'MQTTErrorCode'",
         "_packet_handle": "(self) -> 'MQTTErrorCode'",
         "_packet_queue": "(self, command: 'int', packet: 'bytes | bytearray', mid: 'int', qos: 'int', "
         "info: 'MQTTMessageInfo | None' = None) -> 'MQTTErrorCode'",
@@ -100,6 +104,30 @@ def test_a_list_of_pubacks_leaves_as_one_packet() -> None:
         client.loop_write()
 
         assert theirs.recv(100) == b"\x40\x02\0\1\x40\x02\0\2"
+
+        client._sock_close()
+
+
+def test_a_command_leaves_with_a_packet_id_that_nobody_uses_and_its_repeat_with_the_same() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        client = new_client()
+        client.connect_async("127.0.0.1", 1883)
+        client._opened = ours
+        client.reconnect()
+        client.loop_write()
+        theirs.recv(100)
+        status = client.publish("s", b"", 1).mid  # paho keeps this one: its id is taken
+        client.loop_write()
+        theirs.recv(100)
+        client._last_mid = status - 1
+        mid = client.publish_command(b"a/b", b"go", None, 0, lambda taken: taken == status + 1)
+        client.publish_command(b"a/b", b"go", None, mid, lambda _: True)
+        client.loop_write()
+
+        assert mid == status + 2
+        packet = b"\x09\0\x03a/b" + mid.to_bytes(2, "big") + b"go"
+        assert theirs.recv(100) == b"\x32" + packet + b"\x3a" + packet
 
         client._sock_close()
 
