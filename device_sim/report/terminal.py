@@ -16,7 +16,7 @@ TITLES: Final = {
     "delivered": "delivered",
     "stored": "stored",
     "late": "left late by",
-    "loop_lag": "simulator's loop lag",
+    "loop_lag": "own loop lag",
 }
 STYLES: Final = {ExitStatus.MET: "green", ExitStatus.NOT_MET: "red", ExitStatus.INVALID: "yellow"}
 
@@ -37,7 +37,7 @@ def _parts(report: Report) -> Iterator[RenderableType]:
             table.add_row(f"{outcome.name} {outcome.bound}", figure, mark)
         yield table
     if measured := [kind for kind in KINDS if kind in report.result.latencies]:
-        table = Table("ms after the intended time", *("p50", "p90", "p99", "p99.9", "max", "count"))
+        table = Table("latency, ms", *("p50", "p90", "p99", "p99.9", "max", "count"))
         for kind in measured:
             histogram = report.result.latencies[kind]
             figures = [*(histogram.percentile_s(percent) for percent in (50, 90, 99, 99.9)), histogram.max_s]
