@@ -80,6 +80,11 @@ class Sink(asyncio.Protocol):
         if body.startswith((b"STOMP\n", b"CONNECT\n")):
             self._write(text_frame(b"CONNECTED\nversion:1.2\nheart-beat:0,0\n\n\0"))
             return
+        if body.startswith(b"SUBSCRIBE\n"):
+            # One for each filter of commands: the bridge is ready when all are there.
+            for receipt in _RECEIPT.findall(body):
+                self._write(text_frame(b"RECEIPT\nreceipt-id:%b\n\n\0" % receipt))
+            return
         ends = body[:_LAST] if body.startswith(b"SEND\nreceipt:") else body[-_LAST:]
         for receipt in _RECEIPT.findall(ends)[-1:]:
             self._write(text_frame(b"RECEIPT\nreceipt-id:%b\n\n\0" % receipt))
