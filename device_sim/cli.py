@@ -206,6 +206,40 @@ def chaos(
     sys.exit(Chaos(options).run())
 
 
+@app.command()
+def bench(
+    load: Annotated[str, typer.Argument(help="fanout, ingest, pipeline or connections.")],
+    *,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="A STOMP-over-WebSocket server; several are measured in turns.", metavar="URL"),
+    ] = None,
+    mqtt_url: MqttUrl = DEFAULT_MQTT_URL,
+    run_for: Annotated[float, typer.Option("--for", help="Seconds of each load.", min=2)] = 10,
+    topic: Annotated[
+        str, typer.Option(help="Topic instead of the load's own; {device} is the name. RabbitMQ takes no slashes.")
+    ] = "",
+    only: Annotated[str, typer.Option(help="Only loads with this text in their name.")] = "",
+) -> None:
+    """Put the standard loads on a running hub, or a peer of it: a JSON object a row on stdout, a table on stderr.
+
+    Exit status 3 when the simulator was the bottleneck in a row.
+    """
+    from device_sim.bench.loads import BENCHES
+    from device_sim.bench.program import run_bench
+    from device_sim.errors import BadArgumentError
+    from device_sim.links.address import parse_address
+    from device_sim.run.identities import Targets
+
+    name = next((known for known in BENCHES if known == load), None)
+    if name is None:
+        raise BadArgumentError("LOAD", f"{load!r} is none of {', '.join(BENCHES)}")
+    mqtt = parse_address(mqtt_url, "mqtt", "--mqtt-url")
+    stomp = parse_address(DEFAULT_STOMP_URL, "stomp", "--stomp-url")
+    hubs = [parse_address(url, "ws", "--against") for url in against or [DEFAULT_HUB_URL]]
+    sys.exit(run_bench(name, run_for, topic, [Targets(mqtt, hub, stomp) for hub in hubs], only))
+
+
 @app.command(name="list")
 def list_scenarios() -> None:
     """List the built-in scenarios."""

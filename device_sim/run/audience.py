@@ -1,7 +1,8 @@
 """The dashboards of one process: connects them in their time, counts what they are shown, measures how late it is.
 
 Latency is measured of readings that this process published: the body of a message on /topic/readings/… names device and
-time. At most MEASURED_PER_S bodies are read a second, evenly among all; every MESSAGE is counted.
+time, plain JSON as it was sent has its time in `ts` (ms) and its name in the destination. At most MEASURED_PER_S bodies are
+read a second, evenly among all; every MESSAGE is counted.
 """
 
 import asyncio
@@ -112,6 +113,8 @@ class Audience:
         """Return when the reading in a MESSAGE was meant to be sent; None if it is no reading, or not one of ours."""
         try:
             body = orjson.loads(message[message.find(b"\n\n") + 2 :])
+            if "ts" in body:
+                return self._intended.due_s(_topic(message), int(body["ts"]) * 1_000)
             device, moment = body["device"], datetime.fromisoformat(body["t"])
         except (ValueError, TypeError, KeyError):
             return None
@@ -131,6 +134,12 @@ class Audience:
             self.up -= 1
             if not self.up:
                 self._down.set()
+
+
+def _topic(message: bytes) -> str:
+    """Return the topic of a MESSAGE: its destination without /topic/, unescaped as far as our own topics need it."""
+    at = message.find(b"\ndestination:/topic/")
+    return message[at + 20 : message.find(b"\n", at + 1)].decode() if at >= 0 else ""
 
 
 def _dropped(message: bytes) -> int:

@@ -33,6 +33,7 @@ SPARE_FILES = 100
 LAST_SHOWN_S = 1.0
 """How long dashboards may be shown what was acknowledged last."""
 TICK_S = 1.0
+READINGS = "/topic/readings/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ class Worker:
         self._share = share
         self._events = plan.prepare(share)
         self._recorder = Recorder(plan.name, plan.seed, 0)
-        intended = Intended()
         watched = bool(plan.dashboards)
+        raw = any(not to.startswith(READINGS) for dashboard in plan.dashboards for to in dashboard.destinations)
+        intended = Intended(by_topic=raw)
         self._sampler = None if database_url is None else _sampler(database_url, self._recorder, share)
         self._publisher = Publisher(
             lambda events: plan.link(events, share),

@@ -1,0 +1,118 @@
+"""Runs one load against one server, in this process; what came of it is a row.
+
+The server's CPU time and memory are read when all is connected and again at the end, so that neither start nor end counts.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from device_sim.bench.loads import Load
+from device_sim.bench.target import Usage, find_server, usage
+from device_sim.ledger import LedgerWriter
+from device_sim.results import ACKNOWLEDGED, DELIVERED, RunResult
+from device_sim.run.identities import Targets
+from device_sim.run.plan import ScenarioPlan
+from device_sim.run.snapshot import Snapshot
+from device_sim.run.worker import Worker, allow_files, now_us
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a load was to do, what was done, and what it cost the server; None: not measured."""
+
+    load: str
+    server: str
+    per: str
+    seconds: float
+    messages: int
+    acknowledged: int
+    delivered: int
+    due: int
+    """Deliveries that there should be: each message to each dashboard."""
+    acknowledged_p50_ms: float | None
+    acknowledged_p99_ms: float | None
+    delivered_p50_ms: float | None
+    delivered_p99_ms: float | None
+    server_cpu_us: float | None
+    """A delivery, a message, or a connection and second, as `per` says."""
+    server_kib: float | None
+    """Resident memory that was added by each connection; of `connection` loads."""
+    invalid: tuple[str, ...] = field(default=())
+    """Why the figures say more about the simulator than about the server."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        return asdict(self)
+
+
+def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callable[[], None]], None]) -> Row:
+    """Run the load; `stopped` is given what ends it early."""
+    plan = ScenarioPlan(load.scenario, load.scenario.seed, targets)
+    pid = find_server(targets.hub)
+    before_all = None if pid is None else usage(pid)
+    begun: list[Usage] = []
+    ended: list[Usage] = []
+
+    def look(at: list[Usage]) -> None:
+        if pid is not None and (used := usage(pid)) is not None:
+            at.append(used)
+
+    async def run() -> RunResult:
+        allow_files(plan, (0, 1))
+        with LedgerWriter(None) as ledger:
+            worker = Worker(plan, targets, (0, 1), ledger)
+            stopped(worker.stop)
+
+            async def begin() -> int:
+                look(begun)
+                return now_us()
+
+            def tick(_: Snapshot) -> None:
+                ended.clear()
+                look(ended)
+
+            return (await worker.run(lambda: None, begin, tick)).result
+
+    result = asyncio.run(run())
+    return _row(load, server, result, before_all, begun, ended)
+
+
+def _row(
+    load: Load, server: str, result: RunResult, before_all: Usage | None, begun: list[Usage], ended: list[Usage]
+) -> Row:
+    watchers = sum(dashboard.count for dashboard in load.scenario.dashboards)
+    raw = load.per == "delivery"
+    # A reading is delivered, where dashboards watch readings; elsewhere the message.
+    due = watchers * (result.messages if raw else result.readings) if load.per != "connection" else 0
+    cpu_us = kib = None
+    if begun and ended:
+        divisor = {"delivery": result.delivered, "message": result.messages, "connection": watchers * result.seconds}
+        cpu_us = (ended[0].cpu_s - begun[0].cpu_s) * 1e6 / max(divisor[load.per], 1)
+        if load.per == "connection" and before_all is not None:
+            kib = (begun[0].rss_bytes - before_all.rss_bytes) / 1024 / max(watchers, 1)
+    return Row(
+        load.name,
+        server,
+        load.per,
+        round(result.seconds, 3),
+        result.messages,
+        result.acknowledged,
+        result.delivered,
+        due,
+        _ms(result, ACKNOWLEDGED, 50),
+        _ms(result, ACKNOWLEDGED, 99),
+        _ms(result, DELIVERED, 50),
+        _ms(result, DELIVERED, 99),
+        None if cpu_us is None else round(cpu_us, 2),
+        None if kib is None else round(kib, 1),
+        result.invalid,
+    )
+
+
+def _ms(result: RunResult, kind: str, percent: float) -> float | None:
+    histogram = result.latencies.get(kind)
+    if histogram is None or not histogram.count:
+        return None
+    return round(histogram.percentile_s(percent) * 1e3, 3)

@@ -1,0 +1,97 @@
+"""The command `device-sim bench`: standard loads against one or several servers in turns, as a table and as JSON.
+
+The servers take each load one after the other, so that a noisy machine is as noisy for all of them. stdout gets one JSON
+object a row as it is measured; the table goes to stderr.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
+
+import orjson
+from rich.console import Console
+from rich.table import Column, Table
+
+from device_sim.bench.loads import BENCHES, BenchName, Load
+from device_sim.bench.measure import Row, measure
+from device_sim.expectations import ExitStatus
+from device_sim.programs import prepare_logs, say
+from device_sim.run.identities import Targets
+
+
+class Stopper:
+    """SIGINT and SIGTERM end the load in hand and leave the others out."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._stop: Callable[[], None] = lambda: None
+
+    def hold(self, stop: Callable[[], None]) -> None:
+        """Take what ends the load that runs from now on; on its event loop."""
+        self._stop = stop
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._ask)
+
+    def _ask(self) -> None:
+        self.asked = True
+        self._stop()
+
+
+def run_bench(bench: BenchName, seconds: float, topic: str, servers: Sequence[Targets], only: str) -> int:
+    """Measure; return the exit status: 3 when a row says more about the simulator than about the server."""
+    prepare_logs()
+    loads = [load for load in BENCHES[bench](seconds, topic) if only in load.name]
+    console = Console(stderr=True)
+    rows: list[Row] = []
+    for row in _rows(loads, servers, console):
+        say(orjson.dumps(row.as_json()).decode())
+        rows.append(row)
+    console.print(table(rows))
+    invalid = {reason for row in rows for reason in row.invalid}
+    for reason in sorted(invalid):
+        console.print(f"not valid: {reason}", markup=False)
+    return int(ExitStatus.INVALID if invalid else ExitStatus.MET)
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Return the rows for people; columns without a figure are left out."""
+    columns: list[tuple[str, list[str]]] = [
+        ("load", [row.load for row in rows]),
+        ("server", [row.server for row in rows]),
+        ("messages/s", [f"{row.messages / row.seconds:,.0f}" if row.seconds else "" for row in rows]),
+        ("delivered", [f"{row.delivered / row.due:.1%}" if row.due else "" for row in rows]),
+        ("acknowledged p50", [_ms(row.acknowledged_p50_ms) for row in rows]),
+        ("p99", [_ms(row.acknowledged_p99_ms) for row in rows]),
+        ("delivered p50", [_ms(row.delivered_p50_ms) for row in rows]),
+        ("p99", [_ms(row.delivered_p99_ms) for row in rows]),
+        ("server CPU", [_cpu(row) for row in rows]),
+        ("memory", ["" if row.server_kib is None else f"{row.server_kib:.1f} KiB" for row in rows]),
+        ("valid", ["no" if row.invalid else "yes" for row in rows]),
+    ]
+    shown = [column for column in columns if any(column[1])]
+    made = Table(*(Column(name, justify="left" if name in {"load", "server"} else "right") for name, _ in shown))
+    for cells in zip(*(cells for _, cells in shown), strict=True):
+        made.add_row(*cells)
+    return made
+
+
+def _rows(loads: Sequence[Load], servers: Sequence[Targets], console: Console) -> Iterator[Row]:
+    stopper = Stopper()
+    for load in loads:
+        for targets in servers:
+            if stopper.asked:
+                return
+            waiting = console.status(f"{load.name}: {targets.hub}") if console.is_terminal else contextlib.nullcontext()
+            with waiting:
+                yield measure(load, str(targets.hub), targets, stopper.hold)
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} ms"
+
+
+def _cpu(row: Row) -> str:
+    if row.server_cpu_us is None:
+        return ""
+    return f"{row.server_cpu_us:.2f} µs a {row.per}{' and second' if row.per == 'connection' else ''}"

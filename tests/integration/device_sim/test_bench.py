@@ -1,0 +1,47 @@
+"""`device-sim bench` against a real hub: rows as JSON on stdout, several servers in turns."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hub import child_process
+from tests.support.hub import RunningHub
+
+
+def bench(*arguments: str) -> list[dict[str, Any]]:
+    command = [child_process.program("device-sim"), "bench", *arguments]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    # 3: this machine, with other tests on it, may be too slow for the figures to mean anything.
+    assert result.returncode in {0, 3}, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_each_load_is_a_row_for_each_server(tmp_path: Path) -> None:
+    with RunningHub(tmp_path / "a") as one, RunningHub(tmp_path / "b") as other:
+        servers = ("--against", one.ws_url, "--against", other.ws_url)
+        rows = bench("fanout", *servers, "--for", "2", "--only", "10 subscribers, 1000")
+
+    assert [row["server"] for row in rows] == [one.ws_url, other.ws_url]
+    for row in rows:
+        assert row["messages"] > 0
+        assert row["acknowledged"] == row["messages"]
+        assert row["delivered"] == row["due"] == 10 * row["messages"]
+        assert row["delivered_p50_ms"] is not None
+        assert row["server_cpu_us"] is not None
+
+
+def test_idle_subscribers_cost_memory(tmp_path: Path) -> None:
+    with RunningHub(tmp_path) as hub:
+        (row,) = bench("connections", "--against", hub.ws_url, "--for", "2")
+
+    assert row["delivered"] == 0
+    assert row["server_kib"] > 0
+
+
+def test_a_load_that_does_not_exist_is_named() -> None:
+    command = [child_process.program("device-sim"), "bench", "everything"]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+    assert result.returncode == 2
+    assert "fanout, ingest, pipeline, connections" in result.stderr
