@@ -15,8 +15,8 @@ import selectors
 from collections.abc import Callable
 from typing import Final
 
-MOST_EVENTS: Final = 1_000
-"""Served in one go; the rest comes after the loop had its turn."""
+MOST_EVENTS: Final = 250
+"""Served in one go, a few milliseconds; the rest comes after the loop had its turn."""
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 

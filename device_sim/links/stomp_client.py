@@ -85,9 +85,15 @@ class StompClient:
                 if not was_open and self._websocket.open:
                     self.answers.append(self.wrap(self._connect()))
                 for payload in payloads:
-                    self._take_payload(payload, receipts, messages, now)
-                self.answers += self._websocket.answers
-                self._websocket.answers.clear()
+                    # Nearly always: one whole MESSAGE.
+                    end = payload.find(b"\0")
+                    if self._decoder is None and end == len(payload) - 1 and payload.startswith(_MESSAGE):
+                        messages.append(payload[:end])
+                    else:
+                        self._take_payload(payload, receipts, messages, now)
+                if self._websocket.answers:
+                    self.answers += self._websocket.answers
+                    self._websocket.answers.clear()
         except WebSocketRefusedError as error:
             self._problem = self._problem or str(error)
         except FrameError as error:
@@ -119,12 +125,9 @@ class StompClient:
         return encode_frame(CONNECT, headers, b"", OPENING)
 
     def _take_payload(self, payload: bytes, receipts: list[str], messages: list[bytes], now: float) -> None:
-        """Take one WebSocket message: nearly always one whole frame."""
+        """Take one WebSocket message that is not just a MESSAGE."""
         if self._decoder is None:
             end = payload.find(b"\0")
-            if end == len(payload) - 1 and payload.startswith(_MESSAGE):
-                messages.append(payload[:end])
-                return
             if end == len(payload) - 1 and payload.startswith(_RECEIPT):
                 receipts.append(_receipt_id(payload[:end]))
                 return

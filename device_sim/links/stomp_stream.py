@@ -97,9 +97,10 @@ class StompStream:
             self._end("closed the connection")
             return 0
         received = self._client.receive(data, time.monotonic())
-        for answer in self._client.answers:
-            self._write(answer)
-        self._client.answers.clear()
+        if self._client.answers:
+            for answer in self._client.answers:
+                self._write(answer)
+            self._client.answers.clear()
         self._owner.received(received)
         if received.problem:
             self._end(received.problem)
