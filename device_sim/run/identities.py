@@ -1,7 +1,9 @@
 """Who each device and dashboard is to its peer: address, client id, credentials, by its class."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from device_sim.links.address import Address
 from device_sim.links.dashboard import Appetite
@@ -11,6 +13,9 @@ from device_sim.links.stomp_identity import StompIdentity
 from device_sim.links.tls import TlsFiles
 from device_sim.roster import Entry, roster
 from device_sim.scenario.model import Credentials, Dashboard, Scenario
+
+
+SAFE_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,20 @@ def _identity(entry: Entry, targets: Targets) -> Identity:
     username, password = _login(device_class.credentials, entry.id, targets.mqtt)
     return MqttIdentity(
         targets.mqtt,
-        entry.id,
+        client_id(entry),
         username,
         password,
         version=5 if device_class.link == "mqtt5" else 4,
         keepalive_s=device_class.keep_alive_s,
         tls=targets.tls,
     )
+
+
+def client_id(entry: Entry) -> str:
+    """Return the device's id where every broker takes it, else one by its number: NATS refuses spaces, and a Zigbee
+    device may be called `living room`.
+    """
+    return entry.id if SAFE_CLIENT_ID.fullmatch(entry.id) else f"{entry.device_class.name}-{entry.number}"
 
 
 def _stomp(link: str, credentials: Credentials | None, name: str, targets: Targets) -> StompIdentity:
