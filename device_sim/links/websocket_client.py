@@ -80,6 +80,13 @@ class WebSocketClient:
         self._buffer = buffer[position:]
         return messages
 
+    def rest(self, data: bytes) -> bytes:
+        """Hand over what is not complete yet, with `data` behind it, to be given to `receive` again; not amid fragments."""
+        if self._fragments or not self._buffer:
+            return data
+        data, self._buffer = self._buffer + data, b""
+        return data
+
     def _other(self, first: int, payload: bytes, messages: list[bytes]) -> None:
         opcode = first & 0x0F
         if opcode == PING:

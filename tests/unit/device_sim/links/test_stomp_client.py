@@ -1,12 +1,16 @@
 """The client's session without a socket: whole, octet by octet, and with what a stream may hold that looks like an end."""
 
+import pytest
+
 from device_sim.links.address import parse_address
-from device_sim.links.stomp_client import Received, StompClient
+from device_sim.links.stomp_client import Received, StompClient, cut_messages
 from device_sim.links.stomp_identity import StompIdentity
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2
 from hub.stomp.encoder import encode_frame, encode_receipt
 from hub.stomp.header_block import CodecLimits
+from hub.transports.websocket_frames import BINARY, PING, TEXT, frame_header
+from tests.unit.device_sim.links.test_websocket_client import answer
 
 TCP = StompIdentity(parse_address("stomp://hub", "stomp", "--stomp-url"), "me", "s:crt")
 CONNECTED = encode_frame("CONNECTED", [("version", "1.2"), ("heart-beat", "10000,10000")], b"", V1_2)
@@ -100,3 +104,49 @@ def test_without_heart_beats_nothing_is_due() -> None:
 
     assert client.deadline() is None
     assert client.beat(1e6) == b""
+
+
+WEBSOCKET = StompIdentity(parse_address("ws://hub/ws", "ws", "--hub-url"))
+
+
+def framed(frame: bytes) -> bytes:
+    """As the hub sends it: a WebSocket message a frame, text where it is UTF-8."""
+    opcode = TEXT if frame.isascii() else BINARY
+    return frame_header(opcode, len(frame)) + frame
+
+
+def web_stream() -> tuple[bytes, list[bytes]]:
+    bodies = [b"short", b"x" * 300, b"nul \0\x81\x10MESSAGE\nmore\0 in it", b"\xff\xfe", b"y" * 70_000, b"", b"last"]
+    frames = [message(body, number) for number, body in enumerate(bodies)]
+    stream = framed(CONNECTED)
+    for place, frame in enumerate(frames):
+        stream += framed(frame)
+        if place == 1:
+            stream += framed(encode_receipt("r1", V1_2)) + framed(b"\n") + frame_header(PING, 2) + b"hi"
+    return stream, bodies
+
+
+@pytest.mark.parametrize("step", [1_000_000, 1, 7, 100, 1_000])
+def test_over_websocket_a_stream_gives_the_same_in_pieces_of_any_size(step: int) -> None:
+    client = StompClient(WEBSOCKET)
+    stream, bodies = web_stream()
+    stream = answer(client.opening()) + stream
+    receipts: list[str] = []
+    messages: list[bytes] = []
+    for place in range(0, len(stream), step):
+        got = client.receive(stream[place : place + step], 0.0)
+        assert got.problem == ""
+        receipts += got.receipts
+        messages += got.messages
+
+    assert receipts == ["r1"]
+    assert [one[one.find(b"\n\n") + 2 :] for one in messages] == bodies
+    assert len(client.answers) == 2  # CONNECT, and the pong
+
+
+def test_only_whole_messages_at_the_beginning_are_cut_off() -> None:
+    one, two = framed(message(b"1")), framed(message(b"2" * 200))
+
+    assert cut_messages(one + two + one[:9]) == ([message(b"1")[:-1], message(b"2" * 200)[:-1]], len(one + two))
+    assert cut_messages(framed(b"\n") + one) == ([], 0)
+    assert cut_messages(b"") == ([], 0)
