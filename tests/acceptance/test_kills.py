@@ -61,6 +61,7 @@ def check(system: System) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("protocol", ["mqtt", "stomp"])
 def test_a_hub_that_is_killed_again_and_again_loses_nothing(system: System, protocol: str) -> None:
     """F1: by way of the bridge, and for devices that speak STOMP to the hub."""
@@ -77,6 +78,7 @@ def test_a_hub_that_is_killed_again_and_again_loses_nothing(system: System, prot
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_bridge_that_is_killed_again_and_again_loses_nothing(system: System) -> None:
     """F2: what a killed bridge had taken and not acknowledged comes again after the broker's ack_wait."""
     fleet = system.start_fleet(*FLEET)
