@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from hub.stomp.frames import UserHeaders
+from hub.telemetry.formats import FormatSettings
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import DEFAULT_ROUTES, Routes, RouteSettings
 from hub.topics.tree import TopicTree
@@ -72,10 +73,12 @@ class FilterAudience:
 class Bench:
     """A pipeline with its two ends."""
 
-    def __init__(self, *filters: str, routes: Sequence[RouteSettings] = DEFAULT_ROUTES) -> None:
+    def __init__(
+        self, *filters: str, routes: Sequence[RouteSettings] = DEFAULT_ROUTES, formats: Sequence[FormatSettings] = ()
+    ) -> None:
         self.store = KeepingStore()
         self.audience = FilterAudience(*filters)
-        self.pipeline = Pipeline(Routes(routes), self.store, self.audience)
+        self.pipeline = Pipeline(Routes(routes, formats=formats), self.store, self.audience)
 
     def accept(
         self,

@@ -1,11 +1,13 @@
 """The examples of docs/reference/payloads.md are true."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import orjson
 import pytest
 
+from hub.settings import TelemetrySettings
 from hub.telemetry.clock import iso_utc
 from hub.telemetry.decoders import DECODERS, MEDIA_TYPES
 from storage.reading import Reading
@@ -76,6 +78,31 @@ async def test_messages_in_the_order_of_a_table_give_the_readings_of_their_rows(
 
         assert code(readings.partition(":")[0]) == [as_written(reading) for reading in bench.store.readings]
     assert bench.reasons == []
+
+
+@pytest.mark.parametrize(("topic", "payload", "gives"), rows("| Content topic"))
+async def test_a_topic_without_a_route_gives_what_its_row_says(topic: str, payload: str, gives: str) -> None:
+    bench = Bench()
+
+    bench.accept(payload.strip("`"), topic.strip("`"))
+
+    expected = [tuple(code(gives))] if gives != "nothing" else []
+    assert [(reading.device, as_written(reading)) for reading in bench.store.readings] == expected
+    assert bench.reasons == []
+
+
+async def test_the_example_of_a_users_format_works() -> None:
+    section = PAGE.partition("## Formats of your own")[2].partition("\n## ")[0]
+    settings = re.search(r"```toml\n(.*?)```", section, re.DOTALL)
+    payload = re.search(r"```\n(\{.*?)\n```", section)
+    readings = re.search(r"for device (`.*?`) the readings (.*)\.", section)
+    assert settings and payload and readings  # noqa: PT018 - the page has all three
+    bench = Bench(formats=TelemetrySettings(**tomllib.loads(settings[1])["telemetry"]).formats)
+
+    bench.accept(payload[1], "acme/p7/up")
+
+    assert code(readings[2]) == [as_written(reading) for reading in bench.store.readings]
+    assert set(code(readings[1])) == {reading.device for reading in bench.store.readings}
 
 
 def test_every_decoder_and_every_reason_has_a_row() -> None:
