@@ -46,6 +46,6 @@ FORMAT: Final = Format(
         r"(?!(?:update|update_available|device|elapsed|last_seen)(?:\.|$))[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*"
     ),
     id=re.compile(r"(?!(?:bridge|set|get|availability)$)[^\x00-\x1f\x7f+#/]{1,100}"),
-    id_example="living room climate",
+    id_example="livingroom-climate",
     nested=True,
 )

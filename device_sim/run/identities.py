@@ -14,7 +14,6 @@ from device_sim.links.tls import TlsFiles
 from device_sim.roster import Entry, roster
 from device_sim.scenario.model import Credentials, Dashboard, Scenario
 
-
 SAFE_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
@@ -28,6 +27,8 @@ class Targets:
     stomp: Address
     """The hub's plain TCP port."""
     tls: TlsFiles = field(default_factory=TlsFiles)
+    vhost: str | None = None
+    """The STOMP virtual host, where it is another than the host's name."""
 
 
 def device_identities(scenario: Scenario, targets: Targets, share: tuple[int, int]) -> dict[int, Identity]:
@@ -76,7 +77,7 @@ def client_id(entry: Entry) -> str:
 def _stomp(link: str, credentials: Credentials | None, name: str, targets: Targets) -> StompIdentity:
     address = targets.hub if link == "stomp-ws" else targets.stomp
     login, passcode = _login(credentials, name, address)
-    return StompIdentity(address, login, passcode, targets.tls)
+    return StompIdentity(address, login, passcode, targets.tls, targets.vhost)
 
 
 def _login(credentials: Credentials | None, name: str, address: Address) -> tuple[str | None, str | None]:
