@@ -11,6 +11,7 @@ costs that key alone, a bad time the record; booleans in quotes stay text.
 """
 
 from datetime import tzinfo
+from functools import lru_cache
 from typing import Final
 
 from hub.telemetry import clock, units
@@ -21,7 +22,7 @@ from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import EXACT_INT
-from hub.telemetry.validation import MAX_ITEMS, unit_fault
+from hub.telemetry.validation import MAX_ITEMS, MAX_NAME_CHARS, unit_fault
 from storage.reading import Reading
 
 # In the order of trust, where a record has several. `t` is a time only beside `value`: alone it means temperature.
@@ -29,6 +30,7 @@ TIME_KEYS: Final = ("ts", "time", "timestamp", "Time", "datetime", "date", "last
 TIME_KEYS_BESIDE_VALUE: Final = (*TIME_KEYS, "t")
 NAMED_VALUE_KEYS: Final = frozenset({"metric", "name", "value", "unit", *TIME_KEYS_BESIDE_VALUE})
 _SPECIAL_KEYS: Final = frozenset({*TIME_KEYS, "value", "values"} - {"ts"})
+_suffix = lru_cache(maxsize=4096)(units.suffix)  # asked for names that can be stored, so at most 1 MiB
 _new = tuple.__new__  # half of what Reading(...) costs; three of them a message
 
 
@@ -81,12 +83,10 @@ def _flat(record: dict[str, JsonValue], device: str, received_us: int, notes: No
 
 def _with_units(readings: list[Reading]) -> list[Reading]:
     """Add the units that names end with, as the general way does."""
-    return [
-        reading
-        if reading.value.__class__ is bool or not (unit := units.suffix(reading.metric))
-        else reading._replace(unit=unit)
-        for reading in readings
-    ]
+    for position, (_, metric, _, value, _) in enumerate(readings):
+        if len(metric) <= MAX_NAME_CHARS and (unit := _suffix(metric)) and value.__class__ is float:
+            readings[position] = readings[position]._replace(unit=unit)
+    return readings
 
 
 def readings_of(document: JsonValue, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:

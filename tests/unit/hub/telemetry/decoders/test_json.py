@@ -70,6 +70,25 @@ def test_the_shortcut_and_the_general_way_agree() -> None:
         assert short_notes.untimed == general_notes.untimed
 
 
+def test_the_end_of_a_numbers_name_is_its_unit_on_both_ways() -> None:
+    for body in (
+        b'{"out_C":1.5,"wind_m_s":2,"a_b":3,"on_V":true}',
+        b'{"out_C":1.5,"wind_m_s":2,"a_b":3,"on_V":true,"x":[]}',
+    ):
+        readings, _ = decoded(body)
+
+        assert [reading.unit for reading in readings] == ["Cel", "m/s", "", ""]
+
+
+def test_numbers_in_quotes_are_numbers_where_the_route_says_so() -> None:
+    origin = Origin("devices/d/telemetry", "d", numbers_in_text=True)
+
+    readings, notes = decoded(b'{"a":"21.5","b":"1_0","c":"99999999999999999999999"}', origin)
+
+    assert [reading.value for reading in readings] == [21.5, "1_0"]
+    assert [reason for reason, _ in notes.faults] == ["integer_range"]
+
+
 def test_rounded_integers_are_counted() -> None:
     readings, notes = decoded(b'{"ts":1763654400123,"a":9007199254740993}')
 
