@@ -51,7 +51,7 @@ duration = {seconds}
 [[classes]]
 name = "load"
 count = 1
-rate = 200
+rate = 220
 link = "stomp-ws"
 topic = "devices/{{device}}/telemetry"
 stored_as = "{{device}}"

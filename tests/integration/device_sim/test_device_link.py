@@ -45,9 +45,19 @@ async def listener(address: Address, topic: str = "#") -> AsyncIterator[list[tup
     ready = asyncio.Event()
     loop = asyncio.get_running_loop()
     client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda *_: client.subscribe(topic, 1)
-    client.on_subscribe = lambda *_: loop.call_soon_threadsafe(ready.set)
-    client.on_message = lambda _client, _data, message: received.append((message.topic, bytes(message.payload)))
+
+    def on_connect(*_: object) -> None:
+        client.subscribe(topic, 1)
+
+    def on_subscribe(*_: object) -> None:
+        loop.call_soon_threadsafe(ready.set)
+
+    def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        received.append((message.topic, bytes(message.payload)))
+
+    client.on_connect = on_connect
+    client.on_subscribe = on_subscribe
+    client.on_message = on_message
     client.connect(address.host, address.port)
     client.loop_start()
     try:

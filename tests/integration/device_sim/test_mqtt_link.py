@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
@@ -71,7 +72,7 @@ async def subscriber(address: Address, client_id: str) -> AsyncIterator[list[tup
 
 
 @asynccontextmanager
-async def link_to(address: Address, **bounds: int) -> AsyncIterator[tuple[MqttLink, list[Message]]]:
+async def link_to(address: Address, **bounds: Any) -> AsyncIterator[tuple[MqttLink, list[Message]]]:
     acknowledged: list[Message] = []
     events = LinkEvents(lambda messages, _: acknowledged.extend(messages), lambda: None)
     link = MqttLink(address, events, **{"sources": 10, **bounds})
