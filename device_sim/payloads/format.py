@@ -84,6 +84,8 @@ class Encoder(Protocol):
 class Unannounced:
     """Part of encoders whose devices say nothing when they connect."""
 
+    __slots__ = ()
+
     def births(self, _time_us: int, _values: Sequence[Value | None]) -> Sequence[Encoded]:
         return ()
 

@@ -1,12 +1,13 @@
 """Each encoder against the hub's decoders, which were written by others: what a Message says must be stored is stored."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import pytest
 
 from device_sim.faults.stream import NEVER_VALID
 from device_sim.message import LinkAction, LinkActionKind, Message, Value, Will
-from device_sim.payloads.registry import FORMATS
+from device_sim.payloads.registry import FORMATS, FormatName
 from device_sim.scenario.builtin import find_scenario
 from device_sim.scenario.model import Scenario
 from device_sim.schedule import schedule
@@ -62,6 +63,10 @@ def same(stored: Stored, wanted: Stored) -> bool:
         assert type(stored[key]) is type(value), key
         assert stored[key] == value, key
     return True
+
+
+def test_a_file_may_name_every_format_of_the_registry_and_no_other() -> None:
+    assert get_args(FormatName) == tuple(FORMATS) == tuple(form.name for form in FORMATS.values())
 
 
 def test_every_format_is_in_the_mix() -> None:
