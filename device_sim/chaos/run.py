@@ -40,6 +40,7 @@ from storage.errors import StorageError
 FLEET_END_S: Final = 300.0
 """How long the fleet may take past its duration: it waits for acknowledgements, then for the database."""
 DRAIN_DEADLINE_S: Final = 90.0
+"""How long nothing may arrive of what is still missing, before it counts as lost; above the broker's ack_wait."""
 DRAIN_PERIOD_S: Final = 1.0
 CHECK_PERIOD_S: Final = 0.1
 EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
@@ -198,8 +199,10 @@ class Chaos:
 
     def _settle(self, stack: Stack, ledger: Path) -> Verdict:
         """Wait until what was acknowledged is stored, end bridge and hub in order, and judge."""
-        deadline = time.monotonic() + DRAIN_DEADLINE_S
-        while _verdict(ledger, stack).lost and time.monotonic() < deadline:
+        least, deadline = None, time.monotonic() + DRAIN_DEADLINE_S
+        while (missing := _verdict(ledger, stack).lost) and time.monotonic() < deadline:
+            if least is None or missing < least:
+                least, deadline = missing, time.monotonic() + DRAIN_DEADLINE_S
             stack.check()
             time.sleep(DRAIN_PERIOD_S)
         stack.stop("bridge")

@@ -27,8 +27,6 @@ from storage.embedded import EmbeddedPostgres
 
 HOST: Final = "127.0.0.1"
 READY_DEADLINE_S: Final = 60.0
-# Shorter than in production, where it is above what a slow database takes: what a killed bridge held comes again sooner.
-ACK_WAIT_S: Final = 5
 POLL_S: Final = 0.02
 # Debian puts daemons where an ordinary user's PATH does not look.
 SBIN: Final = "/usr/sbin:/usr/local/sbin"
@@ -122,7 +120,7 @@ def _free_port() -> int:
 def make_broker(name: str, data_dir: Path) -> Broker:
     """Return the broker of that name; BadArgumentError names --broker."""
     if name == "nats":
-        return EmbeddedMqttBroker(data_dir, ack_wait_s=ACK_WAIT_S)
+        return EmbeddedMqttBroker(data_dir)
     if name == "mosquitto":
         return MosquittoBroker(data_dir)
     raise BadArgumentError("--broker", f"{name!r} is neither nats nor mosquitto")
