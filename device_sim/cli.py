@@ -220,6 +220,9 @@ def bench(
         str, typer.Option(help="Topic instead of the load's own; {device} is the name. RabbitMQ takes no slashes.")
     ] = "",
     only: Annotated[str, typer.Option(help="Only loads with this text in their name.")] = "",
+    vhost: Annotated[
+        str | None, typer.Option(help="STOMP virtual host; RabbitMQ's is /. [default: the server's name]")
+    ] = None,
 ) -> None:
     """Put the standard loads on a running hub, or a peer of it: a JSON object a row on stdout, a table on stderr.
 
@@ -237,7 +240,7 @@ def bench(
     mqtt = parse_address(mqtt_url, "mqtt", "--mqtt-url")
     stomp = parse_address(DEFAULT_STOMP_URL, "stomp", "--stomp-url")
     hubs = [parse_address(url, "ws", "--against") for url in against or [DEFAULT_HUB_URL]]
-    sys.exit(run_bench(name, run_for, topic, [Targets(mqtt, hub, stomp) for hub in hubs], only))
+    sys.exit(run_bench(name, run_for, topic, [Targets(mqtt, hub, stomp, vhost=vhost) for hub in hubs], only))
 
 
 @app.command(name="list")

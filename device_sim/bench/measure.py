@@ -5,8 +5,8 @@ The server's CPU time and memory are read when all is connected and again at the
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
 
 from device_sim.bench.loads import Load
 from device_sim.bench.target import Usage, find_server, usage
@@ -16,6 +16,9 @@ from device_sim.run.identities import Targets
 from device_sim.run.plan import ScenarioPlan
 from device_sim.run.snapshot import Snapshot
 from device_sim.run.worker import Worker, allow_files, now_us
+
+REACH_S: Final = 20.0
+"""How long connecting may take: somebody waits for the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,10 @@ def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callab
         with LedgerWriter(None) as ledger:
             worker = Worker(plan, targets, (0, 1), ledger)
             stopped(worker.stop)
+            patience = asyncio.get_running_loop().call_later(REACH_S, worker.stop)
 
             async def begin() -> int:
+                patience.cancel()
                 look(begun)
                 return now_us()
 
@@ -76,6 +81,9 @@ def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callab
             return (await worker.run(lambda: None, begin, tick)).result
 
     result = asyncio.run(run())
+    if not result.started_us:
+        reason = f"{server} did not let all connect within {REACH_S:g} s; the log says why"
+        result = replace(result, invalid=(*result.invalid, reason))
     return _row(load, server, result, before_all, begun, ended)
 
 

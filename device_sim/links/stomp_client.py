@@ -122,7 +122,7 @@ class StompClient:
 
     def _connect(self) -> bytes:
         identity = self._identity
-        headers = [("accept-version", "1.2"), ("host", identity.address.host)]
+        headers = [("accept-version", "1.2"), ("host", identity.vhost or identity.address.host)]
         headers.append(("heart-beat", f"{identity.heart_beat_ms},{identity.heart_beat_ms}"))
         if identity.login is not None:
             headers += [("login", identity.login), ("passcode", identity.passcode or "")]

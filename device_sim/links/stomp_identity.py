@@ -16,5 +16,7 @@ class StompIdentity(NamedTuple):
     login: str | None = None
     passcode: str | None = None
     tls: TlsFiles | None = None
+    vhost: str | None = None
+    """The virtual host to ask for; None: the name by which the server is called."""
     heart_beat_ms: int = HEART_BEAT_MS
     """What we offer and want; 0: neither side beats."""

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [fanout|path|simulator|storage|all]`: run benchmarks, write their parts of docs/benchmarks.md.
+"""`python -m tests.bench [fanout|path|peers|simulator|storage|all]`: run them, write their parts of docs/benchmarks.md.
 
 `--quick` shows that everything works, in a minute or two; its figures mean nothing and are printed, not written.
 """
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import fanout_section, path_section, report, simulator_section, storage_section
+from tests.bench import fanout_section, path_section, peers_section, report, simulator_section, storage_section
 from tests.bench.effort import FULL, QUICK, Effort
 from tests.bench.report import Section
 from tests.bench.stompload import BenchSkipped
@@ -20,6 +20,7 @@ from tests.bench.stompload import BenchSkipped
 BENCHES: dict[str, Callable[[Effort, Path], tuple[Section, object]]] = {
     "fanout": fanout_section.run,
     "path": path_section.run,
+    "peers": peers_section.run,
     "simulator": simulator_section.run,
     "storage": storage_section.run,
 }
