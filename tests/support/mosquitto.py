@@ -22,7 +22,9 @@ PAGE = Path(__file__).parents[2] / "docs/how-to/connect-your-broker.md"
 
 def shipped_config() -> str:
     """Return the part of the documented configuration that is about keeping messages: logins differ from test to test."""
-    block = re.search(r"^```conf\n(# mosquitto.conf.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    block = re.search(
+        r"^```conf\n(# mosquitto.conf.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     assert block is not None
     theirs = ("listener", "allow_anonymous", "password_file", "acl_file", "persistence_location")
     return "allow_anonymous true\n" + "\n".join(line for line in block[1].splitlines() if not line.startswith(theirs))
