@@ -24,6 +24,7 @@ LAST_MID = 65_535
 READ_BYTES = 16_384
 """At least a TLS record (RFC 8446, section 5.1), so that none is left in the TLS layer while the socket looks empty."""
 _now = time.monotonic
+_UP = State.UP  # Python 3.11 takes longer to find a member of an Enum than to compare it
 
 
 class MqttConnection(DeviceConnection):
@@ -52,7 +53,7 @@ class MqttConnection(DeviceConnection):
             or self._blocked
             or not message.qos
             or len(unacknowledged) >= self._bounds.window
-            or self.state is not State.UP
+            or self.state is not _UP
         ):
             self.send((message,))
             return

@@ -130,6 +130,13 @@ def link(url: str, connections: int, rate: float, seconds: float) -> dict[str, f
     return figures
 
 
+def floor(connections: int) -> float:
+    """Measure the bare system calls of a message, CPU µs."""
+    command = [sys.executable, "-m", "tests.bench.simulator_floor", str(connections), "20"]
+    command += [str(server_core()), str(load_core())]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
 @contextlib.contextmanager
 def broker(directory: Path) -> Iterator[str]:
     """Run nats-server on the server's core; gives its URL."""
