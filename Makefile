@@ -10,16 +10,18 @@ INSTALLED := .venv/.installed
 PAGE := hub/dashboard/dist/index.html
 PAGE_SOURCES := $(shell find hub/dashboard -type f ! -path '*/node_modules/*' ! -path '*/dist/*' ! -path '*/__pycache__/*')
 BENCH ?= all
+TEST_MARK ?= not minutes
 APT_AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 
-.PHONY: help install dashboard demo test unit check style types imports bench docs constraints clean
+.PHONY: help install dashboard demo test soak unit check style types imports bench docs constraints clean
 
 help:
 	@echo 'make demo [DEMO_ARGS="--for 20 --no-browser"]   the whole system with a simulated fleet, stop with Ctrl-C'
 	@echo 'make test [TEST_ARGS="-k bridge"]               all tests'
+	@echo 'make soak                                       tests of minutes: chaos, the tutorial of the simulator'
 	@echo 'make unit                                       the quick tests'
 	@echo 'make check                                      lint, types, import rules'
-	@echo 'make bench [BENCH=all] [BENCH_ARGS=--quick]     the benchmarks fanout, path, simulator, storage, their report'
+	@echo 'make bench [BENCH=all] [BENCH_ARGS=--quick]     the benchmarks (fanout, path, peers, simulator, storage) and their report'
 	@echo 'make dashboard                                  build the web page'
 	@echo 'make docs                                       write the generated tables of the documentation'
 	@echo 'make constraints                                resolve the dependencies anew and pin them'
@@ -61,7 +63,11 @@ test: $(INSTALLED) $(PAGE)
 	    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; } \
 	        >/dev/null || echo "could not install$$missing" >&2; \
 	fi
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m '$(TEST_MARK)' $(TEST_ARGS)
+
+# Minutes of kills, and the tutorial: one at a time, they want the machine for themselves.
+soak: $(INSTALLED) $(PAGE)
+	@$(BIN)/python -m pytest -n 0 -m minutes $(TEST_ARGS)
 
 unit: $(INSTALLED)
 	@$(BIN)/python -m pytest tests/unit $(TEST_ARGS)

@@ -46,7 +46,7 @@ def test_half_a_minute_of_kills_loses_nothing_and_leaves_its_reports(tmp_path: P
     assert "All 4 expectations are met" in reports[2].read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.timeout(600)
 def test_three_minutes_of_kills_lose_nothing(tmp_path: Path) -> None:
     status, figures = chaos("--seed", "1", "--minutes", "3", "--data-dir", str(tmp_path), deadline_s=580)
@@ -56,7 +56,7 @@ def test_three_minutes_of_kills_lose_nothing(tmp_path: Path) -> None:
     assert status == 0
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.timeout(600)
 def test_with_the_documented_settings_a_killed_mosquitto_loses_nothing(tmp_path: Path) -> None:
     require_mosquitto()

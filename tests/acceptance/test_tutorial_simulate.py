@@ -49,7 +49,7 @@ def demo(tmp_path: Path) -> Iterator[tuple[RunningDemo, Path]]:
         yield demo, tmp_path / "demo"
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.timeout(600)
 def test_the_tutorial_does_what_it_says(demo: tuple[RunningDemo, Path], tmp_path: Path) -> None:
     running, data_dir = demo
