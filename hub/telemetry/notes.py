@@ -16,6 +16,7 @@ of result objects. The remarks:
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from hub.telemetry.errors import MAX_DETAIL_CHARS
 from storage.device_state import DeviceState
 from storage.reading import Reading
 
@@ -52,7 +53,7 @@ class Notes:
     def fault(self, reason: str, detail: str) -> None:
         self.dirty = True
         if len(self.faults) < MAX_FAULTS:
-            self.faults.append((reason, detail))
+            self.faults.append((reason, detail[:MAX_DETAIL_CHARS]))
         else:
             self.faults_left_off += 1
 
@@ -85,6 +86,7 @@ class Notes:
         self.commands.append(Command(topic, payload))
 
     def summary(self) -> str:
-        """Return the faults as one line for the quarantine table."""
+        """Return the faults as one line for the quarantine table, which has the first one's reason beside it."""
         more = f"; and {self.faults_left_off} more" if self.faults_left_off else ""
-        return "; ".join(f"{reason}: {detail}" for reason, detail in self.faults) + more
+        first, *others = self.faults
+        return "; ".join([first[1], *(f"{reason}: {detail}" for reason, detail in others)]) + more

@@ -56,6 +56,18 @@ def name_fault(name: str) -> str | None:
     return None
 
 
+def path_fault(prefix: str, key: str) -> str | None:
+    """Return what makes `prefix` + `key` too long to be a name, or None; asked before it is built.
+
+    Each of 10,000 values below one long key would hold a copy of the key: 1 MiB of JSON would become gigabytes.
+    """
+    if len(prefix) + len(key) > MAX_NAME_CHARS:
+        return (
+            f"the name {(prefix[:40] + key[:40])!r}… has {len(prefix) + len(key)} characters, {MAX_NAME_CHARS} allowed"
+        )
+    return None
+
+
 def text_fault(text: str) -> str | None:
     """Return what makes `text` unusable as a value, or None. Line breaks are fine in values."""
     if len(text) > MAX_TEXT_CHARS:

@@ -21,7 +21,7 @@ from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import EXACT_INT
-from hub.telemetry.validation import MAX_ITEMS, text_fault
+from hub.telemetry.validation import MAX_ITEMS, path_fault, text_fault
 from storage.reading import Reading
 
 _DEVICE_TAGS: Final = ("device_id", "host", "device")
@@ -36,7 +36,7 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
     readings: list[Reading] = []
     for number, line in _lines(text):
         if isinstance(line, PayloadError):
-            notes.fault("bad_line", f"line {number}: {line}")
+            notes.fault("bad_line", f"line {number}: {line.detail}")
             continue
         _read(line, number, origin, received_us, notes, readings)
         if len(readings) > MAX_ITEMS:
@@ -79,6 +79,9 @@ def _read(line: Line, number: int, origin: Origin, received_us: int, notes: Note
         detail = f"line {number} names {device[:80]!r}, the topic {origin.device[:80]!r}"
         raise PayloadError("device_mismatch", detail)
     tags = "".join(f",{tag}={line.tags[tag]}" for tag in sorted(line.tags) if tag != own)
+    if fault := path_fault(line.measurement, tags):
+        notes.fault("bad_metric", f"line {number}: {fault}")
+        return
     device_time_us = None if line.time is None else clock.from_number(line.time)
     time_us = received_us if device_time_us is None else device_time_us
     before = len(readings)

@@ -13,7 +13,7 @@ from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import EXACT_INT, MAX_UINT64, MIN_INT64, NO_VALUE_TEXTS, number_in
-from hub.telemetry.validation import text_fault
+from hub.telemetry.validation import path_fault, text_fault
 from storage.reading import Reading
 
 
@@ -33,6 +33,9 @@ class Leaves:
         """Walk one level and those below it."""
         children = branch.items() if isinstance(branch, dict) else ((str(i), v) for i, v in enumerate(branch))
         for key, value in children:
+            if fault := path_fault(prefix, key):
+                self._notes.fault("bad_metric", fault)
+                continue
             self.value(f"{prefix}{key}", value)
 
     def value(self, metric: str, value: JsonValue, unit: str = "") -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from hub.telemetry.errors import PayloadError
+from hub.telemetry.validation import MAX_NAME_CHARS
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -23,6 +24,7 @@ _VALUES: Final = ("v", "vs", "vb", "vd")
 _VERSION: Final = 10
 _RELATIVE_BELOW_S: Final = 2**28
 _LATEST_S: Final = 10**11  # year 5138; in milliseconds it would be 1973
+_MAX_NAME_CHARS: Final = 2 * MAX_NAME_CHARS + 1  # a device, a separator, a metric
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*", re.ASCII)
 
 
@@ -65,6 +67,8 @@ def _resolved(fields: Fields, base: Fields, received_us: int) -> Record | None:
     if _OWN.isdisjoint(fields):
         return None
     base_name, name = _text(base, "bn"), _text(fields, "n")
+    if len(base_name) + len(name) > _MAX_NAME_CHARS:  # before they are joined: thousands of records may share a base
+        raise PayloadError("senml_name", f"{base_name[:40] + name[:40]!r}… is longer than {_MAX_NAME_CHARS}")
     if not _NAME.fullmatch(base_name + name):
         raise PayloadError("senml_name", f"{(base_name + name)[:80]!r} is no name")
     time_us, timed = _time(_number(base, "bt"), _number(fields, "t"), received_us)

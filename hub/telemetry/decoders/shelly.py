@@ -18,7 +18,7 @@ from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import EXACT_INT
-from hub.telemetry.validation import text_fault
+from hub.telemetry.validation import path_fault, text_fault
 from storage.reading import Reading
 
 ALIVE_US: Final = 3_600_000_000
@@ -113,6 +113,9 @@ class _Values:
     def _branch(self, path: str, branch: dict[str, JsonValue]) -> None:
         for key, value in branch.items():
             if key in NO_KEYS:
+                continue
+            if fault := path_fault(path, key):
+                self._notes.fault("bad_metric", fault)
                 continue
             if isinstance(value, dict):
                 self._branch(f"{path}.{key}", value)

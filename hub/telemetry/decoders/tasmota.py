@@ -15,7 +15,7 @@ from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import EXACT_INT, NO_VALUE_TEXTS, number_in
-from hub.telemetry.validation import OLDEST_US, unit_fault
+from hub.telemetry.validation import OLDEST_US, path_fault, unit_fault
 from storage.reading import Reading
 
 WRAPPERS: Final = ("StatusSNS", "StatusSTS")
@@ -169,6 +169,9 @@ class _Message:
     def branch(self, prefix: str, branch: dict[str, JsonValue]) -> None:
         for key, value in branch.items():
             if key in NO_READINGS:
+                continue
+            if fault := path_fault(prefix, key):
+                self._notes.fault("bad_metric", fault)
                 continue
             metric = f"{prefix}{key}"
             if isinstance(value, dict):

@@ -19,7 +19,7 @@ from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import EXACT_INT, NO_VALUE_TEXTS, number_in
-from hub.telemetry.validation import MAX_DEPTH, name_fault, text_fault, unit_fault
+from hub.telemetry.validation import MAX_DEPTH, name_fault, path_fault, text_fault, unit_fault
 from storage.reading import Reading
 
 MAX_BASES: Final = 20
@@ -195,6 +195,9 @@ class _Values:
     def branch(self, prefix: str, branch: dict[str, JsonValue]) -> None:
         for key, value in branch.items():
             if not prefix and key in NO_READINGS:
+                continue
+            if fault := path_fault(prefix, key):
+                self._notes.fault("bad_metric", fault)
                 continue
             metric = f"{prefix}{key}"
             if isinstance(value, dict):

@@ -1,5 +1,6 @@
 """Remarks on a message."""
 
+from hub.telemetry.errors import MAX_DETAIL_CHARS
 from hub.telemetry.notes import MAX_FAULTS, Notes
 
 
@@ -13,6 +14,24 @@ def test_notes_are_clean_until_something_is_said() -> None:
     assert notes.skipped == {"array": 2}
 
 
+def test_the_reason_that_stands_beside_the_summary_is_not_in_it_again() -> None:
+    notes = Notes()
+
+    notes.fault("clock", "'a': 301 s ahead")
+    assert notes.summary() == "'a': 301 s ahead"
+
+    notes.fault("bad_text", "'b' holds NUL")
+    assert notes.summary() == "'a': 301 s ahead; bad_text: 'b' holds NUL"
+
+
+def test_a_detail_that_quotes_the_payload_is_cut() -> None:
+    notes = Notes()
+
+    notes.fault("bad_unit", "x" * 100_000)
+
+    assert len(notes.faults[0][1]) == MAX_DETAIL_CHARS
+
+
 def test_a_thousand_faults_are_summed_up() -> None:
     notes = Notes()
 
@@ -20,5 +39,5 @@ def test_a_thousand_faults_are_summed_up() -> None:
         notes.fault("bad_metric", str(number))
 
     assert len(notes.faults) == MAX_FAULTS
-    assert notes.summary().startswith("bad_metric: 0; bad_metric: 1;")
+    assert notes.summary().startswith("0; bad_metric: 1; bad_metric: 2;")
     assert notes.summary().endswith("and 980 more")

@@ -1,6 +1,8 @@
 """From message to store and subscribers."""
 
 import asyncio
+import json
+import tracemalloc
 from pathlib import Path
 
 import orjson
@@ -223,3 +225,33 @@ def test_nothing_escapes(body: bytes, device: str, retained: bool, content_type:
             assert future is not None or device.startswith("$")
 
     asyncio.run(accept())
+
+
+BELOW_ONE_LONG_KEY = json.dumps({"k" * 50_000: {f"m{i}": i for i in range(1000)}})
+
+
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [
+        ("a/b", BELOW_ONE_LONG_KEY),
+        ("devices/press-7/telemetry", BELOW_ONE_LONG_KEY),
+        ("tele/t1/SENSOR", BELOW_ONE_LONG_KEY),
+        ("zigbee2mqtt/lamp", BELOW_ONE_LONG_KEY),
+        ("shelly-1/status/switch:0", BELOW_ONE_LONG_KEY),
+        ("node/sensor/x/state", BELOW_ONE_LONG_KEY),
+        ("a/b", json.dumps([{"bn": "k" * 50_000}, *({"n": f"m{i}", "v": i} for i in range(1000))])),
+        ("a/b", "m,t=" + "k" * 50_000 + " " + ",".join(f"f{i}=1" for i in range(1000)) + " 1763654400"),
+    ],
+)
+async def test_what_thousands_of_values_share_in_their_names_is_not_copied_for_each(topic: str, body: str) -> None:
+    bench = Bench()
+    bench.accept('{"a":1}', topic)  # decoders and places exist
+
+    tracemalloc.start()
+    bench.accept(body, topic)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert bench.reasons[-1] in {"bad_metric", "senml_name"}
+    assert peak < 20_000_000  # 50,000 characters a thousand times are 50 MB; a payload of 1 MiB could make 5 GB
+    assert len(bench.store.quarantined[-1].detail) < 10_000

@@ -8,6 +8,7 @@ from hub.telemetry.validation import (
     OLDEST_US,
     TimeWindow,
     name_fault,
+    path_fault,
     text_fault,
     unit_fault,
 )
@@ -21,6 +22,11 @@ def test_ordinary_names_pass(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "a\nb", "\0", "\x7f", "\x85", "x" * (MAX_NAME_CHARS + 1)])
 def test_names_that_cannot_be_stored_or_forge_logs_are_faults(name: str) -> None:
     assert name_fault(name)
+
+
+def test_a_path_that_is_too_long_is_told_from_its_parts() -> None:
+    assert path_fault("x" * (MAX_NAME_CHARS - 1), "y") is None
+    assert path_fault("x" * MAX_NAME_CHARS, "y")
 
 
 def test_texts_may_hold_lines_but_no_nul() -> None:

@@ -101,7 +101,7 @@ def test_a_bad_line_costs_that_line_alone() -> None:
 
     assert [(r.metric, r.value) for r in readings] == [("m.f", "a\nb"), ("m.g", 2.0)]
     assert [reason for reason, _ in notes.faults] == ["bad_line"]
-    assert notes.faults[0][1].startswith("line 3: ")
+    assert notes.faults[0][1].startswith("line 3: expected ")
 
 
 @pytest.mark.parametrize(
