@@ -58,7 +58,7 @@ def checked(document: JsonValue, text: bytes) -> JsonValue:
         value, depth = stack.pop()
         kind = value.__class__
         if kind is str:
-            hidden_colons += value.count(":")  # type: ignore[union-attr]  # kind is its class
+            hidden_colons += value.count(":")  # type: ignore[union-attr,arg-type]  # kind is its class
         elif kind is float:
             wide_number = wide_number or not -BEYOND_INT64 < value < BEYOND_INT64  # type: ignore[operator]
         elif isinstance(value, dict | list):

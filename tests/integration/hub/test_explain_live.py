@@ -38,7 +38,7 @@ def test_a_devices_state_comes_live_and_with_replay_also_after_a_restart(tmp_pat
             stomp.send(
                 "SUBSCRIBE\nid:0\ndestination:/topic/$SYS/devices/#\nreplay:last\n\n^@BEGIN\ntransaction:t\nreceipt:r\n\n^@"
             )
-            states = []
+            states: list[object] = []
             while (frame := stomp.frame()).command == "MESSAGE":
                 state = orjson.loads(frame.body)
                 states.append((state["device"], state["online"], state["state"]))
