@@ -6,6 +6,7 @@ hub has learnt from other messages (Sparkplug's aliases, units from a discovery)
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _OUTCOMES: Final = {
     "readings": "[green]gives readings[/]",
     "nothing": "[yellow]understood, holds no readings[/]",
@@ -119,38 +121,43 @@ def explain_topic(routes: Routes, topic: str, *, bridged: bool) -> dict[str, Any
 def show(console: Console, answer: dict[str, Any]) -> None:
     """Print an explanation for people."""
     console.print(
-        f"[bold]{escape(answer['topic'])}[/] {'over a bridge' if answer['bridged'] else 'from a STOMP client'}"
+        f"[bold]{_plain(answer['topic'])}[/] {'over a bridge' if answer['bridged'] else 'from a STOMP client'}"
     )
     outcome = answer.get("outcome")
     if answer.get("route"):
-        console.print(f"route    {escape(answer['route'])}")
+        console.print(f"route    {_plain(answer['route'])}")
         console.print(f"decoder  {answer['decoder']}")
-        console.print(f"device   {escape(answer['device'])}  (what the topic says; the payload may say another)")
+        console.print(f"device   {_plain(answer['device'])}  (what the topic says; the payload may say another)")
     if outcome is None:
         console.print("Give a payload as well, to see its readings: explain TOPIC PAYLOAD, or explain TOPIC @file")
         return
     console.print(f"outcome  {_OUTCOMES[outcome]}")
     if outcome == "no route":
-        console.print(escape(_NO_ROUTE_HINT))
+        console.print(_plain(_NO_ROUTE_HINT))
         return
     if answer["reason"]:
-        console.print(f"reason   {escape(answer['reason'])}: {escape(answer['detail'])}")
+        console.print(f"reason   {_plain(answer['reason'])}: {_plain(answer['detail'])}")
     for reason, detail in answer["faults"]:
-        console.print(f"fault    {escape(reason)}: {escape(detail)}")
+        console.print(f"fault    {_plain(reason)}: {_plain(detail)}")
     if answer["readings"]:
         _show_readings(console, answer["readings"])
-    if answer["readings_without_time"] and answer["retained"]:
-        console.print("The message is retained and has no device time: it is old state, and is not stored.")
-    elif answer["readings_without_time"]:
+    if answer["old_state"]:
+        console.print(f"{answer['old_state']} retained without a device time: old state, not stored")
+    if answer["readings_without_time"]:
         console.print(f"{answer['readings_without_time']} without a device time: they get the time of their receipt.")
     for kind, count in answer["skipped"].items():
         console.print(f"skipped  {kind}: {count}")
     for state in answer["states"]:
         console.print(
-            f"state    {escape(state['device'])} is {'online' if state['online'] else 'offline'} ({escape(state['state'])})"
+            f"state    {_plain(state['device'])} is {'online' if state['online'] else 'offline'} ({_plain(state['state'])})"
         )
     for command in answer["commands"]:
-        console.print(f"command  {command['bytes']} bytes to {escape(command['topic'])}")
+        console.print(f"command  {command['bytes']} bytes to {_plain(command['topic'])}")
+
+
+def _plain(text: str) -> str:
+    """Return text as it stands, whoever wrote it: no markup, and no sequences that the terminal would obey."""
+    return escape(_CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text))
 
 
 def _show_readings(console: Console, readings: list[dict[str, Any]]) -> None:
@@ -158,8 +165,8 @@ def _show_readings(console: Console, readings: list[dict[str, Any]]) -> None:
     for reading in readings:
         flags = " ".join(flag for flag in ("historical", "transient") if reading.get(flag))
         value = json.dumps(reading["v"], ensure_ascii=False)
-        names = (escape(reading["device"]), escape(reading["metric"]))
-        table.add_row(*names, reading["t"], escape(value), escape(reading.get("unit", "")), flags)
+        names = (_plain(reading["device"]), _plain(reading["metric"]))
+        table.add_row(*names, reading["t"], _plain(value), _plain(reading.get("unit", "")), flags)
     console.print(table)
 
 

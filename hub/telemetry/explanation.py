@@ -6,7 +6,7 @@ topic, one JSON object with what took it and what came out. It is built only whe
     {"topic":"tele/t1/SENSOR","bridged":true,"retained":false,"outcome":"readings",
      "route":"Tasmota","decoder":"tasmota","device":"t1",
      "readings":[{"device":"t1","metric":"DS18B20.Temperature","t":"…","v":20.6,"unit":"Cel"}],
-     "skipped":{"no_value":1},"faults":[["clock","…"]],"states":[…],"commands":[…],"reason":"","detail":""}
+     "readings_without_time":0,"old_state":0,"skipped":{"no_value":1},"faults":[["clock","…"]],"states":[…],"commands":[…],"reason":"","detail":""}
 
 `outcome`: `readings`; `nothing` (understood, holds none); `quarantine` (refused, or refused in parts); `no route`.
 """
@@ -71,6 +71,7 @@ class Explanation:
                 *(_shown(reading) | {"transient": True} for reading in notes.transient[:MAX_READINGS]),
             ],
             "readings_without_time": notes.untimed,
+            "old_state": notes.old_state,
             "skipped": notes.skipped,
             "faults": notes.faults,
             "states": [_shown_state(state) for state in notes.states],

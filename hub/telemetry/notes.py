@@ -4,6 +4,8 @@ The pipeline hands each decoder one `Notes`; a message without remarks leaves it
 of result objects. The remarks:
 
 - `untimed`: readings that got the receive time because the device sent none;
+- `reckoned_us`: times that the device told relative to the receipt (SenML): in a retained message they are no better;
+- `old_state`: readings of a retained message that were left out for want of a time (the pipeline's remark);
 - `skipped`: no reading by design (null, empty text, arrays, a command, a log line ...), counted by kind;
 - `faults`: a key that ought to be a reading and cannot be. The good keys are stored, the payload is quarantined with the
   first fault's reason as well;
@@ -36,6 +38,8 @@ class Notes:
 
     dirty: bool = False
     untimed: int = 0
+    reckoned_us: set[int] = field(default_factory=set)
+    old_state: int = 0
     rounded: int = 0  # integers beyond 2^53, stored as the nearest float
     skipped: dict[str, int] = field(default_factory=dict)
     faults: list[tuple[str, str]] = field(default_factory=list)  # (reason, detail)
@@ -60,6 +64,11 @@ class Notes:
     def without_time(self, readings: int) -> None:
         self.dirty = True
         self.untimed += readings
+
+    def reckoned(self, time_us: int) -> None:
+        """Note a time that is the receipt's, plus or minus what the device said."""
+        self.reckoned_us.add(time_us)
+        self.dirty = True
 
     def lost_digits(self) -> None:
         self.dirty = True

@@ -150,10 +150,8 @@ class Pipeline:
                 gathered, size = [], 0
                 futures[self._quarantine(place, body, error.reason, error.detail, now_us)] = None
                 continue
-            if retained and notes.untimed:
-                readings = [reading for reading in readings if reading.time_us != now_us]
-                self.counters.retained_untimed += notes.untimed
-                notes.untimed = 0
+            if retained and (notes.untimed or notes.reckoned_us):
+                readings = self._without_old_state(readings, notes, now_us)
             known = place.series
             own = origin.device
             for reading in readings:
@@ -171,8 +169,7 @@ class Pipeline:
                     series.last = reading
                 if wanted is not None and wanted(series.destination):
                     self._publish(series, reading)
-            if explaining:
-                self._explain_place(place, bridged, retained, readings, notes, ("", ""))
+            remarks = notes
             if notes.dirty:
                 self._write(gathered, size, futures)
                 gathered, size = [], 0
@@ -183,6 +180,9 @@ class Pipeline:
                 size += len(body)
             else:
                 futures[self._nothing()] = None
+            if explaining:
+                good = self._storable(readings, now_us) if remarks.faults else readings
+                self._explain_place(place, bridged, retained, good, remarks, ("", ""))
         self.counters.messages += taken
         self._write(gathered, size, futures)
         return futures
@@ -204,14 +204,7 @@ class Pipeline:
         self._send_commands(notes)
         good = readings
         if notes.faults or notes.historical:
-            newest_us = self._window.newest_us(now_us)
-            good = [
-                reading
-                for reading in (*readings, *notes.historical)
-                if OLDEST_US <= reading.time_us <= newest_us
-                and not name_fault(reading.metric)
-                and not name_fault(reading.device)
-            ]
+            good = self._storable((*readings, *notes.historical), now_us)
             if len(good) < len(readings) + len(notes.historical) and not notes.faults:
                 notes.fault("clock", "a historical reading has a time or a name that cannot be stored")
         self.counters.readings += len(good)
@@ -221,6 +214,26 @@ class Pipeline:
             # After the write: futures resolve in order, so this one stands for both.
             return self._quarantine(place, body, notes.faults[0][0], notes.summary(), now_us)
         return stored if stored is not None else self._nothing()
+
+    def _storable(self, readings: Sequence[Reading], now_us: int) -> list[Reading]:
+        """Return those whose time and names can be stored."""
+        newest_us = self._window.newest_us(now_us)
+        return [
+            reading
+            for reading in readings
+            if OLDEST_US <= reading.time_us <= newest_us
+            and not name_fault(reading.metric)
+            and not name_fault(reading.device)
+        ]
+
+    def _without_old_state(self, readings: list[Reading], notes: Notes, now_us: int) -> list[Reading]:
+        """Leave out what a retained message says without a time of its own."""
+        untimed = notes.reckoned_us | {now_us}
+        timed = [reading for reading in readings if reading.time_us not in untimed]
+        notes.old_state = len(readings) - len(timed)
+        notes.untimed = 0
+        self.counters.retained_untimed += notes.old_state
+        return timed
 
     def _show_transient(self, place: Place, notes: Notes, now_us: int) -> None:
         for reading in notes.transient:

@@ -18,7 +18,7 @@ from typing import Final
 
 from hub.telemetry.decoders import cbor_reader, strict_json
 from hub.telemetry.decoders.cbor_reader import CborValue
-from hub.telemetry.decoders.senml_records import LABELS, Fields, Record, resolve
+from hub.telemetry.decoders.senml_records import BASE, LABELS, Fields, Record, resolve
 from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
@@ -48,7 +48,10 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
 
 
 def is_pack(document: JsonValue) -> bool:
-    """Say whether a JSON document is a pack: all its records carry labels, a name and a value among them."""
+    """Say whether a JSON document is a pack: all its records carry labels, a name and a value among them.
+
+    Also if nothing but base fields stands in it, a name among them: a pack without readings.
+    """
     if not isinstance(document, list):
         return False
     seen: set[str] = set()
@@ -58,7 +61,7 @@ def is_pack(document: JsonValue) -> bool:
         if not all(isinstance(record.get(label, ""), str) for label in ("bn", "n")):
             return False
         seen.update(record)
-    return not _NAMES.isdisjoint(seen) and not _VALUES.isdisjoint(seen)
+    return not _NAMES.isdisjoint(seen) and (not _VALUES.isdisjoint(seen) or (seen <= BASE and "bn" in seen))
 
 
 def is_cbor_pack(document: CborValue) -> bool:
@@ -110,8 +113,12 @@ def _readings(pack: list[Fields], origin: Origin, received_us: int, notes: Notes
             readings.append(Reading(device, metric, record.time_us, _stored(value, notes), record.unit))
         if record.sum is not None:
             readings.append(Reading(device, f"{metric}.sum", record.time_us, _stored(record.sum, notes), ""))
-        if not record.timed:
+        if record.reckoned and record.time_us == received_us:
             notes.without_time(len(readings) - before)
+        elif record.reckoned:
+            notes.reckoned(record.time_us)
+    if not readings and not notes.dirty:
+        notes.skip("empty")  # base fields only
     return readings
 
 

@@ -18,8 +18,8 @@ LABELS: Final = {
     **dict(zip(range(-1, -7, -1), ("bver", "bn", "bt", "bu", "bv", "bs"), strict=True)),
     **dict(enumerate(("n", "u", "v", "vs", "vb", "s", "t", "ut", "vd"))),
 }
-_BASE: Final = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
-_OWN: Final = frozenset(LABELS.values()) - _BASE
+BASE: Final = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+_OWN: Final = frozenset(LABELS.values()) - BASE
 _VALUES: Final = ("v", "vs", "vb", "vd")
 _VERSION: Final = 10
 _RELATIVE_BELOW_S: Final = 2**28
@@ -35,7 +35,7 @@ class Record(NamedTuple):
     name: str
     unit: str
     time_us: int
-    timed: bool
+    reckoned: bool  # relative to the receipt, which may be the receipt itself
     value: float | bool | str | bytes | None
     sum: float | None
 
@@ -50,7 +50,7 @@ def resolve(pack: list[Fields], received_us: int) -> Iterator[Record]:
     base: Fields = {}
     for position, fields in enumerate(pack):
         try:
-            base.update((label, value) for label, value in fields.items() if label in _BASE)
+            base.update((label, value) for label, value in fields.items() if label in BASE)
             record = _resolved(fields, base, received_us)
         except PayloadError as error:
             raise PayloadError(error.reason, f"[{position}] {error.detail}") from None
@@ -71,13 +71,13 @@ def _resolved(fields: Fields, base: Fields, received_us: int) -> Record | None:
         raise PayloadError("senml_name", f"{base_name[:40] + name[:40]!r}… is longer than {_MAX_NAME_CHARS}")
     if not _NAME.fullmatch(base_name + name):
         raise PayloadError("senml_name", f"{(base_name + name)[:80]!r} is no name")
-    time_us, timed = _time(_number(base, "bt"), _number(fields, "t"), received_us)
+    time_us, reckoned = _time(_number(base, "bt"), _number(fields, "t"), received_us)
     unit = _text(fields, "u") or _text(base, "bu")
     value = _value(fields, base)
     total = _sum(_number(fields, "s"), _number(base, "bs")) if "s" in fields else None
     if value is None and total is None:
         raise PayloadError("senml_value", "a record without a value")
-    return Record(base_name, name, unit, time_us, timed, value, total)
+    return Record(base_name, name, unit, time_us, reckoned, value, total)
 
 
 def _value(fields: Fields, base: Fields) -> float | bool | str | bytes | None:
@@ -100,15 +100,15 @@ def _value(fields: Fields, base: Fields) -> float | bool | str | bytes | None:
 
 
 def _time(base_s: float, own_s: float, received_us: int) -> tuple[int, bool]:
-    """Return µs since 1970, and whether the record says it."""
+    """Return µs since 1970, and whether they are reckoned from the receipt."""
     total_s = base_s + own_s
     if abs(total_s) >= _LATEST_S or abs(base_s) >= _LATEST_S:
         raise PayloadError("bad_time", f"{total_s} is no time in seconds")
     # Each for itself: their sum in seconds would lose the last microseconds.
     time_us = round(base_s * 1_000_000) + round(own_s * 1_000_000)
     if total_s < _RELATIVE_BELOW_S:
-        return received_us + time_us, time_us != 0
-    return time_us, True
+        return received_us + time_us, True
+    return time_us, False
 
 
 def _sum(value: float, base: float) -> float:

@@ -51,6 +51,31 @@ async def test_a_fault_of_one_key_is_told_beside_the_good_ones() -> None:
     (told,) = heard(bench)
     assert told["outcome"] == "quarantine"
     assert [reason for reason, _ in told["faults"]] == ["clock"]
+    assert told["readings"] == []
+
+
+async def test_only_what_is_stored_is_told_as_a_reading() -> None:
+    bench = Bench("/topic/$SYS/explain/#")
+    bench.accept('{"a\\u0007":1,"b":2}')
+
+    (told,) = heard(bench)
+    assert [reading["metric"] for reading in told["readings"]] == ["b"]
+
+
+async def test_a_state_of_a_device_that_has_no_good_name_is_told_as_quarantine() -> None:
+    bench = Bench("/topic/$SYS/explain/#")
+    bench.accept("online", f"{'x' * 300}/status")
+
+    (told,) = heard(bench)
+    assert (told["outcome"], [reason for reason, _ in told["faults"]]) == ("quarantine", ["bad_device"])
+
+
+async def test_old_state_without_a_time_is_told_as_such() -> None:
+    bench = Bench("/topic/$SYS/explain/#")
+    bench.accept('[{"ts":1763654400,"a":1},{"a":2},{"b":2}]', retained=True)
+
+    (told,) = heard(bench)
+    assert (told["outcome"], told["old_state"], len(told["readings"])) == ("readings", 2, 1)
 
 
 async def test_a_topic_without_a_route_is_told_as_such() -> None:

@@ -173,6 +173,16 @@ async def test_old_state_with_a_device_time_is_stored() -> None:
     assert bench.store.readings == [Reading("press-7", "a", 1_763_654_400_000_000, 1.0)]
 
 
+async def test_old_state_with_a_time_relative_to_the_receipt_is_not_stored() -> None:
+    bench = Bench("/topic/readings/#")
+
+    bench.accept('[{"n":"a","t":-5,"v":1},{"n":"b","t":1763654400,"v":2},{"n":"c","v":3}]', "a/b", retained=True)
+
+    assert bench.store.readings == [Reading("a/b", "b", 1_763_654_400_000_000, 2.0)]
+    assert len(bench.audience.published) == 1
+    assert bench.pipeline.counters.retained_untimed == 2
+
+
 async def test_a_content_type_names_the_decoder_or_is_ignored() -> None:
     bench = Bench()
 

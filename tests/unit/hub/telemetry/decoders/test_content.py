@@ -71,6 +71,7 @@ async def test_a_payload_is_what_its_octets_say(
         ("a/b", "null"),
         ("a/b", "{}"),
         ("a/b", "[]"),
+        ("a/b", '[{"bn":"urn:dev:x","bt":1}]'),
     ],
 )
 async def test_some_messages_hold_no_reading_by_design(topic: str, body: str) -> None:
