@@ -42,6 +42,17 @@ def test_a_refusal_tells_why_with_status_1() -> None:
     assert "duplicate_key" in explain(TOPIC, '{"a":1,"a":2}', status=1)
 
 
+def test_old_state_tells_why_it_gives_nothing() -> None:
+    assert "1 retained without a device time" in explain(TOPIC, '{"a":1}', "--retained", status=1)
+
+
+def test_what_devices_write_cannot_steer_the_terminal() -> None:
+    output = explain("a/\x1b]0;owned\x07", '{"\\u001b[31mred":1,"text":"\\u009b2J[/red]"}', status=1)
+
+    assert not {"\x1b", "\x07", "\x9b"}.intersection(output)
+    assert "\\x1b]0;owned" in output
+
+
 def test_a_topic_of_a_stomp_client_without_a_route() -> None:
     assert "no route takes it" in explain("chat/room", "hello", "--direct", status=1)
 
