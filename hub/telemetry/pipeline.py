@@ -16,6 +16,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, TypeAlias
 
+import structlog
+
 from hub.stomp.frames import NO_HEADERS, UserHeaders
 from hub.telemetry.counters import PipelineCounters
 from hub.telemetry.decoders import GUESSING, MEDIA_TYPES, Decoder
@@ -34,6 +36,8 @@ from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 
+log = structlog.get_logger("hub")
+DECODER_DEFECT: Final = "decoder_defect"
 MAX_PLACES: Final = 50_000  # topics remembered: about 400 bytes each
 DEFAULT_WINDOW: Final = TimeWindow()
 
@@ -142,13 +146,14 @@ class Pipeline:
                 decode = self._decoder_for(content_type, decode)
             try:
                 readings = decode(body, origin, now_us, notes)
-            except PayloadError as error:
+            except Exception as error:  # noqa: BLE001 - border: a defect of a decoder must not stop what comes behind
+                refusal = _refusal(error, place)
                 if explaining:
-                    self._explain_place(place, bridged, retained, (), notes, (error.reason, error.detail))
+                    self._explain_place(place, bridged, retained, (), notes, refusal)
                 notes = self._notes = Notes()
                 self._write(gathered, size, futures)
                 gathered, size = [], 0
-                futures[self._quarantine(place, body, error.reason, error.detail, now_us)] = None
+                futures[self._quarantine(place, body, *refusal, now_us)] = None
                 continue
             if retained and (notes.untimed or notes.reckoned_us):
                 readings = self._without_old_state(readings, notes, now_us)
@@ -336,3 +341,11 @@ class Pipeline:
         for places in self._places:
             places.clear()
         self.last.clear()
+
+
+def _refusal(error: Exception, place: Place) -> tuple[str, str]:
+    """Return reason and detail for the quarantine; what is no PayloadError is a defect of ours, and is logged."""
+    if isinstance(error, PayloadError):
+        return error.reason, error.detail
+    log.error("decoder_defect", decoder=place.route.decoder, topic=place.origin.topic[:200], exc_info=error)
+    return DECODER_DEFECT, f"{type(error).__name__}: {error}"

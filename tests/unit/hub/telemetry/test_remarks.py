@@ -90,3 +90,17 @@ async def test_a_transient_reading_is_shown_and_not_stored(bench: Callable[..., 
     assert [destination for destination, _ in made.audience.published] == ["/topic/readings/d/m"]
     assert future is not None
     assert future.done()
+
+
+async def test_a_defect_of_a_decoder_costs_its_payload_and_not_the_connection(bench: Callable[..., Bench]) -> None:
+    def fail(_notes: Notes) -> None:
+        raise ZeroDivisionError("made up")
+
+    made = bench(fail)
+
+    future = made.accept(b"x")
+
+    assert future is made.store.futures[0]
+    assert [(item.reason, item.payload, item.detail) for item in made.store.quarantined] == [
+        ("decoder_defect", b"x", "ZeroDivisionError: made up")
+    ]
