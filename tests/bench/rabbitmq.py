@@ -42,6 +42,7 @@ def web_stomp(directory: Path) -> Iterator[str]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "enabled_plugins"),
         "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq.conf"),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_EPMD_PORT": str(free_port()),  # a port mapper of its own, which ends with it
     }
     with (directory / "out").open("wb") as out:
         process = subprocess.Popen([PROGRAM], env=environment, stdout=out, stderr=out, start_new_session=True)
@@ -55,6 +56,8 @@ def web_stomp(directory: Path) -> Iterator[str]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        with contextlib.suppress(OSError):
+            subprocess.run(["epmd", "-kill"], env=environment, check=False, capture_output=True)
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, out: Path) -> None:
