@@ -13,8 +13,10 @@ It is not a connection and does no I/O; time is an argument. The rules that hold
    owner stops reading the broker; the only overshoot is the burst in hand. QoS 0 has its own bound (qos0.py).
 6. Poison never blocks. When the hub refuses (ERROR, or a close code that blames the client) what was outstanding is
    suspect: it goes again one transaction at a time. A transaction refused alone is halved; a message refused alone
-   `REFUSALS_TO_DROP` times is dropped: counted, reported, acknowledged. When the connection just vanishes, which is mostly
-   the hub's restart, the same happens only after many times without any receipt between.
+   `REFUSALS_TO_DROP` times is dropped: counted, reported, acknowledged.
+7. A connection that just vanishes is mostly the hub's restart, and blames nobody: the search begins after many losses of
+   one transaction, and a message is dropped only after many losses alone between which others got their receipts. So
+   after each another goes first, a witness; while there is none the message is kept, and sent again, for ever.
 """
 
 from collections import deque
@@ -28,9 +30,11 @@ from bridge.send_frames import FRAME_OVERHEAD_BYTES
 
 # A hub that shuts down may say so by ERROR once; three times alone in a row is about the message.
 REFUSALS_TO_DROP = 3
-# kill -9 of the hub in mid-transaction, this often in a row and each time with this one alone, is about the message.
+# kill -9 of the hub in mid-transaction, this often in a row.
 LOSSES_TO_SUSPECT = 5
+# ... and this often with one message alone, while others went through between so many of them, is about the message.
 LOSSES_TO_DROP = 20
+PROOFS_TO_DROP = 3  # a broker's window of 20 has the witnesses for that
 
 
 class Loss(Enum):
@@ -68,6 +72,10 @@ class Transaction:
     suspect: bool = False
     refusals: int = 0
     losses: int = 0
+    # Of a message that was lost alone: how often; before how many of them others had gone through; all relayed at the last.
+    lost_alone: int = 0
+    proofs: int = 0
+    relayed_then: int | None = None
 
 
 @dataclass(slots=True)
@@ -197,21 +205,34 @@ class Relay:
     def next_transaction(self, now: float) -> Transaction | None:
         """Return what is to be sent now; the caller sends it or reports the loss of the connection."""
         if self._unsent:
-            transaction = self._unsent[0]
-            if self._outstanding >= (1 if transaction.suspect else self.limits.in_flight) or self._suspect_sent:
+            again = self._next_again()
+            if again is None:
                 return None
-            self._unsent.popleft()
-            self.counts.resent += len(transaction.messages)
+            transaction = again
         else:
             if not self._may_start(now):
                 return None
-            transaction = self._gather()
+            transaction = self._gather(self.limits.transaction_messages)
             if len(transaction.messages) == self.limits.transaction_messages:
                 self._waiting_since = now  # the rest starts to linger; what bytes cut off has no reason to
         transaction.sent_at = now
         self._suspect_sent = transaction.suspect
         self._outstanding += 1
         self.counts.transactions += 1
+        return transaction
+
+    def _next_again(self) -> Transaction | None:
+        """Take what is to be sent again, or a witness for it: a message that was lost alone waits for another's receipt."""
+        transaction = next((t for t in self._unsent if t.relayed_then != self.counts.relayed), None)
+        witness = transaction is None and bool(self._waiting)
+        transaction = transaction or self._unsent[0]
+        alone = witness or transaction.suspect
+        if self._outstanding >= (1 if alone else self.limits.in_flight) or self._suspect_sent:
+            return None
+        if witness:
+            return self._gather(1)  # no more of them: they are held until the message before them is done
+        self._unsent.remove(transaction)
+        self.counts.resent += len(transaction.messages)
         return transaction
 
     def linger_left(self, now: float) -> float | None:
@@ -231,8 +252,8 @@ class Relay:
             or now - self._waiting_since >= self.limits.linger_s
         )
 
-    def _gather(self) -> Transaction:
-        chunk = self._waiting[: self.limits.transaction_messages]
+    def _gather(self, max_messages: int) -> Transaction:
+        chunk = self._waiting[:max_messages]
         size = _size(chunk)
         if size > self.limits.transaction_bytes:
             chunk, size = _cut(chunk, self.limits.transaction_bytes)
@@ -302,7 +323,12 @@ class Relay:
         if loss is Loss.REFUSED:
             self.counts.refused += 1
         if alone is not None and alone.suspect and loss is not Loss.OURS:
-            alone.refusals += loss is Loss.REFUSED
+            if loss is Loss.REFUSED:
+                alone.refusals += 1
+            elif len(alone.messages) == 1:
+                alone.lost_alone += 1
+                alone.proofs += alone.relayed_then is not None and self.counts.relayed > alone.relayed_then
+                alone.relayed_then = self.counts.relayed
             self._judge(alone, reason)
         self._unsent = deque(t for t in self._transactions if not t.done)
         return self._finished()
@@ -311,7 +337,9 @@ class Relay:
         """Halve a transaction that failed alone; drop a message that did so repeatedly."""
         if len(suspect.messages) > 1:
             self._halve(suspect)
-        elif suspect.refusals >= REFUSALS_TO_DROP or suspect.losses >= LOSSES_TO_DROP:
+        elif suspect.refusals >= REFUSALS_TO_DROP or (
+            suspect.lost_alone >= LOSSES_TO_DROP and suspect.proofs >= PROOFS_TO_DROP
+        ):
             del self._by_ident[suspect.ident]
             suspect.done = True
             self.counts.dropped["poison"] += 1
