@@ -12,7 +12,7 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
     "=": operator.eq,
 }
-_BOUND: Final = re.compile(r"(<=|>=|<|>|=)\s*([+-]?[0-9][0-9_]*(?:\.[0-9]+)?)")
+_BOUND: Final = re.compile(r"(<=|>=|<|>|=)\s*([+-]?[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)")
 
 
 class Bound(NamedTuple):

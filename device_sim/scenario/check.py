@@ -47,7 +47,7 @@ def check(scenario: Scenario) -> list[Problem]:
         path: Path = ("classes", place)
         try:
             known.update(ids(device_class, count))
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
             problems.append(Problem((*path, "id"), f"{device_class.id!r} cannot be filled in: {error!r}"))
             continue
         faults = [*enumerate(device_class.faults)]

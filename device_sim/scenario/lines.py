@@ -26,7 +26,7 @@ class Lines:
         self._arrays: dict[Path, int] = {}
         table: Path = ()
         value = _Value()
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(text.split("\n"), start=1):
             if value.open:
                 value.read(line)
             elif header := _HEADER.match(line):

@@ -39,7 +39,7 @@ def parse_scenario(text: str, name: str, base: pathlib.Path) -> Scenario:
     """Read the text of a file called `name`; files that it names are beside it, in `base`."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits and 1,000 brackets are no TOMLDecodeError
         raise ScenarioError(name, (f"{name}: not TOML: {error}",)) from error
     lines = Lines(text)
 
@@ -67,7 +67,8 @@ def _merged(error: ValidationError) -> Iterator[tuple[Path, str]]:
     """
     sentences: dict[Path, list[str]] = {}
     for item in error.errors():
-        sentences.setdefault(_in_file(item["loc"]), []).append(_sentence(item))
+        location = item["loc"] + item.get("ctx", {}).get("path", ())
+        sentences.setdefault(_in_file(location), []).append(_sentence(item))
         if item["type"] == "too_short" and any(
             path[: len(item["loc"])] == item["loc"] for path in list(sentences)[:-1]
         ):

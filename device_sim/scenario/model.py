@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from annotated_types import Len
 from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from device_sim.declared import Declared
 from device_sim.faults.registry import AnyFault
@@ -17,6 +18,13 @@ from device_sim.scenario.bound import Bound, parse_bound
 from device_sim.sensors.registry import AnySensor
 
 MOST_MESSAGES_PER_DEVICE_S = 1_000.0  # one a millisecond: most formats carry no finer time, and times must be distinct
+
+
+class MisfitError(PydanticCustomError):
+    """Keys that do not fit together: `path`, from the table that was checked, is where a person should look."""
+
+    def __new__(cls, problem: str, path: tuple[str | int, ...]) -> Self:
+        return super().__new__(cls, "misfit", "{problem}", {"problem": problem, "path": path})
 
 
 def _check_bound(text: str | float) -> str | float:
@@ -119,14 +127,18 @@ class Scenario(Declared):
     def _check(self) -> Self:
         names = [device_class.name for device_class in self.classes]
         if len(set(names)) != len(names):
-            raise ValueError("two classes have the same name")
+            second = next(place for place, name in enumerate(names) if name in names[:place])
+            raise MisfitError("two classes have the same name", ("classes", second, "name"))
         weighted = [device_class for device_class in self.classes if device_class.weight is not None]
         if bool(weighted) != (self.devices is not None):
-            raise ValueError("`devices` is needed where classes have a `weight`, and only there")
+            place = next((place for place, one in enumerate(self.classes) if one.weight is not None), None)
+            path = ("devices",) if place is None else ("classes", place, "weight")
+            raise MisfitError("`devices` is needed where classes have a `weight`, and only there", path)
         if self.devices is not None and min(self.counts) < 1:
-            raise ValueError(f"{self.devices} devices are too few: each class needs at least one")
-        if sum(stage.seconds for stage in self.stages) > self.duration:
-            raise ValueError("the stages last longer than `duration`")
+            raise MisfitError(f"{self.devices} devices are too few: each class needs at least one", ("devices",))
+        # 0.1 s and 0.2 s are more than 0.3 s in binary fractions, not for a person.
+        if sum(stage.seconds for stage in self.stages) > self.duration * (1 + 1e-9):
+            raise MisfitError("the stages last longer than `duration`", ("stages",))
         return self
 
     @property

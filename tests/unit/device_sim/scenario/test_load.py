@@ -67,15 +67,22 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         (("duration = 10", 'duration = 10\n[expectations]\nloss = "none"'), 4, "expectations.loss", "comparison"),
         (("duration = 10", "duration = 10\n[expectations]\nlost = 0"), 4, "expectations.lost", "no such figure"),
         (("duration = 10", "duration = 10\n[[stages]]\nseconds = 1\nrate = 2000"), 7, "classes.0.rate", "at most 1000"),
-        (("duration = 10", "duration = 10\ndevices = 5"), 1, "", "`devices` is needed where"),
-        (("duration = 10", "duration = 10\n[[stages]]\nseconds = 11"), 1, "", "stages last longer"),
+        (("duration = 10", "duration = 10\ndevices = 5"), 3, "devices", "`devices` is needed where"),
+        (("count = 2", "weight = 2"), 6, "classes.0.weight", "`devices` is needed where"),
+        (("duration = 10", "duration = 10\n[[stages]]\nseconds = 11"), 3, "stages", "stages last longer"),
+        (("duration = 10", "duration = inf"), 2, "duration", "finite number"),
+        (("duration = 10", 'description = "a\u2028b"\nduration = 0'), 3, "duration", "greater than 0"),
+        (("duration = 10", "duration = 10\n[expectations]\nloss = nan"), 4, "expectations.loss", "finite number"),
+        (("duration = 10", 'duration = 10\n[expectations]\nloss = "< 1_"'), 4, "expectations.loss", "'< 250'"),
+        (("count = 2", 'count = 2\nid = "{number[0]}"'), 7, "classes.0.id", "cannot be filled in"),
+        (("count = 2", 'count = 2\nid = "{number.x}"'), 7, "classes.0.id", "cannot be filled in"),
     ],
 )
 def test_a_problem_names_file_line_and_key(change: tuple[str, str], line: int, key: str, words: str) -> None:
     told = problems(GOOD.replace(*change))
 
     assert len(told) == 1
-    assert told[0].startswith(f"f.toml:{line}: {key}: " if key else "f.toml: ")
+    assert told[0].startswith(f"f.toml:{line}: {key}: ")
     assert words in told[0]
 
 
@@ -125,6 +132,25 @@ def test_what_is_no_toml_is_told_with_its_line() -> None:
     [told] = problems("name = 'x'\nduration 10\n")
 
     assert "line 2" in told
+
+
+def test_the_second_of_two_classes_with_one_name_is_the_wrong_one() -> None:
+    [told] = problems(GOOD + GOOD[GOOD.index("[[classes]]") :])
+
+    assert told.startswith("f.toml:11: classes.1.name: two classes")
+
+
+@pytest.mark.parametrize("value", ["1" * 5_000, "[" * 3_000])
+def test_what_the_toml_library_gives_up_on_is_told_too(value: str) -> None:
+    [told] = problems(f"name = {value}")
+
+    assert told.startswith("f.toml: not TOML: ")
+
+
+def test_stages_that_fill_the_duration_may_be_written_in_tenths() -> None:
+    text = GOOD.replace("duration = 10", "duration = 0.3\n[[stages]]\nseconds = 0.1\n[[stages]]\nseconds = 0.2")
+
+    assert len(parse_scenario(text, "f.toml", Path()).stages) == 2
 
 
 def test_a_missing_file_and_a_missing_name_are_told(tmp_path: Path) -> None:
