@@ -52,6 +52,7 @@ def overlap(one: Sequence[str], other: Sequence[str]) -> bool:
     """Say whether some topic matches both filters, given as levels."""
     if (one[0] in {ONE, REST} and other[0][:1] == RESERVED) or (other[0] in {ONE, REST} and one[0][:1] == RESERVED):
         return False  # a leading wildcard does not match those (MQTT 3.1.1, 4.7.2)
+    one, other = _spelled_out(one), _spelled_out(other)
     for index in range(max(len(one), len(other))):
         a = one[index] if index < len(one) else None
         b = other[index] if index < len(other) else None
@@ -68,12 +69,18 @@ def contains(outer: Sequence[str], inner: Sequence[str]) -> bool:
         return False
     if tuple(outer) == (ONE, REST):
         return True  # every topic has a first level
+    outer, inner = _spelled_out(outer), _spelled_out(inner)
     for index, level in enumerate(outer):
         if level == REST:
             return True
         if index == len(inner) or inner[index] == REST or level not in {ONE, inner[index]}:
             return False
     return len(inner) == len(outer)
+
+
+def _spelled_out(levels: Sequence[str]) -> Sequence[str]:
+    """Return `/+/#` for `/#`: the parent that `#` takes as well would be the empty topic, which is none."""
+    return ("", ONE, REST) if tuple(levels) == ("", REST) else levels
 
 
 def matching(filters: Sequence[str], topic: str) -> str | None:

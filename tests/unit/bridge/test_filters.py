@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.filters import FILTER_LIMITS, contains, matching, overlap
@@ -25,6 +25,9 @@ from hub.topics.tree import TopicTree
         ("+/x/#", "a/y/#", False),
         ("#", "$SYS/#", False),
         ("$SYS/a", "$SYS/#", True),
+        ("/#", "+", False),
+        ("/#", "+/+", True),
+        ("/#", "+/#", True),
     ],
 )
 def test_overlapping_filters_are_found_both_ways(one: str, other: str, expected: bool) -> None:
@@ -45,6 +48,8 @@ a_filter = st.builds(
 
 
 @given(a_filter, a_filter)
+@example("/#", "+")
+@example("/#", "+/+/#")
 def test_overlap_and_containment_are_what_the_topic_tree_finds(one: str, other: str) -> None:
     tree: TopicTree[str] = TopicTree()
     tree.add(one, "one")
