@@ -4,8 +4,10 @@ discovery (`homeassistant/…/config`), which says the units of such topics.
 The device is the prefix, the metric `<component type>.<object id>`. No payload has a time. Of templates in discovery only
 `{{ value }}` and `{{ value_json.key }}` are understood, literally: templates are code. A unit of any other is not known.
 
-Remembered are the units of at most MAX_TOPICS state topics, MAX_TOPICS_OF_A_NODE of one node of the discovery (`full` means
-that new ones are not remembered, so nobody pushes another out); an empty discovery forgets its own.
+Remembered are the units of at most MAX_TOPICS state topics, MAX_TOPICS_OF_A_NODE of one node of the discovery; an empty
+discovery forgets its own. `full` means that those go first on whose state topic nothing came for QUIET_US after the
+discovery, and while there are none new ones are not remembered: nobody pushes out a device at work, and nodes that were
+made up do not hold the room for ever.
 """
 
 import re
@@ -14,6 +16,7 @@ from typing import Final, NamedTuple
 from hub.telemetry import units
 from hub.telemetry.decoders import strict_json
 from hub.telemetry.decoders.leaves import Leaves
+from hub.telemetry.decoders.memory import QUIET_US
 from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
@@ -46,12 +49,15 @@ class EspHome:
         self._announced: dict[str, dict[str, Announced]] = {}  # state topic -> discovery topic -> what it said
         self._topics: dict[str, str] = {}  # discovery topic -> state topic
         self._of_node: dict[str, int] = {}
+        self._unused: dict[
+            str, int
+        ] = {}  # discovery topic -> when it came, the oldest first; without those that were used
 
     def __call__(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
         """Decode one message; see the head of this file and `Decoder`."""
         kind, _, name = origin.rest.partition("/")
         if origin.rest.endswith("/config"):
-            self._discovery(body, origin, notes)
+            self._discovery(body, origin, received_us, notes)
         elif not origin.device_in_route:
             raise PayloadError("unknown_topic", f"{origin.topic[:80]!r} is no topic of ESPHome that holds readings")
         elif kind == "debug":
@@ -73,7 +79,10 @@ class EspHome:
     ) -> list[Reading]:
         leaves = Leaves(origin, received_us, notes)
         metric = f"{kind}.{name}"
-        said = {announced.key: announced.unit for announced in self._announced.get(origin.topic, {}).values()}
+        discoveries = self._announced.get(origin.topic, {})
+        said = {announced.key: announced.unit for announced in discoveries.values()}
+        for discovery in discoveries:
+            self._unused.pop(discovery, None)
         if body.lstrip()[:1] == b"{":
             document = strict_json.loads(body)
             if isinstance(document, dict):
@@ -84,7 +93,7 @@ class EspHome:
         notes.without_time(len(leaves.readings))
         return leaves.readings
 
-    def _discovery(self, body: bytes, origin: Origin, notes: Notes) -> None:
+    def _discovery(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> None:
         notes.skip("discovery")
         self._forget(origin.topic)
         if not body:
@@ -109,9 +118,10 @@ class EspHome:
                 "bad_description", "the unit or the state's topic is too long or holds control characters"
             )
         if template is not None:
-            self._remember(origin.topic, topic, Announced(template[1] or "", symbol), notes)
+            self._remember(origin.topic, topic, Announced(template[1] or "", symbol), received_us, notes)
 
-    def _remember(self, discovery: str, topic: str, announced: Announced, notes: Notes) -> None:
+    def _remember(self, discovery: str, topic: str, announced: Announced, received_us: int, notes: Notes) -> None:
+        self._forget_one_unused(received_us)
         node = _node(discovery)
         used = self._of_node.get(node, 0)
         if len(self._topics) >= self._max_topics or used >= MAX_TOPICS_OF_A_NODE:
@@ -119,9 +129,17 @@ class EspHome:
             return
         self._of_node[node] = used + 1
         self._topics[discovery] = topic
+        self._unused[discovery] = received_us
         self._announced.setdefault(topic, {})[discovery] = announced
 
+    def _forget_one_unused(self, received_us: int) -> None:
+        if len(self._topics) >= self._max_topics and self._unused:
+            discovery, came_us = next(iter(self._unused.items()))
+            if received_us - came_us >= QUIET_US:
+                self._forget(discovery)
+
     def _forget(self, discovery: str) -> None:
+        self._unused.pop(discovery, None)
         topic = self._topics.pop(discovery, None)
         if topic is None:
             return

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from hub.telemetry.decoders.esphome import EspHome
+from hub.telemetry.decoders.memory import QUIET_US
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from hub.telemetry.routes import RouteSettings
@@ -104,6 +105,32 @@ def test_what_is_remembered_is_bounded_and_nobody_is_pushed_out() -> None:
     topic = "livingroom/sensor/uptime/state"
     (reading,) = decode(b"1", Origin(topic, "livingroom", rest="sensor/uptime/state"), NOW_US, Notes())
     assert reading.unit == "s"
+
+
+def test_made_up_nodes_do_not_hold_the_room_for_ever_and_one_at_work_keeps_its_place() -> None:
+    decode = EspHome(max_topics=10)
+
+    def announce(node: str, now_us: int) -> list[str]:
+        topic, notes = f"homeassistant/sensor/{node}/x/config", Notes()
+        body = json.dumps({"stat_t": f"{node}/sensor/x/state", "unit_of_meas": "s"}).encode()
+        decode(body, Origin(topic, topic, device_in_route=False, rest=topic), now_us, notes)
+        return [reason for reason, _ in notes.faults]
+
+    def unit(node: str, now_us: int) -> str:
+        rest = "sensor/x/state"
+        (reading,) = decode(b"1", Origin(f"{node}/{rest}", node, rest=rest), now_us, Notes())
+        return reading.unit
+
+    announce("at-work", NOW_US)
+    assert unit("at-work", NOW_US) == "s"
+    for number in range(20):
+        announce(f"made-up-{number}", NOW_US)
+    assert announce("new", NOW_US + QUIET_US - 1) == ["too_many_metrics"]
+    assert announce("new", NOW_US + QUIET_US) == []
+    assert (unit("new", NOW_US + QUIET_US), unit("at-work", NOW_US + QUIET_US)) == ("s", "s")
+    for number in range(20):
+        announce(f"more-{number}", NOW_US + 2 * QUIET_US)
+    assert (unit("new", NOW_US + 2 * QUIET_US), unit("at-work", NOW_US + 2 * QUIET_US)) == ("s", "s")
 
 
 RESTS = ("sensor/uptime/state", "light/l/state", "switch/s/state", "status", "a/b/config")
