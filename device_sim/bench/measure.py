@@ -1,12 +1,14 @@
 """Runs one load against one server, in this process; what came of it is a row.
 
-The server's CPU time and memory are read when all is connected and again at the end, so that neither start nor end counts.
+The server's CPU time and memory are read when all is connected and again each second, together with what was sent and
+delivered until then: the last look is what counts, so that neither start nor end does, nor what came after the look.
 """
 
 import asyncio
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from device_sim.bench.loads import Load
 from device_sim.bench.target import Usage, find_server, usage
@@ -19,6 +21,15 @@ from device_sim.run.worker import Worker, allow_files, now_us
 
 REACH_S: Final = 20.0
 """How long connecting may take: somebody waits for the table."""
+
+
+class Look(NamedTuple):
+    """What the server had used, and what had been done with it by then."""
+
+    used: Usage
+    at_s: float
+    messages: int
+    delivered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +66,11 @@ def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callab
     plan = ScenarioPlan(load.scenario, load.scenario.seed, targets)
     pid = find_server(targets.hub)
     before_all = None if pid is None else usage(pid)
-    begun: list[Usage] = []
-    ended: list[Usage] = []
+    looks: list[Look] = []
 
-    def look(at: list[Usage]) -> None:
+    def look(shot: Snapshot) -> None:
         if pid is not None and (used := usage(pid)) is not None:
-            at.append(used)
+            looks[1:] = [Look(used, shot.at_s, shot.messages, shot.delivered)]
 
     async def run() -> RunResult:
         allow_files(plan, (0, 1))
@@ -71,35 +81,35 @@ def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callab
 
             async def begin() -> int:
                 patience.cancel()
-                look(begun)
+                look(Snapshot())
                 return now_us()
 
-            def tick(_: Snapshot) -> None:
-                ended.clear()
-                look(ended)
+            return (await worker.run(lambda: None, begin, look)).result
 
-            return (await worker.run(lambda: None, begin, tick)).result
-
-    result = asyncio.run(run())
+    try:
+        result = asyncio.run(run())
+    finally:
+        gc.unfreeze()  # the worker froze its thousands of objects: in the next load they would never be looked at again
     if not result.started_us:
         reason = f"{server} did not let all connect within {REACH_S:g} s; the log says why"
         result = replace(result, invalid=(*result.invalid, reason))
-    return _row(load, server, result, before_all, begun, ended)
+    return make_row(load, server, result, before_all, looks)
 
 
-def _row(
-    load: Load, server: str, result: RunResult, before_all: Usage | None, begun: list[Usage], ended: list[Usage]
-) -> Row:
+def make_row(load: Load, server: str, result: RunResult, before_all: Usage | None, looks: Sequence[Look]) -> Row:
+    """Say what came of a load, from the first and the last look at its server; without two the cost is unknown."""
     watchers = sum(dashboard.count for dashboard in load.scenario.dashboards)
     raw = load.per == "delivery"
     # A reading is delivered, where dashboards watch readings; elsewhere the message.
     due = watchers * (result.messages if raw else result.readings) if load.per != "connection" else 0
     cpu_us = kib = None
-    if begun and ended:
-        divisor = {"delivery": result.delivered, "message": result.messages, "connection": watchers * result.seconds}
-        cpu_us = (ended[0].cpu_s - begun[0].cpu_s) * 1e6 / max(divisor[load.per], 1)
+    if len(looks) > 1:
+        first, last = looks[0], looks[-1]
+        done = {"delivery": last.delivered, "message": last.messages, "connection": watchers * last.at_s}[load.per]
+        if done:
+            cpu_us = (last.used.cpu_s - first.used.cpu_s) * 1e6 / done
         if load.per == "connection" and before_all is not None:
-            kib = (begun[0].rss_bytes - before_all.rss_bytes) / 1024 / max(watchers, 1)
+            kib = (first.used.rss_bytes - before_all.rss_bytes) / 1024 / max(watchers, 1)
     return Row(
         load.name,
         server,

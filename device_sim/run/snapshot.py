@@ -14,6 +14,8 @@ class Snapshot(NamedTuple):
     """Connections of devices that stand."""
     dashboards_up: int = 0
     messages: int = 0
+    delivered: int = 0
+    """Messages that dashboards were shown so far."""
     sent_per_s: float = 0.0
     acked_per_s: float = 0.0
     shown_per_s: float = 0.0

@@ -164,6 +164,7 @@ class Worker:
             counts.up,
             self._audience.up,
             recorder.messages,
+            recorder.delivered,
             *rates,
             in_flight=counts.outstanding,
             given_up=sum(counts.given_up.values()),
