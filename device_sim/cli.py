@@ -4,6 +4,7 @@ An argument that cannot be used is told in one line on stderr that names it, wit
 sent. Imports inside the commands keep `--help` quick.
 """
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -91,7 +92,7 @@ def run(
     from device_sim.run.processes import check_processes
     from device_sim.run.program import RunOptions, refuse_simple_options, run_scenario, run_simple
 
-    if run_for is not None and not run_for > 0:
+    if run_for is not None and not 0 < run_for < math.inf:
         raise BadArgumentError("--for", f"{run_for:g} is not a number of seconds above 0")
     tls = TlsFiles(tls_ca, tls_cert, tls_key)
     client_context(tls)
@@ -237,6 +238,8 @@ def bench(
     name = next((known for known in BENCHES if known == load), None)
     if name is None:
         raise BadArgumentError("LOAD", f"{load!r} is none of {', '.join(BENCHES)}")
+    if run_for == math.inf:
+        raise BadArgumentError("--for", "each load needs an end")
     mqtt = parse_address(mqtt_url, "mqtt", "--mqtt-url")
     stomp = parse_address(DEFAULT_STOMP_URL, "stomp", "--stomp-url")
     hubs = [parse_address(url, "ws", "--against") for url in against or [DEFAULT_HUB_URL]]

@@ -15,17 +15,23 @@ from rich.table import Column, Table
 
 from device_sim.bench.loads import BENCHES, BenchName, Load
 from device_sim.bench.measure import Row, measure
+from device_sim.errors import BadArgumentError
 from device_sim.expectations import ExitStatus
 from device_sim.programs import prepare_logs, say
 from device_sim.run.identities import Targets
+from device_sim.scenario.check import refuse
 
 
 class Stopper:
     """SIGINT and SIGTERM end the load in hand and leave the others out."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self._asked = False
         self._stop: Callable[[], None] = lambda: None
+
+    def asked(self) -> bool:
+        """Whether a signal has come."""
+        return self._asked
 
     def hold(self, stop: Callable[[], None]) -> None:
         """Take what ends the load that runs from now on; on its event loop."""
@@ -34,14 +40,21 @@ class Stopper:
             asyncio.get_running_loop().add_signal_handler(number, self._ask)
 
     def _ask(self) -> None:
-        self.asked = True
+        self._asked = True
         self._stop()
 
 
 def run_bench(bench: BenchName, seconds: float, topic: str, servers: Sequence[Targets], only: str) -> int:
     """Measure; return the exit status: 3 when a row says more about the simulator than about the server."""
+    every = BENCHES[bench](seconds, topic)
+    loads = [load for load in every if only in load.name]
+    if not loads:
+        raise BadArgumentError(
+            "--only", f"no load has {only!r} in its name; there are {', '.join(of.name for of in every)}"
+        )
+    for load in loads:
+        refuse(load.scenario)
     prepare_logs()
-    loads = [load for load in BENCHES[bench](seconds, topic) if only in load.name]
     console = Console(stderr=True)
     rows: list[Row] = []
     for row in _rows(loads, servers, console):
@@ -80,11 +93,14 @@ def _rows(loads: Sequence[Load], servers: Sequence[Targets], console: Console) -
     stopper = Stopper()
     for load in loads:
         for targets in servers:
-            if stopper.asked:
+            if stopper.asked():
                 return
             waiting = console.status(f"{load.name}: {targets.hub}") if console.is_terminal else contextlib.nullcontext()
             with waiting:
-                yield measure(load, str(targets.hub), targets, stopper.hold)
+                row = measure(load, str(targets.hub), targets, stopper.hold)
+            if stopper.asked() and not row.messages:
+                return  # stopped before it began: nothing was measured, and the server is not to blame
+            yield row
 
 
 def _ms(value: float | None) -> str:

@@ -30,6 +30,7 @@ from device_sim.report.terminal import show
 from device_sim.results import Mark, RunResult
 from device_sim.scenario.bound import Bound
 from device_sim.scenario.builtin import find_scenario
+from device_sim.scenario.model import MOST_MESSAGES_PER_DEVICE_S
 from device_sim.verify import Verdict
 from device_sim.verify.database import verify
 from hub import child_process
@@ -68,6 +69,11 @@ class ChaosOptions:
     def __post_init__(self) -> None:
         if not 0 < self.minutes <= MOST_MINUTES:
             raise BadArgumentError("--minutes", f"{self.minutes:g} is not a number of minutes up to {MOST_MINUTES:g}")
+        if self.devices < 1:
+            raise BadArgumentError("--devices", f"{self.devices} devices send nothing; give 1 or more")
+        if not 0 < self.rate <= MOST_MESSAGES_PER_DEVICE_S:
+            most = f"{MOST_MESSAGES_PER_DEVICE_S:g}"
+            raise BadArgumentError("--rate", f"{self.rate:g} is not a number of messages a second up to {most}")
         if self.link not in LINKS:
             raise BadArgumentError("--link", f"{self.link!r} is none of {', '.join(LINKS)}")
         check_paths(self.reports)
