@@ -17,6 +17,7 @@ from hub.stomp.frames import CONSUMED, FORGEABLE, SECRETS
 # The hub takes 100 headers, 8 KiB a line, 64 KiB a block; RabbitMQ and EMQX leave MQTT's own 64 KiB a property.
 MAX_PROPERTIES: Final = 32
 MAX_PROPERTY_BYTES: Final = 1_024
+MAX_BYTES: Final = 32_768  # of a message's lines, escaped: an octet may become two
 MAX_CACHED: Final = 10_000
 RESERVED: Final = CONSUMED | FORGEABLE | SECRETS | {"content-type", "retained", "reply-to"}
 REASONS: Final = ("reserved", "repeated", "too_long", "too_many", "malformed")
@@ -50,17 +51,20 @@ class PropertyHeaders(dict[bytes, bytes]):
 
     def _lines(self, section: bytes) -> bytes:
         lines: dict[bytes, bytes] = {}
+        size = 0
         try:
             for kind, name, value in _properties(section):
                 reason = _refusal(kind, name, value)
                 if name in lines:
                     reason = "repeated"
-                elif len(lines) >= MAX_PROPERTIES:
+                line = b"" if reason else b"%b:%b\n" % (escape(name), escape(value))
+                if not reason and (len(lines) >= MAX_PROPERTIES or size + len(line) > MAX_BYTES):
                     reason = "too_many"
                 if reason:
                     self.dropped[reason] += 1
                 else:
-                    lines[name] = b"%b:%b\n" % (escape(name), escape(value))
+                    lines[name] = line
+                    size += len(line)
         except (ValueError, IndexError):
             self.dropped["malformed"] += 1
         return b"".join(lines.values())

@@ -16,6 +16,7 @@ from bridge.filters import FILTER_LIMITS
 from bridge.property_headers import PropertyHeaders, escape
 from bridge.publishes import RETAIN, Message
 from hub.broker.broker import RESERVED_TOPICS
+from hub.stomp.header_block import CodecLimits
 from hub.topics.names import TopicError, validate_topic
 from hub.topics.tree import TopicTree
 
@@ -24,6 +25,7 @@ FRAME_OVERHEAD_BYTES = 80
 # A fleet of 100,000 topics costs about 25 MiB here; beyond it the cache starts anew.
 MAX_CACHED_TOPICS = 100_000
 
+_MAX_LINE_BYTES = CodecLimits().header_line_bytes
 _RESERVED = tuple(prefix.encode() for prefix in RESERVED_TOPICS)
 _DOWN_ONLY = "it matches a command filter: commands go from the hub to the broker, never back"
 _BEGIN = b"BEGIN\ntransaction:t\n\n\0"
@@ -61,9 +63,14 @@ class Destinations(dict[bytes, bytes]):
                 self._command_topics.clear()
             self._command_topics.add(topic)
             raise CommandTopicError(topic, _DOWN_ONLY)
+        destination = b"destination:/topic/%b" % escape(topic)
+        if len(destination) > _MAX_LINE_BYTES:
+            raise UnsendableTopicError(
+                topic, f"the header would have {len(destination)} bytes, and the hub takes {_MAX_LINE_BYTES}"
+            )
         if len(self) >= MAX_CACHED_TOPICS:
             self.clear()
-        headers = self[topic] = b"destination:/topic/%b\ncontent-length:" % escape(topic)
+        headers = self[topic] = b"%b\ncontent-length:" % destination
         return headers
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from bridge.property_headers import MAX_CACHED, MAX_PROPERTIES, MAX_PROPERTY_BYTES, PropertyHeaders
+from bridge.property_headers import MAX_BYTES, MAX_CACHED, MAX_PROPERTIES, MAX_PROPERTY_BYTES, PropertyHeaders
 from hub.stomp.dialects import V1_2
 from hub.stomp.header_block import CodecLimits, decode_block
 
@@ -19,7 +19,8 @@ def section(*user: tuple[str, str], **others: object) -> bytes:
     if user:
         properties.UserProperty = list(user)
     packed = bytes(properties.pack())
-    return packed[1:] if len(packed) < 129 else packed[2:]
+    octets_of_length = 1 if len(packed) < 129 else 2 if len(packed) < 16_386 else 3
+    return packed[octets_of_length:]
 
 
 def headers_of(lines: bytes) -> dict[str, str]:
@@ -63,6 +64,14 @@ def test_repeats_and_what_is_too_long_or_too_many_or_has_nul_or_no_name_are_drop
 
     assert (found, nul, len(many)) == ({"a": "1"}, b"", MAX_PROPERTIES)
     assert headers.dropped == {"reserved": 0, "repeated": 1, "too_long": 1, "too_many": 3, "malformed": 2}
+
+
+def test_all_headers_of_a_message_stay_far_below_what_the_hub_takes_escapes_included() -> None:
+    headers = PropertyHeaders()
+    lines = headers[section(*((f"k{number:02}", ":" * (MAX_PROPERTY_BYTES - 3)) for number in range(MAX_PROPERTIES)))]
+
+    assert len(lines) <= MAX_BYTES <= CodecLimits().header_block_bytes // 2
+    assert len(headers_of(lines)) + headers.dropped["too_many"] == MAX_PROPERTIES
 
 
 def test_a_section_is_decoded_once_and_the_cache_is_bounded() -> None:
