@@ -4,11 +4,14 @@ What is not met is a failure; a run in which the simulator was the bottleneck is
 then nothing was measured.
 """
 
+import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from device_sim.report.report import Report
 
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 (section 2.2) cannot hold, not even escaped; a text that was stored may hold it."""
 VALID = "the simulator was not the bottleneck"
 
 
@@ -47,4 +50,12 @@ def render(report: Report) -> bytes:
     suites = ET.Element("testsuites")
     suites.append(suite)
     ET.indent(suites)
+    for element in suites.iter():
+        element.text = None if element.text is None else _holdable(element.text)
+        for name, value in element.items():
+            element.set(name, _holdable(value))
     return bytes(ET.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _holdable(text: str) -> str:
+    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

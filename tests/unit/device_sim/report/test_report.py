@@ -65,6 +65,16 @@ def test_junit_has_a_test_case_an_expectation_and_one_for_validity(written: Path
     assert loss.text == str(EXAMPLE)
 
 
+def test_junit_is_xml_whatever_text_was_stored(tmp_path: Path) -> None:
+    odd = report().verdict
+    assert odd is not None
+    example = Example("altered", "dev\x1b[31m", "state", "", "]]>&<\x07", "\ufffe\U0001f600")
+    write_report(Report.of(BOUNDS, made_up_result(seconds=70), odd.with_examples([example])), tmp_path / "r.xml")
+    (failure,) = (found for found in suite_of(tmp_path / "r.xml").iter("failure") if found.text)
+
+    assert failure.text == "altered: dev\ufffd[31m state without a time, sent ]]>&<\ufffd, stored \ufffd\U0001f600"
+
+
 def test_junit_tells_an_invalid_run_as_an_error(tmp_path: Path) -> None:
     write_report(report(invalid="the loop was late"), tmp_path / "r.xml")
     suite = suite_of(tmp_path / "r.xml")
