@@ -96,6 +96,7 @@ class _Parent:
                     unready.discard(pipe)
                     if not unready:
                         self._begin()
+                        ticked = time.monotonic()  # there is nothing to tell before their first second
                         ready()
                 elif kind == "tick":
                     last[pipe] = value

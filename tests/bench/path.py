@@ -30,7 +30,7 @@ from tests.bench.stompload import LoadFailed
 
 DRAIN_DEADLINE_S = 120.0
 SCRAPE_PERIOD_S = 0.3  # a scrape costs the hub CPU that would be charged to the messages
-QUIET_S = 15.0  # nothing new for longer than the broker's ack_wait: the rest is not coming
+QUIET_S = 25.0  # nothing new for longer than the broker's ack_wait: the rest is not coming
 DASHBOARDS = 10
 WINDOW = 3_000  # messages that the flood leaves unacknowledged at most
 SETTLE_S = 3.0
