@@ -37,7 +37,8 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
         hint = "the first octet is no {: set ChirpStack's marshaler to JSON (integration.mqtt, json=true)"
         raise PayloadError("protobuf_marshaler", hint)
     event = envelope(body)
-    time_us = _time(event, received_us, notes)
+    stated_us = _time(event, notes)
+    time_us = received_us if stated_us is None else stated_us
     device = _device(event, origin)
     if kind == "up":
         readings = _uplink(event, origin, device, time_us, notes)
@@ -47,21 +48,20 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
         readings = place(child(event, "location"), device, time_us)
     else:
         raise PayloadError("unknown_event", f"{kind!r} is no event of ChirpStack v4")
-    if time_us == received_us and "time" not in event:
+    if stated_us is None:
         notes.without_time(len(readings))
     return readings
 
 
-def _time(event: dict[str, JsonValue], received_us: int, notes: Notes) -> int:
+def _time(event: dict[str, JsonValue], notes: Notes) -> int | None:
     text = event.get("time")
     if not text:
-        return received_us
+        return None
     if not isinstance(text, str):
         raise PayloadError("bad_time", "'time' is no text")
     time_us = clock.from_text(text)
     if time_us is None:
         notes.skip("no_value")
-        return received_us
     return time_us
 
 

@@ -30,13 +30,15 @@ def child(record: dict[str, JsonValue], key: str) -> dict[str, JsonValue]:
 
 
 def number(record: dict[str, JsonValue], key: str) -> float:
-    """Return a number of the envelope, 0 where it was left out.
+    """Return a number of the envelope, 0 where it was left out or is null, which protobuf's mapping takes for that.
 
     Raises:
         PayloadError: `bad_value`, for anything that is no number.
 
     """
-    value = record.get(key, 0)
+    value = record.get(key)
+    if value is None:
+        return 0.0
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PayloadError("bad_value", f"{key!r} is no number")
     return float(value)

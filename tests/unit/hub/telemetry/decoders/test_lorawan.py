@@ -86,6 +86,24 @@ async def test_the_gateway_that_heard_best_counts_and_what_was_left_out_is_zero(
     assert [reading.value for reading in await stored(CHIRPSTACK + "up", {**UPLINK, "rxInfo": [{}]})] == [0.0, 0.0]
 
 
+async def test_null_in_an_envelope_is_the_default_as_in_protobufs_mapping() -> None:
+    event = {**UPLINK, "rxInfo": [{"rssi": -80, "snr": None}]}
+
+    assert [reading.value for reading in await stored(CHIRPSTACK + "up", event)] == [-80.0, 0.0]
+
+
+@pytest.mark.parametrize("time", [None, "", "5"])
+async def test_old_state_of_an_event_whose_time_says_nothing_is_not_stored(time: str | None) -> None:
+    bench = Bench()
+    body = json.dumps({**UPLINK, "time": time})
+
+    bench.accept(body, CHIRPSTACK + "up", retained=True)
+    assert bench.store.readings == []
+
+    bench.accept(body, CHIRPSTACK + "up")
+    assert len(bench.store.readings) == bench.pipeline.counters.readings_without_time == 2
+
+
 async def test_a_status_gives_margin_and_battery() -> None:
     event = {**UPLINK, "margin": 10, "batteryLevel": 88.3}
 
