@@ -16,6 +16,7 @@ from device_sim.payloads import (
     shelly,
     sparkplug,
     tasmota,
+    thingsboard,
     ttn,
     zigbee2mqtt,
 )
@@ -38,6 +39,7 @@ FormatName: TypeAlias = Literal[
     "chirpstack",
     "ttn",
     "influx",
+    "thingsboard",
 ]
 
 FORMATS: Final[dict[FormatName, Format]] = {
@@ -57,4 +59,5 @@ FORMATS: Final[dict[FormatName, Format]] = {
     "chirpstack": chirpstack.FORMAT,
     "ttn": ttn.FORMAT,
     "influx": influx.FORMAT,
+    "thingsboard": thingsboard.FORMAT,
 }
