@@ -19,6 +19,9 @@ DEFAULT_TOPIC = "devices/{device}/telemetry"
 SENSORS = {"temperature": Temperature(), "humidity": Humidity(), "pressure": Pressure()}
 
 
+WITHOUT_END_S = 1e10  # three centuries: a scenario has an end
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """`devices` devices that together send `rate` messages a second, each at its own fixed phase of the period."""
@@ -54,7 +57,7 @@ class Fleet:
             rate=self.rate / self.devices,
             sensors=SENSORS,
         )
-        return Scenario(name="simple", duration=duration_s or float("inf"), classes=(devices,))
+        return Scenario(name="simple", duration=duration_s or WITHOUT_END_S, classes=(devices,))
 
     def schedule(
         self, start_us: int, duration_s: float | None = None, share: tuple[int, int] = (0, 1)

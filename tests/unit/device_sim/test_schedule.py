@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_sim.errors import ScenarioError
+from device_sim.fleet import WITHOUT_END_S
 from device_sim.message import LinkAction, LinkActionKind, Message
 from device_sim.scenario.builtin import find_scenario, names
 from device_sim.scenario.model import Scenario
@@ -152,7 +153,7 @@ def test_a_stages_rate_makes_time_run_faster_and_after_the_last_it_is_as_before(
 
 def test_an_hour_costs_no_memory() -> None:
     """Eight thousand messages of a schedule without end are made and dropped within a few hundred kilobytes."""
-    endless = schedule(scenario(duration=float("inf"), rate=20.0), 1, START_US)
+    endless = schedule(scenario(duration=WITHOUT_END_S, rate=20.0), 1, START_US)
     for _ in islice(endless, 2_000):
         pass
     tracemalloc.start()
