@@ -191,7 +191,8 @@ async def test_a_command_survives_the_brokers_absence(
         await wait_until(lambda: {"1", "2"} <= set(sender.heard.receipts))
 
     assert (again[0], again[2], again[3]) == (0x3A, mid, b"before")
-    assert (new[0], new[3]) == (0x32, b"meanwhile")
+    # DUP if the bridge had not noticed the loss yet when it wrote the second one.
+    assert (new[0] | 0x08, new[3]) == (0x3A, b"meanwhile")
     assert mid != new[2]
 
 
