@@ -24,7 +24,9 @@ from hub.stomp.heartbeat import BEAT, Heartbeat, Pulse, parse_heart_beat
 LIMITS: Final = CodecLimits(body_bytes=16_777_216)
 _MESSAGE: Final = b"MESSAGE\n"
 _RECEIPT: Final = b"RECEIPT\nreceipt-id:"
-_WHOLE: Final = re.compile(rb"(\x81(?:~..|[\x00-\x7d])MESSAGE\n[^\0]*\0)", re.DOTALL)
+_WHOLE: Final = re.compile(rb"(\x81(?:~..|[\x00-\x7d])MESSAGE\n[^\0]*\0[\r\n]*)", re.DOTALL)
+_EOLS: Final = b"\r\n"
+"""May follow a frame's NUL (STOMP 1.2, "Augmented BNF"); RabbitMQ sends one in the same WebSocket message."""
 LONG: Final = 126
 """A frame of 126 to 65,535 octets has its length in the next two (RFC 6455, section 5.2)."""
 _CACHES: Final = HeaderCache()  # frames of a server are not cached (frames.SERVER): one empty cache for all
@@ -132,10 +134,11 @@ class StompClient:
         """Take one WebSocket message: nearly always one whole frame."""
         if self._decoder is None:
             end = payload.find(b"\0")
-            if end == len(payload) - 1 and payload.startswith(_MESSAGE):
+            whole = end == len(payload) - 1 or (end >= 0 and not payload[end + 1 :].strip(_EOLS))
+            if whole and payload.startswith(_MESSAGE):
                 messages.append(payload[:end])
                 return
-            if end == len(payload) - 1 and payload.startswith(_RECEIPT):
+            if whole and payload.startswith(_RECEIPT):
                 receipts.append(_receipt_id(payload[:end]))
                 return
             if payload == BEAT:
@@ -201,13 +204,28 @@ def cut_messages(octets: bytes) -> tuple[list[bytes], int]:
     """Cut the MESSAGEs, each a text message of one WebSocket frame, off the beginning; also give where they end.
 
     A regular expression does it at a fifth of the price of reading header after header. Where a NUL stands within a body,
-    the next frame does not begin right behind it: then nothing is cut, and the parsers go the long way.
+    the next frame does not begin right behind it: then nothing is cut, and the parsers go the long way. The last has no
+    next one: it is cut only where its length says that it ends.
     """
     whole: list[bytes] = _WHOLE.findall(octets)
+    if whole and not _fills_its_frame(whole[-1]):
+        whole.pop()
     joined = b"".join(whole)
     if not octets.startswith(joined):
         return [], 0
-    return [one[4:-1] if one[1] == LONG else one[2:-1] for one in whole], len(joined)
+    return [one[4:-1] if one[1] == LONG and not one[-1] else _unframed(one) for one in whole], len(joined)
+
+
+def _unframed(one: bytes) -> bytes:
+    """Give the MESSAGE of a short frame, or of one whose NUL is followed by an end of line."""
+    return one[4 if one[1] == LONG else 2 : one.rindex(b"\0")]
+
+
+def _fills_its_frame(one: bytes) -> bool:
+    """Whether a WebSocket frame is as long as it says."""
+    if one[1] == LONG:
+        return len(one) - 4 == int.from_bytes(one[2:4], "big")
+    return len(one) - 2 == one[1]
 
 
 def _is_whole(frame: bytes) -> bool:

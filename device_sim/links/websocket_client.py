@@ -64,6 +64,8 @@ class WebSocketClient:
             first, length = buffer[position], buffer[position + 1]
             start = position + 2
             if length >= 126:
+                if length & MASKED:  # RFC 6455, section 5.1: a client must close the connection
+                    raise WebSocketRefusedError("a masked frame, which no server may send")
                 start += 2 if length == 126 else 8
                 if start > size:
                     break
@@ -95,6 +97,8 @@ class WebSocketClient:
             self.answers.append(encode(CLOSE, payload[:2]))
             code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
             raise WebSocketRefusedError(f"closed with {code} {payload[2:].decode('utf-8', 'replace')}".rstrip())
+        elif opcode > BINARY and opcode != PONG:
+            raise WebSocketRefusedError(f"a frame of the unknown kind {opcode:#x}")
         elif opcode != PONG:
             self._fragments.append(payload)
             if first & FIN:

@@ -115,21 +115,23 @@ def framed(frame: bytes) -> bytes:
     return frame_header(opcode, len(frame)) + frame
 
 
-def web_stream() -> tuple[bytes, list[bytes]]:
+def web_stream(eol: bytes = b"") -> tuple[bytes, list[bytes]]:
     bodies = [b"short", b"x" * 300, b"nul \0\x81\x10MESSAGE\nmore\0 in it", b"\xff\xfe", b"y" * 70_000, b"", b"last"]
     frames = [message(body, number) for number, body in enumerate(bodies)]
-    stream = framed(CONNECTED)
+    stream = framed(CONNECTED + eol)
     for place, frame in enumerate(frames):
-        stream += framed(frame)
+        stream += framed(frame + eol)
         if place == 1:
-            stream += framed(encode_receipt("r1", V1_2)) + framed(b"\n") + frame_header(PING, 2) + b"hi"
+            stream += framed(encode_receipt("r1", V1_2) + eol) + framed(b"\n") + frame_header(PING, 2) + b"hi"
     return stream, bodies
 
 
+@pytest.mark.parametrize("eol", [b"", b"\n", b"\r\n"], ids=["hub", "RabbitMQ", "CRLF"])
 @pytest.mark.parametrize("step", [1_000_000, 1, 7, 100, 1_000])
-def test_over_websocket_a_stream_gives_the_same_in_pieces_of_any_size(step: int) -> None:
+def test_over_websocket_a_stream_gives_the_same_in_pieces_of_any_size(step: int, eol: bytes) -> None:
+    """Also where the server ends each frame with an end of line, within the frame's WebSocket message."""
     client = StompClient(WEBSOCKET)
-    stream, bodies = web_stream()
+    stream, bodies = web_stream(eol)
     stream = answer(client.opening()) + stream
     receipts: list[str] = []
     messages: list[bytes] = []
@@ -150,3 +152,18 @@ def test_only_whole_messages_at_the_beginning_are_cut_off() -> None:
     assert cut_messages(one + two + one[:9]) == ([message(b"1")[:-1], message(b"2" * 200)[:-1]], len(one + two))
     assert cut_messages(framed(b"\n") + one) == ([], 0)
     assert cut_messages(b"") == ([], 0)
+    assert cut_messages(one + two[:-1]) == ([message(b"1")[:-1]], len(one))
+
+
+def test_a_message_behind_which_an_end_of_line_stands_is_cut_with_it() -> None:
+    one, two = framed(message(b"1") + b"\n"), framed(message(b"2" * 200) + b"\n")
+
+    assert cut_messages(one + two) == ([message(b"1")[:-1], message(b"2" * 200)[:-1]], len(one + two))
+    assert cut_messages(two[:-1]) == ([], 0), "its end of line is still to come"
+
+
+def test_a_nul_in_the_body_of_the_last_message_is_not_its_end() -> None:
+    one, two = framed(message(b"1")), framed(message(b"a\0b\0\n"))
+
+    assert cut_messages(two) == ([], 0)
+    assert cut_messages(one + two) == ([message(b"1")[:-1]], len(one))

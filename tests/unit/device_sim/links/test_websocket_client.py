@@ -87,3 +87,11 @@ def test_a_close_is_answered_and_told() -> None:
 def test_an_answer_that_is_no_upgrade_is_told(head: bytes, problem: str) -> None:
     with pytest.raises(WebSocketRefusedError, match=problem):
         WebSocketClient().receive(head)
+
+
+@pytest.mark.parametrize(
+    ("frame", "problem"), [(encode(TEXT, b"masked"), "no server may send"), (b"\x8b\x00", "unknown kind 0xb")]
+)
+def test_what_no_server_may_send_ends_the_connection(frame: bytes, problem: str) -> None:
+    with pytest.raises(WebSocketRefusedError, match=problem):
+        opened().receive(served(b"fine") + frame)
