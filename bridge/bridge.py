@@ -57,6 +57,7 @@ class Bridge:
         self._destinations = Destinations(settings.commands)
         self.commands = Commands(settings.commands, settings.message_bytes)
         self._properties = PropertyHeaders()
+        self._properties_again = PropertyHeaders()  # of what is sent again: what it drops was counted the first time
         self._mqtt = MqttLink(settings, self, lambda: not self.relay.crowded)
         self._hub = HubLink(settings, self)
         self._status_topic = status_destination(settings.bridge_name)
@@ -263,7 +264,13 @@ class Bridge:
             self._mqtt.resume()
 
     def _encoded(self, transaction: Transaction) -> bytes:
-        return encode(transaction.ident, transaction.messages, self._destinations, self._properties, self._unsendable)
+        return encode(
+            transaction.ident,
+            transaction.messages,
+            self._destinations,
+            self._properties_again if transaction.again else self._properties,
+            _counted_before if transaction.again else self._unsendable,
+        )
 
     def _linger_over(self) -> None:
         self._linger = None
@@ -286,6 +293,10 @@ class Bridge:
             reason=reason,
             consequence="dropped and acknowledged: the hub refuses it each time it is sent alone",
         )
+
+
+def _counted_before(_error: UnsendableTopicError) -> None:
+    """A message that goes again is left out again, and was counted the first time."""
 
 
 def _shown(topic: bytes) -> str:

@@ -64,7 +64,7 @@ class BridgeCollector(Collector):
             count = getattr(self._commands.counts, name)
             yield CounterMetricFamily(f"bridge_commands_{name}", text, value=count)
         yield _by_reason("bridge_dropped", "messages given up, by reason", relay.counts.dropped)
-        text = "MQTT 5 properties that became no header, by reason; counted at each sending"
+        text = "MQTT 5 properties that became no header, by reason"
         yield _by_reason("bridge_properties_dropped", text, self._properties_dropped)
         for name, text, value in (
             ("bridge_unacked_messages", "messages held without a PUBACK", relay.messages),

@@ -69,6 +69,7 @@ class Transaction:
     since: float  # when its oldest message came
     sent_at: float | None = None
     done: bool = False
+    again: bool = False  # it was sent before
     suspect: bool = False
     refusals: int = 0
     losses: int = 0
@@ -232,6 +233,7 @@ class Relay:
         if witness:
             return self._gather(1)  # no more of them: they are held until the message before them is done
         self._unsent.remove(transaction)
+        transaction.again = True
         self.counts.resent += len(transaction.messages)
         return transaction
 

@@ -10,6 +10,7 @@ header block of a device's SEND stays the same octets, which the hub decodes onc
 """
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from bridge.errors import CommandTopicError, UnsendableTopicError
 from bridge.filters import FILTER_LIMITS
@@ -28,6 +29,7 @@ MAX_CACHED_TOPICS = 100_000
 _MAX_LINE_BYTES = CodecLimits().header_line_bytes
 _RESERVED = tuple(prefix.encode() for prefix in RESERVED_TOPICS)
 _DOWN_ONLY = "it matches a command filter: commands go from the hub to the broker, never back"
+_TOPIC = itemgetter(1)
 _BEGIN = b"BEGIN\ntransaction:t\n\n\0"
 _COMMIT = b"COMMIT\ntransaction:t\nreceipt:%d\n\n\0"
 
@@ -86,37 +88,30 @@ def encode(
     Messages that cannot be sent are reported and left out; the transaction goes without them, empty if need be, so that
     its receipt acknowledges them in their turn.
     """
+    try:
+        ways = list(map(destinations.__getitem__, map(_TOPIC, messages)))
+    except UnsendableTopicError:
+        messages = [message for message in messages if _sendable(message[1], destinations, on_unsendable)]
+        ways = [destinations[topic] for topic in map(_TOPIC, messages)]
     alone = len(messages) == 1
     head = b"SEND\nreceipt:%d\n" % ident if alone else b"SEND\ntransaction:t\n"
     retained = head + b"retained:true\n"
-    try:
-        frames = [
-            b"%b%b%b%d\n\n%b\0"
-            % (retained if first & RETAIN else head, properties[section], destinations[topic], len(payload), payload)
-            for _, topic, payload, first, section in messages
-        ]
-    except UnsendableTopicError:
-        alone = False
-        frames = _sendable(messages, destinations, properties, on_unsendable)
+    frames = [
+        b"%b%b%b%d\n\n%b\0" % (retained if first & RETAIN else head, properties[section], way, len(payload), payload)
+        for (_, _, payload, first, section), way in zip(messages, ways, strict=True)
+    ]
     if alone:
         return frames[0]
     return b"%b%b%b" % (_BEGIN, b"".join(frames), _COMMIT % ident)
 
 
-def _sendable(
-    messages: Sequence[Message], destinations: Destinations, properties: PropertyHeaders, on_unsendable: OnUnsendable
-) -> list[bytes]:
-    frames = []
-    for _, topic, payload, first, section in messages:
-        try:
-            headers = destinations[topic]
-        except UnsendableTopicError as error:
-            on_unsendable(error)
-            continue
-        flag = b"retained:true\n" if first & RETAIN else b""
-        lines = (flag, properties[section], headers)
-        frames.append(b"SEND\ntransaction:t\n%b%b%b%d\n\n%b\0" % (*lines, len(payload), payload))
-    return frames
+def _sendable(topic: bytes, destinations: Destinations, on_unsendable: OnUnsendable) -> bool:
+    try:
+        destinations[topic]
+    except UnsendableTopicError as error:
+        on_unsendable(error)
+        return False
+    return True
 
 
 def encode_status(destination: str, receipt: str, body: bytes) -> bytes:

@@ -37,6 +37,10 @@ def taken(sink: StompSink, count: int) -> bool:
     return sink.count == count
 
 
+def connected(sink: StompSink, times: int) -> bool:
+    return len(sink.connects) == times
+
+
 async def test_no_puback_before_the_receipt(broker: ScriptedBroker, sink: StompSink) -> None:
     sink.hold = True
     async with running(broker.url, sink.url):
@@ -394,3 +398,24 @@ async def test_state_last_error_and_lag_are_in_the_status_and_in_the_metrics(
     assert seen["mqtt"]["last_error"]["text"].startswith("the connection was lost")
     assert 'bridge_last_error{side="mqtt",text="the connection was lost' in metrics
     assert "bridge_lag_seconds 0.0\n" not in metrics
+
+
+async def test_what_is_left_out_is_counted_once_however_often_its_transaction_is_sent(sink: StompSink) -> None:
+    broker = ScriptedBroker(frozenset({5}))
+    await broker.start()
+    reserved = b"\x26\0\x07receipt\0\x01x"
+    sink.hold = True
+    async with running(broker.url, sink.url) as bridge:
+        broker.send(publish(TOPIC, b"1", 1, properties=reserved) + publish("a/" * 100, b"deep", 2, properties=b""))
+        for connections in (2, 3):
+            await wait_until(lambda: sink.held)
+            sink.cut()
+            await wait_until(partial(connected, sink, connections))
+        await wait_until(lambda: sink.held)
+        sink.release()
+        await wait_until(lambda: broker.acknowledged == [1, 2])
+        properties, unsendable = bridge._properties.dropped["reserved"], bridge.relay.counts.dropped["unsendable"]
+    await broker.stop()
+
+    assert (properties, unsendable) == (1, 1)
+    assert sink.bodies == [b"1"] * 3

@@ -123,7 +123,7 @@ async def test_a_command_arrives_and_is_receipted_and_nothing_loops(
             counts = bridge.commands.counts
 
     content_type = "application/json" if name == "mosquitto" else None
-    # By topic: MQTT orders the messages of one topic only (MQTT 5 section 4.6), and NATS delivers each subscription by itself.
+    # By topic: MQTT orders the messages of one topic only (MQTT 5, 4.6), and NATS delivers each subscription by itself.
     assert {topic: (payload, kind) for topic, payload, kind in device.got[:3]} == {
         TOPIC: (b'{"open":true}', content_type),
         NCMD: (ALL_BYTES, None),

@@ -116,9 +116,14 @@ def test_the_cache_of_destinations_is_bounded() -> None:
 def test_commands_never_go_up() -> None:
     destinations = Destinations(["+/+/commands"])
     reported: list[UnsendableTopicError] = []
-    messages = [message("devices/a/commands", b"echo"), message("devices/a/telemetry", b"1")]
+    messages = [message(f"devices/a/{last}", b"1") for last in ("commands", "telemetry", "state")]
     for _ in range(2):  # found, and remembered
         frames = decoded(encode(1, messages, destinations, PropertyHeaders(), reported.append))
-        assert [frame.headers.get("destination") for frame in frames] == [None, "/topic/devices/a/telemetry", None]
+        assert [frame.headers.get("destination") for frame in frames] == [
+            None,
+            "/topic/devices/a/telemetry",
+            "/topic/devices/a/state",
+            None,
+        ]
 
     assert [type(error) for error in reported] == [CommandTopicError] * 2
