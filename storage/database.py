@@ -18,7 +18,7 @@ from storage.backoff import Backoff
 from storage.embedded import EmbeddedPostgres
 from storage.engine import DATABASE_AWAY, EMBEDDED, checked_url, lend, make_engine
 from storage.errors import StorageError
-from storage.migrate import migrate
+from storage.revision import is_newest
 from storage.settings import StorageSettings
 
 log = structlog.get_logger(__name__)
@@ -140,8 +140,14 @@ class Database:
         if self._writers is None or self._queries is None:
             self._writers = make_engine(self.url, self._settings, connections=self._settings.writers + 2)
             self._queries = make_engine(self.url, self._settings, connections=self._settings.query_connections)
+        async with lend(self._writers) as connection:
+            if self._migrated:
+                await connection.execute("SELECT 1")
+                return
+            self._migrated = await is_newest(connection)
         if not self._migrated:
+            # Alembic takes long to import, and most starts do not need it.
+            from storage.migrate import migrate
+
             await migrate(self._writers)
             self._migrated = True
-        async with lend(self._writers) as connection:
-            await connection.execute("SELECT 1")

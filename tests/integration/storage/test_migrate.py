@@ -13,6 +13,7 @@ from storage.engine import lend, make_engine
 from storage.errors import SchemaVersionError
 from storage.migrate import current_revision, include_name, known_revision, migrate
 from storage.partitions import make_leaves
+from storage.revision import is_newest, newest_revision
 from storage.schema import metadata
 from storage.settings import StorageSettings
 
@@ -47,6 +48,14 @@ async def test_upgrade_downgrade_upgrade(engine: AsyncEngine) -> None:
     assert await current_revision(engine) is None
     assert await migrate(engine) == known_revision()
     assert await differences(engine) == []
+
+
+async def test_whether_there_is_something_to_migrate_is_told_without_alembic(engine: AsyncEngine) -> None:
+    assert newest_revision() == known_revision()
+    for revision, expected in (("base", False), ("0001", False), ("head", True)):
+        await migrate(engine, revision)
+        async with lend(engine) as connection:
+            assert await is_newest(connection) is expected
 
 
 async def test_several_hubs_may_migrate_at_once(engine: AsyncEngine) -> None:
