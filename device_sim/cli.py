@@ -86,7 +86,7 @@ def run(
     from device_sim.fleet import Fleet
     from device_sim.links.address import parse_address
     from device_sim.links.tls import TlsFiles, client_context
-    from device_sim.programs import parse_target
+    from device_sim.replay_program import parse_target
     from device_sim.run.identities import Targets
     from device_sim.run.plan import ScenarioPlan, SimplePlan
     from device_sim.run.processes import check_processes
@@ -135,7 +135,7 @@ def replay(
     topic: Topic = "devices/{device}/telemetry",
 ) -> None:
     """Publish a recording with the times it was recorded at; the last line counts its readings, as JSON."""
-    from device_sim.programs import parse_target, run_replay
+    from device_sim.replay_program import parse_target, run_replay
 
     run_replay(parse_target(protocol, mqtt_url, hub_url), file, device, metric, speed, topic, ledger)
 
@@ -148,7 +148,7 @@ def watch(
 ) -> None:
     """Be a dashboard: count what is delivered until SIGTERM or Ctrl-C; the last line says how much, as JSON."""
     from device_sim.links.address import parse_address
-    from device_sim.programs import run_watch
+    from device_sim.watch_program import run_watch
 
     run_watch(parse_address(hub_url, "ws", "--hub-url"), destination)
 
@@ -227,7 +227,8 @@ def bench(
 ) -> None:
     """Put the standard loads on a running hub, or a peer of it: a JSON object a row on stdout, a table on stderr.
 
-    Exit status 3 when the simulator was the bottleneck in a row.
+    Exit status 2 when a server cannot be reached; 3 when a row means nothing, because the simulator was the bottleneck, a
+    connection was lost, or the server acknowledged or delivered nothing.
     """
     from device_sim.bench.loads import BENCHES
     from device_sim.bench.program import run_bench

@@ -6,7 +6,7 @@ delivered until then: the last look is what counts, so that neither start nor en
 
 import asyncio
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -17,10 +17,12 @@ from device_sim.results import ACKNOWLEDGED, DELIVERED, RunResult
 from device_sim.run.identities import Targets
 from device_sim.run.plan import ScenarioPlan
 from device_sim.run.snapshot import Snapshot
-from device_sim.run.worker import Worker, allow_files, now_us
+from device_sim.run.worker import Outcome, Worker, allow_files, now_us
 
 REACH_S: Final = 20.0
 """How long connecting may take: somebody waits for the table."""
+MOST_PROBLEMS: Final = 3
+"""Different sentences about lost connections that a row repeats: the log has all."""
 
 
 class Look(NamedTuple):
@@ -51,10 +53,12 @@ class Row:
     delivered_p99_ms: float | None
     server_cpu_us: float | None
     """A delivery, a message, or a connection and second, as `per` says."""
+    server_busy: float | None
+    """CPU seconds a second."""
     server_kib: float | None
     """Resident memory that was added by each connection; of `connection` loads."""
     invalid: tuple[str, ...] = field(default=())
-    """Why the figures say more about the simulator than about the server."""
+    """Why the figures mean nothing: the simulator was the bottleneck, or the server refused, or did not do, its part."""
 
     def as_json(self) -> dict[str, Any]:
         """Give plain JSON values."""
@@ -72,7 +76,7 @@ def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callab
         if pid is not None and (used := usage(pid)) is not None:
             looks[1:] = [Look(used, shot.at_s, shot.messages, shot.delivered)]
 
-    async def run() -> RunResult:
+    async def run() -> Outcome:
         allow_files(plan, (0, 1))
         with LedgerWriter(None) as ledger:
             worker = Worker(plan, targets, (0, 1), ledger)
@@ -84,16 +88,17 @@ def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callab
                 look(Snapshot())
                 return now_us()
 
-            return (await worker.run(lambda: None, begin, look)).result
+            return await worker.run(lambda: None, begin, look)
 
     try:
-        result = asyncio.run(run())
+        outcome = asyncio.run(run())
     finally:
         gc.unfreeze()  # the worker froze its thousands of objects: in the next load they would never be looked at again
+    result = outcome.result
+    reasons = [f"{problem} ({times:,} times)" for problem, times in outcome.problems[:MOST_PROBLEMS]]
     if not result.started_us:
-        reason = f"{server} did not let all connect within {REACH_S:g} s; the log says why"
-        result = replace(result, invalid=(*result.invalid, reason))
-    return make_row(load, server, result, before_all, looks)
+        reasons.append(f"{server}: not all connections stood within {REACH_S:g} s")
+    return make_row(load, server, replace(result, invalid=(*result.invalid, *reasons)), before_all, looks)
 
 
 def make_row(load: Load, server: str, result: RunResult, before_all: Usage | None, looks: Sequence[Look]) -> Row:
@@ -102,12 +107,13 @@ def make_row(load: Load, server: str, result: RunResult, before_all: Usage | Non
     raw = load.per == "delivery"
     # A reading is delivered, where dashboards watch readings; elsewhere the message.
     due = watchers * (result.messages if raw else result.readings) if load.per != "connection" else 0
-    cpu_us = kib = None
+    cpu_us = busy = kib = None
     if len(looks) > 1:
         first, last = looks[0], looks[-1]
         done = {"delivery": last.delivered, "message": last.messages, "connection": watchers * last.at_s}[load.per]
         if done:
             cpu_us = (last.used.cpu_s - first.used.cpu_s) * 1e6 / done
+        busy = (last.used.cpu_s - first.used.cpu_s) / max(last.at_s - first.at_s, 1e-3)
         if load.per == "connection" and before_all is not None:
             kib = (first.used.rss_bytes - before_all.rss_bytes) / 1024 / max(watchers, 1)
     return Row(
@@ -124,9 +130,18 @@ def make_row(load: Load, server: str, result: RunResult, before_all: Usage | Non
         _ms(result, DELIVERED, 50),
         _ms(result, DELIVERED, 99),
         None if cpu_us is None else round(cpu_us, 2),
+        None if busy is None else round(busy, 3),
         None if kib is None else round(kib, 1),
-        result.invalid,
+        (*result.invalid, *_undone(server, result, due)),
     )
+
+
+def _undone(server: str, result: RunResult, due: int) -> Iterator[str]:
+    """Say what the server did nothing of: such a row is no figure, however little it cost."""
+    if result.messages and not result.acknowledged:
+        yield f"{server} acknowledged none of {result.messages:,} messages"
+    if due and not result.delivered:
+        yield f"{server} delivered none of {due:,} messages that were due"
 
 
 def _ms(result: RunResult, kind: str, percent: float) -> float | None:

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 
 from device_sim.bench.loads import BENCHES, BenchName, Load
 from device_sim.bench.measure import Row, measure
+from device_sim.bench.reach import check_broker, check_stomp
 from device_sim.errors import BadArgumentError
 from device_sim.expectations import ExitStatus
 from device_sim.programs import prepare_logs, say
@@ -45,7 +46,7 @@ class Stopper:
 
 
 def run_bench(bench: BenchName, seconds: float, topic: str, servers: Sequence[Targets], only: str) -> int:
-    """Measure; return the exit status: 3 when a row says more about the simulator than about the server."""
+    """Measure; return the exit status: 3 when a row means nothing. BadArgumentError names a server that is not there."""
     every = BENCHES[bench](seconds, topic)
     loads = [load for load in every if only in load.name]
     if not loads:
@@ -54,6 +55,11 @@ def run_bench(bench: BenchName, seconds: float, topic: str, servers: Sequence[Ta
         )
     for load in loads:
         refuse(load.scenario)
+    links = {device_class.link for load in loads for device_class in load.scenario.classes}
+    for targets in servers:
+        check_stomp(targets.hub, targets.tls, targets.vhost)
+        if links & {"mqtt", "mqtt5"}:
+            check_broker(targets.mqtt, targets.tls)
     prepare_logs()
     console = Console(stderr=True)
     rows: list[Row] = []
@@ -79,6 +85,7 @@ def table(rows: Sequence[Row]) -> Table:
         ("delivered p50", [_ms(row.delivered_p50_ms) for row in rows]),
         ("p99", [_ms(row.delivered_p99_ms) for row in rows]),
         ("server CPU", [_cpu(row) for row in rows]),
+        ("of a core", ["" if row.server_busy is None else f"{row.server_busy:.0%}" for row in rows]),
         ("memory", ["" if row.server_kib is None else f"{row.server_kib:.1f} KiB" for row in rows]),
         ("valid", ["no" if row.invalid else "yes" for row in rows]),
     ]

@@ -1,9 +1,11 @@
 """The server under load, seen from outside: its process by the port that it listens on, its CPU time and memory.
 
+What it started belongs to it: RabbitMQ's helpers, and a database that a hub runs itself.
 Only on this machine and only where there is /proc (Linux, proc(5)); for any other server these figures are left out.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +19,7 @@ _LISTEN: Final = "0A"  # TCP_LISTEN in the fourth column of /proc/net/tcp
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process has used so far."""
+    """What a process and all below it have used so far."""
 
     cpu_s: float
     rss_bytes: int
@@ -50,13 +52,31 @@ def listening_inodes(table: str, port: int) -> set[str]:
 
 
 def usage(pid: int) -> Usage | None:
-    """Return what a process has used, None when it is gone."""
+    """Return what a process and all below it have used, None when it is gone."""
+    stats = {int(path.name): fields for path in PROC.iterdir() if path.name.isdigit() and (fields := _stat(path))}
+    if pid not in stats:
+        return None
+    members = family({one: int(fields[1]) for one, fields in stats.items()}, pid)
+    # utime, stime; of children that ended and were waited for cutime, cstime.
+    ticks = sum(int(ticks) for member in members for ticks in stats[member][11:15])
+    pages = sum(int(stats[member][21]) for member in members)
+    return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def family(parents: Mapping[int, int], root: int) -> set[int]:
+    """Return a process and all that descend from it."""
+    found = {root}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def _stat(process: Path) -> list[str] | None:
+    """Return the fields of /proc/PID/stat behind the name, which may hold spaces; None when the process is gone."""
     try:
-        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return (process / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    ticks = int(fields[11]) + int(fields[12])
-    return Usage(ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
 
 
 def _holds(process: Path, inodes: set[str]) -> bool:

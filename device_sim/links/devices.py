@@ -57,6 +57,7 @@ class DeviceLink:
         self._all_down.set()
         self.counts = LinkCounts()
         self._reactor = Reactor(self._flush)
+        self.counts.problems = self._reactor.problems
         self._arrivals = Arrivals(self)
         self._connections = {source: self._make(identity, bounds) for source, identity in identities.items()}
 

@@ -9,7 +9,7 @@
 - All calls and call-backs happen on the event loop that ran `start`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,6 +37,8 @@ class LinkCounts:
     """Messages given and neither acknowledged nor given up."""
     given_up: dict[str, int] = field(default_factory=dict)
     """Messages that will not be acknowledged, by reason."""
+    problems: Mapping[str, int] = field(default_factory=dict)
+    """What the devices' connections met, with how often; shared connections only log it."""
 
     def give_up(self, messages: int, reason: str) -> None:
         """Count messages that will not be acknowledged."""

@@ -37,6 +37,8 @@ class Reactor:
         self.rng = random.Random()  # jitter of back-off; of the schedule nothing depends on it
         self._names: dict[tuple[str, int], list[SocketAddress]] = {}
         self._complaints: dict[tuple[str, str, str], tuple[float, int]] = {}
+        self.problems: dict[str, int] = {}
+        """What connections met, with how often; at most MOST_COMPLAINTS different sentences."""
 
     @property
     def failure(self) -> Exception | None:
@@ -75,6 +77,8 @@ class Reactor:
         key = (event, peer, problem)
         if key not in self._complaints and len(self._complaints) >= MOST_COMPLAINTS:
             key = next(reversed(self._complaints))
+        sentence = f"{key[1]}: {key[2]}"
+        self.problems[sentence] = self.problems.get(sentence, 0) + 1
         now = time.monotonic()
         logged_at, count = self._complaints.get(key, (float("-inf"), 0))
         count += 1

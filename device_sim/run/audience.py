@@ -7,7 +7,7 @@ read a second, evenly among all; every MESSAGE is counted.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import orjson
@@ -66,6 +66,11 @@ class Audience:
         for at_s, dashboard in self._members:
             if at_s:
                 self._reactor.timers.after(at_s, dashboard.connect)
+
+    @property
+    def problems(self) -> Mapping[str, int]:
+        """What connections met, with how often."""
+        return self._reactor.problems
 
     def check(self) -> None:
         """Raise what a callback failed with: a bug."""

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import resource
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,8 @@ class Outcome:
 
     result: RunResult
     tally: Tally
+    problems: tuple[tuple[str, int], ...] = ()
+    """What connections met, with how often; of several processes nobody asks."""
 
 
 class Worker:
@@ -184,7 +187,9 @@ class Worker:
         if part == 0:
             recorder.marks += self._plan.marks
         recorder.notes[f"cpu of process {part + 1} of {parts}"] = f"{self._lag.cpu_share:.0%} of a core"
-        return Outcome(recorder.finish(tally.seconds), tally)
+        problems = Counter(self._publisher.link.counts.problems)
+        problems.update(self._audience.problems)
+        return Outcome(recorder.finish(tally.seconds), tally, tuple(problems.most_common()))
 
 
 def _sampler(database_url: str, recorder: Recorder, share: Share) -> "StoredSampler":

@@ -1,5 +1,6 @@
 """`device-sim bench` against a real hub: rows as JSON on stdout, several servers in turns."""
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 from hub import child_process
 from tests.support.hub import RunningHub
+from tests.support.ports import free_port
+from tests.support.stomp_sink import StompSink
 
 
 def bench(*arguments: str) -> list[dict[str, Any]]:
@@ -45,3 +48,30 @@ def test_a_load_that_does_not_exist_is_named() -> None:
 
     assert result.returncode == 2
     assert "fanout, ingest, pipeline, connections" in result.stderr
+
+
+def test_a_server_that_is_not_there_is_told_at_once() -> None:
+    url = f"ws://127.0.0.1:{free_port()}/ws"
+    command = [child_process.program("device-sim"), "bench", "fanout", "--against", url]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"--against: cannot reach {url}" in result.stderr
+
+
+async def test_a_server_that_refuses_what_is_sent_makes_the_row_invalid_with_its_own_words() -> None:
+    sink = StompSink()
+    sink.refuse = {"/topic/device-sim.bench-00000"}
+    command = [child_process.program("device-sim"), "bench", "fanout", "--against", sink.url, "--for", "2"]
+    process = await asyncio.create_subprocess_exec(
+        *command, "--only", "10 subscribers, 1000", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    await sink.stop()
+    row = json.loads(out)
+
+    assert process.returncode == 3
+    assert (row["acknowledged"], row["delivered"]) == (0, 0)
+    assert any("ERROR: refused by the test" in reason for reason in row["invalid"])
+    assert "acknowledged none of" in row["invalid"][-2]
+    assert "delivered none of" in row["invalid"][-1]

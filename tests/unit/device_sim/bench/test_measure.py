@@ -45,3 +45,21 @@ def test_a_cost_of_nothing_is_unknown(looks: list[Look]) -> None:
 
     assert row.server_cpu_us is None
     assert row.server_kib is None
+
+
+def test_a_server_that_does_nothing_of_its_part_makes_no_figure() -> None:
+    load = BENCHES["fanout"](2.0, "")[0]
+    nothing = make_row(load, "ws://h", ran(2.0, 2_000, 0), None, [])
+    silent = make_row(load, "ws://h", replace(ran(2.0, 2_000, 2_000), acknowledged=2_000), None, [])
+
+    assert nothing.invalid == (
+        "ws://h acknowledged none of 2,000 messages",
+        "ws://h delivered none of 2,000 messages that were due",
+    )
+    assert silent.invalid == ()
+
+
+def test_a_row_says_how_busy_its_server_was() -> None:
+    last = Look(Usage(11.0, 0), 2.0, 1_000, 10_000)
+
+    assert make_row(BENCHES["fanout"](2.0, "")[0], "h", ran(2.0, 1, 1), None, [FIRST, last]).server_busy == 0.5

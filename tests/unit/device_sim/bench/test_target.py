@@ -2,8 +2,10 @@
 
 import os
 import socket
+import subprocess
+import sys
 
-from device_sim.bench.target import find_server, listening_inodes, usage
+from device_sim.bench.target import family, find_server, listening_inodes, usage
 from device_sim.links.address import parse_address
 
 TABLE = """\
@@ -37,3 +39,25 @@ def test_usage_of_a_process() -> None:
     assert used.cpu_s > 0
     assert used.rss_bytes > 1_000_000
     assert usage(2**22 + 1) is None
+
+
+def test_a_family_is_everybody_below_and_nobody_else() -> None:
+    assert family({1: 0, 10: 1, 11: 10, 12: 11, 20: 1}, 10) == {10, 11, 12}
+
+
+def test_what_a_server_started_counts_as_its_own() -> None:
+    """While it runs by its memory, and when it has ended by its CPU time."""
+    before = usage(os.getpid())
+    program = "sum(range(6_000_000)); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        running = usage(os.getpid())
+        child.communicate(b"\n")
+    after = usage(os.getpid())
+
+    assert before is not None
+    assert running is not None
+    assert after is not None
+    assert running.rss_bytes > before.rss_bytes + 2_000_000
+    assert after.cpu_s >= before.cpu_s + 0.02
