@@ -3,8 +3,8 @@
 What it is: the order in which things start and stop, and the line of figures. Processes are hub/supervisor.py's, the
 status line is hub/demo_status.py's, the proof is `device-sim verify`'s.
 
-Order: Postgres, MQTT broker, hub, then bridge and simulated dashboard, then the fleet, since a broker keeps a message
-only for a session that exists. The end goes the other way, and each step waits for what is on its way: the fleet for
+Order: Postgres, MQTT broker, then hub, bridge and simulated dashboard together, then the fleet, since a broker keeps a
+message only for a session that exists. The end goes the other way, and each step waits for what is on its way: the fleet for
 its acknowledgements, then until the database holds what was acknowledged, then dashboard, bridge, hub, broker,
 Postgres.
 
@@ -24,7 +24,7 @@ import time
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, NoReturn
+from typing import BinaryIO, Final, NamedTuple, NoReturn
 
 from platformdirs import user_data_path
 from rich.console import Console
@@ -60,6 +60,14 @@ class DemoOptions:
     browser: bool
 
 
+class _Parts(NamedTuple):
+    """The hub and what connects to it for as long as it runs."""
+
+    hub: Child
+    bridge: Child
+    dashboard: Child
+
+
 @dataclass(frozen=True, slots=True)
 class _System:
     """What runs."""
@@ -67,9 +75,7 @@ class _System:
     postgres: EmbeddedPostgres
     broker: EmbeddedMqttBroker
     supervisor: Supervisor
-    hub: Child
-    bridge: Child
-    dashboard: Child
+    parts: _Parts
     fleet: Child
     database_url: str
     addresses: tuple[str, ...]  # of the hub, the page first
@@ -138,45 +144,48 @@ class Demo:
             raise PortInUseError("web page", HOST, self._options.port)
         postgres = EmbeddedPostgres(self._data_dir / "postgres")
         stack.callback(postgres.stop)
-        database_url = postgres.start()
+        postgres.launch()
         broker = EmbeddedMqttBroker(self._data_dir, self._options.mqtt_port)
         stack.callback(broker.stop)
         mqtt_url = broker.start()
         supervisor = stack.enter_context(Supervisor(self._data_dir / "logs"))
-
-        hub, addresses = self._start_hub(supervisor, database_url)
-        hub_url = next(address for address in addresses if address.startswith("ws:"))
-
-        bridge_options = ["--mqtt-url", mqtt_url, "--hub-url", hub_url, "--health-port", "0"]
-        bridge = supervisor.start("bridge", [child_process.program("telemetry-bridge"), "run", *bridge_options])
-        device_sim = child_process.program("device-sim")
-        dashboard = supervisor.start("dashboard", [device_sim, "watch", "--hub-url", hub_url])
-        for child in (bridge, dashboard):
+        parts, addresses = self._start_hub(supervisor, postgres.url, mqtt_url)
+        postgres.wait_ready()
+        for child in (parts.bridge, parts.dashboard):
             child.wait_ready(READY_DEADLINE_S)
         fleet_options = ["--devices", str(self._options.devices), "--rate", str(self._options.rate)]
         fleet_options += ["--mqtt-url", mqtt_url, "--ledger", str(self._ledger)]
-        fleet = supervisor.start("fleet", [device_sim, "run", *fleet_options])
+        fleet = supervisor.start("fleet", [child_process.program("device-sim"), "run", *fleet_options])
         fleet.wait_ready(READY_DEADLINE_S)
-        return _System(postgres, broker, supervisor, hub, bridge, dashboard, fleet, database_url, tuple(addresses))
+        return _System(postgres, broker, supervisor, parts, fleet, postgres.url, tuple(addresses))
 
-    def _start_hub(self, supervisor: Supervisor, database_url: str) -> tuple[Child, list[str]]:
-        """Start the hub on the asked or the usual ports, or free ones instead of these; return it and its addresses."""
+    def _start_hub(self, supervisor: Supervisor, database_url: str, mqtt_url: str) -> tuple[_Parts, list[str]]:
+        """Start the hub and its clients on the asked or the usual ports, or free ones instead; return its addresses too.
+
+        All at once, as most of a start is imports, on one core each: the clients try until the hub listens.
+        """
         asked = self._options.port
         while True:
-            http_port = _usual_or_free(HTTP_PORT) if asked is None else asked
+            http_port = _usual_or_free(HTTP_PORT) if asked is None else asked or _free_port()
             stomp_port = _usual_or_free(STOMP_PORT)
-            command = [child_process.program("telemetry-hub"), "serve", "--database-url", database_url]
-            command += ["--data-dir", str(self._data_dir / "hub")]
-            command += ["--port", str(http_port), "--stomp-port", str(stomp_port)]
-            hub = supervisor.start("hub", command)
+            hub_url = f"ws://{HOST}:{http_port}/ws"
+            hub_options = ["--database-url", database_url, "--data-dir", str(self._data_dir / "hub")]
+            hub_options += ["--port", str(http_port), "--stomp-port", str(stomp_port)]
+            bridge_options = ["--mqtt-url", mqtt_url, "--hub-url", hub_url, "--health-port", "0"]
+            parts = _Parts(
+                supervisor.start("hub", [child_process.program("telemetry-hub"), "serve", *hub_options]),
+                supervisor.start("bridge", [child_process.program("telemetry-bridge"), "run", *bridge_options]),
+                supervisor.start("dashboard", [child_process.program("device-sim"), "watch", "--hub-url", hub_url]),
+            )
             try:
-                return hub, hub.wait_ready(READY_DEADLINE_S)
+                return parts, parts.hub.wait_ready(READY_DEADLINE_S)
             except ChildFailedError:
                 # Another program (a second demo) may have taken a usual port between our look and the hub's.
                 taken = [port for port in (http_port, stomp_port) if not _is_free(port)]
                 if not taken or asked in taken:
                     raise
-                supervisor.forget(hub)
+                for child in parts:
+                    supervisor.discard(child)
 
     def _live(self, system: _System) -> None:
         """Say where everything is, then show what the hub counts until the time is over."""
@@ -204,10 +213,10 @@ class Demo:
         deadline = time.monotonic() + DRAIN_DEADLINE_S
         while self._verify(system.database_url)["lost"] and time.monotonic() < deadline:
             system.check()
-        watched = json.loads(system.supervisor.stop(system.dashboard))
+        watched = json.loads(system.supervisor.stop(system.parts.dashboard))
         quarantined = int(scrape(system.page).get(QUARANTINED, 0))
-        system.supervisor.stop(system.bridge)
-        system.supervisor.stop(system.hub)
+        system.supervisor.stop(system.parts.bridge)
+        system.supervisor.stop(system.parts.hub)
         proof = self._verify(system.database_url)
         return {
             **{name: proof[name] for name in ("published", "acknowledged", "stored", "duplicates", "lost")},
@@ -236,8 +245,10 @@ def _is_free(port: int) -> bool:
 
 def _usual_or_free(usual: int) -> int:
     """Return the usual port, where it is taken some free one."""
-    if _is_free(usual):
-        return usual
+    return usual if _is_free(usual) else _free_port()
+
+
+def _free_port() -> int:
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
 

@@ -113,3 +113,8 @@ class Supervisor:
         """End one child in order; return the last line of its stdout."""
         self.forget(child)
         return child.stop(deadline_s)
+
+    def discard(self, child: Child) -> None:
+        """End one child that nobody needs any more, however it ends, or has ended by itself."""
+        self.forget(child)
+        child_process.stop(child.process, FAILED_STOP_DEADLINE_S)

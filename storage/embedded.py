@@ -98,6 +98,7 @@ class EmbeddedPostgres:
         self._pipe: int | None = None
         self._own_socket_dir: Path | None = None
         self._identity: str | None = None
+        self._log_start = 0
 
     @property
     def running(self) -> bool:
@@ -131,8 +132,13 @@ class EmbeddedPostgres:
 
     def start(self) -> str:
         """Start the server, create its data directory at the first time, and return its URL once it takes queries."""
-        if self.running:
-            return self.url
+        if not self.running:
+            self.launch()
+            self.wait_ready()
+        return self.url
+
+    def launch(self) -> None:
+        """Start the server, create its data directory at the first time, and do not wait until it takes queries."""
         self._release()
         binaries = self._binaries or find_binaries(self.data_dir)
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -150,6 +156,7 @@ class EmbeddedPostgres:
         self._rotate_log()
         try:
             with self.log_file.open("ab") as log:
+                self._log_start = log.tell()
                 self._guard = subprocess.Popen(
                     [*self._python(), "guard", identity, str(read_end), str(self.data_dir / "lock"), "--", *command],
                     stdin=subprocess.DEVNULL,
@@ -162,8 +169,32 @@ class EmbeddedPostgres:
                 )
         finally:
             os.close(read_end)
-        self._await_ready()
-        return self.url
+
+    def wait_ready(self) -> None:
+        """Wait until the server that `launch` started takes queries; EmbeddedPostgresError when it does not."""
+        guard = self._guard
+        assert guard is not None  # noqa: S101 - launched before
+        deadline = time.monotonic() + START_DEADLINE_S
+        while guard.poll() is None:
+            status = self._status()
+            if len(status) >= 8 and status[7].strip() == "ready" and self._is_child_of_guard(int(status[0])):
+                return
+            if time.monotonic() > deadline:
+                self.stop()
+                raise EmbeddedPostgresError(
+                    self.data_dir, f"not ready within {START_DEADLINE_S:.0f} s", f"See {self.log_file}."
+                )
+            time.sleep(POLL_S)
+        status_code = guard.returncode
+        self._release()
+        if status_code == EXIT_LOCKED:
+            raise EmbeddedPostgresError(
+                self.data_dir, "another process serves this directory", "Stop it, or choose another --data-dir."
+            )
+        with self.log_file.open("rb") as log:
+            log.seek(max(0, self._log_start - 200))
+            tail = log.read()[-800:].decode(errors="replace").strip()
+        raise EmbeddedPostgresError(self.data_dir, f"the server ended at start: {tail}", f"See {self.log_file}.")
 
     def stop(self) -> None:
         """Stop the server after its current transactions are rolled back (`fast`); safe to call twice."""
@@ -265,32 +296,6 @@ class EmbeddedPostgres:
             return (self.cluster / "postmaster.pid").read_text(errors="replace").splitlines()
         except FileNotFoundError:
             return []
-
-    def _await_ready(self) -> None:
-        guard = self._guard
-        assert guard is not None  # noqa: S101 - set by the only caller
-        log_start = self.log_file.stat().st_size
-        deadline = time.monotonic() + START_DEADLINE_S
-        while guard.poll() is None:
-            status = self._status()
-            if len(status) >= 8 and status[7].strip() == "ready" and self._is_child_of_guard(int(status[0])):
-                return
-            if time.monotonic() > deadline:
-                self.stop()
-                raise EmbeddedPostgresError(
-                    self.data_dir, f"not ready within {START_DEADLINE_S:.0f} s", f"See {self.log_file}."
-                )
-            time.sleep(POLL_S)
-        status_code = guard.returncode
-        self._release()
-        if status_code == EXIT_LOCKED:
-            raise EmbeddedPostgresError(
-                self.data_dir, "another process serves this directory", "Stop it, or choose another --data-dir."
-            )
-        with self.log_file.open("rb") as log:
-            log.seek(max(0, log_start - 200))
-            tail = log.read()[-800:].decode(errors="replace").strip()
-        raise EmbeddedPostgresError(self.data_dir, f"the server ended at start: {tail}", f"See {self.log_file}.")
 
     def _is_child_of_guard(self, pid: int) -> bool:
         """Tell a fresh state file from one that an earlier server left behind; where /proc is absent, trust it."""
