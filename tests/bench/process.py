@@ -44,6 +44,11 @@ def family(stats: dict[int, Stat], root: int) -> set[int]:
         found |= more
 
 
+def family_pids(pid: int) -> set[int]:
+    """Return a running process and its descendants."""
+    return family(_all_stats(), pid)
+
+
 def cpu_s(pid: int) -> float:
     """Return the CPU time of one process."""
     return parse_stat((_PROC / str(pid) / "stat").read_text()).own_ticks / os.sysconf("SC_CLK_TCK")

@@ -1,6 +1,7 @@
 """RabbitMQ's Web-STOMP, the peer that is compared: a node of its own on free loopback ports, with its stock settings.
 
-From Debian's package `rabbitmq-server`; without it the benchmark says so and is left out.
+A fresh node lets `guest` in with the password `guest`, on the virtual host `/`. The program is from Debian's package
+`rabbitmq-server`; without it the benchmark says so and is left out.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.bench.servers import Server
 from tests.bench.stompload import BenchSkipped, LoadFailed
 from tests.support.ports import free_port
 
@@ -21,8 +23,8 @@ STOP_DEADLINE_S = 15.0
 
 
 @contextlib.contextmanager
-def web_stomp(directory: Path) -> Iterator[str]:
-    """Serve; gives the URL with the login of a fresh node."""
+def web_stomp(directory: Path) -> Iterator[Server]:
+    """Serve."""
     if not PROGRAM.exists():
         raise BenchSkipped("RabbitMQ is not installed (apt-get install rabbitmq-server)")
     directory.mkdir(parents=True, exist_ok=True)
@@ -48,7 +50,7 @@ def web_stomp(directory: Path) -> Iterator[str]:
         process = subprocess.Popen([PROGRAM], env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
         _wait(process, port, directory / "out")
-        yield f"ws://guest:guest@127.0.0.1:{port}/ws"
+        yield Server(port, process.pid)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

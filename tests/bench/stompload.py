@@ -1,4 +1,7 @@
-"""The shared load generator `stompload` (Go): built once, run on the load's core, its line parsed."""
+"""The shared load generator `stompload` (Go): built once, run on the load's core, its line parsed.
+
+It logs in as guest on the virtual host `/`, as RabbitMQ wants it, and charges all processes of the server.
+"""
 
 import re
 import shutil
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.cores import load_core, on_core
+from tests.bench.process import family_pids
 
 SHARED = Path(__file__).parents[3] / "shared/bench"
 BUILD_DEADLINE_S = 300.0
@@ -86,7 +90,8 @@ class Stompload:
         return parse_idle(self._output(port, pid, ["-subs", str(connections), "-idle", f"{seconds}s"]))
 
     def _output(self, port: int, pid: int, arguments: Sequence[str]) -> str:
-        command = [str(self._binary), "-url", f"ws://127.0.0.1:{port}/ws", "-pids", str(pid), *arguments]
+        pids = ",".join(map(str, sorted(family_pids(pid))))
+        command = [str(self._binary), "-url", f"ws://127.0.0.1:{port}/ws", "-pids", pids, *arguments]
         with on_core(load_core()):
             result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=RUN_DEADLINE_S)
         return result.stdout + result.stderr
