@@ -21,7 +21,6 @@ from hub.telemetry.decoders import (
     json,
     senml,
     shelly,
-    sparkplug,
     tasmota,
     thingsboard,
     ttn,
@@ -32,6 +31,14 @@ from hub.telemetry.origin import Origin
 from storage.reading import Reading
 
 Decoder: TypeAlias = Callable[[bytes, Origin, int, Notes], list[Reading]]
+
+
+def _sparkplug() -> Decoder:
+    # Protobuf takes as long to import as all other decoders together.
+    from hub.telemetry.decoders.sparkplug import Sparkplug
+
+    return Sparkplug()
+
 
 DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
     "cbor": lambda: cbor.decode,
@@ -46,7 +53,7 @@ DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
     "esphome": esphome.EspHome,
     "homie": homie.Homie,
     "shelly": shelly.Shelly,
-    "sparkplug": sparkplug.Sparkplug,
+    "sparkplug": _sparkplug,
     "zigbee2mqtt": zigbee2mqtt.Zigbee2Mqtt,
 }
 
