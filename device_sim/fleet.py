@@ -4,7 +4,7 @@ It is a scenario like any other, made of three options. Its schedule has no Link
 connections instead of having one each.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from device_sim.errors import BadArgumentError
@@ -13,10 +13,11 @@ from device_sim.scenario.model import MOST_MESSAGES_PER_DEVICE_S, DeviceClass, S
 from device_sim.schedule import Schedule
 from device_sim.sensors.humidity import Humidity
 from device_sim.sensors.pressure import Pressure
+from device_sim.sensors.registry import AnySensor
 from device_sim.sensors.temperature import Temperature
 
 DEFAULT_TOPIC = "devices/{device}/telemetry"
-SENSORS = {"temperature": Temperature(), "humidity": Humidity(), "pressure": Pressure()}
+SENSORS: Mapping[str, AnySensor] = {"temperature": Temperature(), "humidity": Humidity(), "pressure": Pressure()}
 
 
 WITHOUT_END_S = 1e10  # three centuries: a scenario has an end

@@ -86,12 +86,14 @@ def _in_file(location: tuple[int | str, ...]) -> Path:
 
 
 def _sentence(item: Any) -> str:
-    message = str(item["msg"]).removeprefix("Value error, ")
+    message = str(item["msg"]).removeprefix("Value error, ").replace("a valid tuple", "an array")
     value = item["input"]
     if item["type"] == "extra_forbidden":
         return "there is no such key"
     if item["type"] == "missing":
         return "is missing"
-    if isinstance(value, str | int | float | bool):
+    if isinstance(value, bool):
+        return f"{message} (it is {str(value).lower()})"  # as TOML spells it
+    if isinstance(value, str | int | float):
         return f"{message} (it is {value!r})"
     return message

@@ -69,7 +69,8 @@ class DeviceClass(Declared):
     link: Literal["mqtt", "mqtt5", "stomp-ws", "stomp-tcp"] = Field(default="mqtt", description="protocol")
     credentials: Credentials | None = Field(default=None, description="how it logs in")
     keep_alive_s: int = Field(default=60, ge=1, le=65_535, description="MQTT keep-alive")
-    qos: Literal[0, 1] = Field(default=1, description="MQTT quality of service; with 0 loss cannot be proven")
+    # No Literal[0, 1]: that takes `true`, which is equal to 1.
+    qos: int = Field(default=1, ge=0, le=1, description="MQTT quality of service, 0 or 1; with 0 loss cannot be proven")
     rate: float = Field(
         default=1.0, gt=0.0, le=MOST_MESSAGES_PER_DEVICE_S, description="samples a second of one device"
     )

@@ -31,7 +31,7 @@ class Replay(SensorSettings):
     """One row a sample, or with `speed` the row that belongs to the time passed; begins again after the last."""
 
     kind: Literal["replay"]
-    file: Path = Field(description="CSV with a header, or Parquet; relative to the scenario's file")
+    file: Path = Field(strict=False, description="CSV with a header, or Parquet; relative to the scenario's file")
     column: str = Field(default="value", description="name of the column of values, numbers all")
     time_column: str = Field(default="timestamp", description="name of the column of times, needed with `speed`")
     speed: float | None = Field(

@@ -87,12 +87,42 @@ def test_a_problem_names_file_line_and_key(change: tuple[str, str], line: int, k
 
 
 @pytest.mark.parametrize(
+    ("change", "line", "key", "words"),
+    [
+        (("duration = 10", 'duration = "10"'), 2, "duration", "valid number (it is '10')"),
+        (("duration = 10", "duration = true"), 2, "duration", "valid number (it is true)"),
+        (("count = 2", "count = true"), 6, "classes.0.count", "valid integer (it is true)"),
+        (("count = 2", "count = 2.0"), 6, "classes.0.count", "valid integer (it is 2.0)"),
+        (("count = 2", 'count = 2\nbackfill = "yes"'), 7, "classes.0.backfill", "valid boolean (it is 'yes')"),
+        (("count = 2", "count = 2\nbackfill = 1"), 7, "classes.0.backfill", "valid boolean (it is 1)"),
+        (("count = 2", "count = 2\nqos = true"), 7, "classes.0.qos", "valid integer (it is true)"),
+        (("count = 2", "count = 2\nid = 7"), 7, "classes.0.id", "valid string (it is 7)"),
+        (("count = 2", 'count = 2\nrate = "1"'), 7, "classes.0.rate", "valid number (it is '1')"),
+        (("count = 2", 'count = 2\nkeep_alive_s = "60"'), 7, "classes.0.keep_alive_s", "valid integer (it is '60')"),
+        (('kind = "ou"', 'kind = "ou"\n  mean = "21"'), 10, "classes.0.sensors.temperature.mean", "valid number"),
+        (('kind = "ou"', 'kind = "ou"\n  mean = true'), 10, "classes.0.sensors.temperature.mean", "valid number"),
+        (("duration = 10", "duration = 10\n[[stages]]\nseconds = true"), 4, "stages.0.seconds", "valid number"),
+        (("duration = 10", "duration = 10\n[expectations]\nloss = true"), 4, "expectations.loss", "valid number"),
+        (("duration = 10", "duration = 10\nstages = 3"), 3, "stages", "an array (it is 3)"),
+    ],
+)
+def test_nothing_is_converted(change: tuple[str, str], line: int, key: str, words: str) -> None:
+    """A number in quotes, or a truth value in the place of a number, is a slip of the pen."""
+    test_a_problem_names_file_line_and_key(change, line, key, words)
+
+
+def test_a_whole_number_will_do_where_a_fraction_may_stand() -> None:
+    assert parse_scenario(GOOD, "f.toml", Path()).duration == 10.0
+
+
+@pytest.mark.parametrize(
     ("fault", "line", "key", "words"),
     [
         ('kind = "offline"\nevery = 5', 10, "faults.0", "shorter `for`"),
         ('kind = "offline"\nat = -1', 12, "faults.0.at", "greater than or equal"),
         ('kind = "spike"\nby = 1\nmetrics = ["pressure"]', 13, "faults.0.metrics", "no metric 'pressure'"),
         ('kind = "offline"\nids = ["b-1"]', 12, "faults.0.ids", "no device 'b-1'"),
+        ('kind = "offline"\nat = "3"', 12, "faults.0.at", "valid number (it is '3')"),
         ('kind = "burst"\nfactor = 5000', 12, "faults.0.factor", "less than or equal to 1000"),
     ],
 )
