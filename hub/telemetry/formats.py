@@ -17,7 +17,7 @@ Not here: which topic has which format (routes), values and their names (leaves)
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -33,6 +33,8 @@ from hub.telemetry.origin import Origin
 from hub.telemetry.validation import MAX_ITEMS
 from storage.reading import Reading
 
+_Level: TypeAlias = Annotated[int, Field(ge=0)]
+DeviceLevel: TypeAlias = _Level | Annotated[tuple[_Level, ...], Field(min_length=1)] | None
 # JMESPath's own errors are ValueErrors; its functions also fail as Python's do, on values that nobody foresaw.
 _FAILURES: Final = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
 _KINDS: Final[dict[type, str]] = {
@@ -58,8 +60,8 @@ class FormatSettings(BaseModel):
         description="JMESPath of an object with the metrics, or a table with a JMESPath for each metric's name"
     )
     units: dict[str, str] = Field(default={}, description="the unit of each metric that has one, by name")
-    device_level: int | None = Field(
-        default=None, ge=0, description="level of the topic that is the device, counted from 0; as in a route"
+    device_level: DeviceLevel = Field(
+        default=None, description="level of the topic that is the device, counted from 0, or several; as in a route"
     )
     arrays: bool = Field(default=False, description="store the elements of arrays as metrics name.0, name.1 ...")
     gateway: bool = Field(default=True, description="whether a payload may name another device than the topic does")

@@ -21,11 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.telemetry.decoders import DECODERS, Decoder
 from hub.telemetry.errors import RouteError
 from hub.telemetry.firmwares import FIRMWARES, Firmware
-from hub.telemetry.formats import Format, FormatSettings
+from hub.telemetry.formats import DeviceLevel, Format, FormatSettings
 from hub.telemetry.origin import Origin
 from hub.topics.names import ONE, REST, SEPARATOR, parse_filter
 from hub.topics.tree import TopicTree
 
+DEVICE_JOINT: Final = "."
 ByContent: TypeAlias = Literal["bridged", "all", "off"]
 
 
@@ -37,11 +38,10 @@ class RouteSettings(BaseModel):
     filter: str = Field(description="MQTT topic filter, + and # allowed")
     decoder: str = Field(default="json", description="name of a built-in decoder")
     device: str | None = Field(default=None, min_length=1, description="the device, where the topic does not name it")
-    device_level: int | None = Field(
+    device_level: DeviceLevel = Field(
         default=None,
-        ge=0,
-        description="level of the topic that is the device, counted from 0; without it the level of the first +, "
-        "and where there is no + the whole topic",
+        description="level of the topic that is the device, counted from 0; several, such as [1, 3], are joined by dots; "
+        "without it the level of the first +, and where there is no + the whole topic",
     )
     arrays: bool = Field(default=False, description="store the elements of arrays as metrics name.0, name.1 ...")
     numbers: Literal["typed", "text"] = Field(
@@ -71,18 +71,19 @@ class _FilterRoute:
     decoder: str
     levels: int
     device: str | None
-    device_level: int | None
+    device_levels: tuple[int, ...]
     template: Origin
     rank: tuple[tuple[int, ...], int]  # the smallest of those that match wins
 
     def route(self, topic: str) -> Route:
         levels = topic.split(SEPARATOR)
         rest = SEPARATOR.join(levels[self.levels - 1 :]) if self.filter.endswith(REST) else ""
-        named = self.device_level is not None and self.device_level < len(levels)  # `a/#` matches `a` as well
+        # `a/#` matches `a` as well
+        named = bool(self.device_levels) and max(self.device_levels) < len(levels)
         if self.device is not None:
             device = self.device
         else:
-            device = levels[self.device_level] if named and self.device_level is not None else topic
+            device = DEVICE_JOINT.join(levels[level] for level in self.device_levels) if named else topic
         in_route = named or self.device is not None
         return Route(
             self.filter,
@@ -154,11 +155,13 @@ def _checked(setting: RouteSettings, position: int, decoders: Collection[str]) -
     if setting.decoder not in decoders:
         known = ", ".join(sorted(DECODERS))
         raise wrong(f"there is no decoder {setting.decoder!r}; known are {known}")
-    device_level = setting.device_level
-    if device_level is None:
-        device_level = levels.index(ONE) if ONE in levels else None
-    elif device_level >= len(levels) and levels[-1] != REST:
-        raise wrong(f"device_level {device_level} is beyond its {len(levels)} levels, counted from 0")
+    stated = setting.device_level
+    if stated is None:
+        device_levels = (levels.index(ONE),) if ONE in levels else ()
+    else:
+        device_levels = (stated,) if isinstance(stated, int) else stated
+    if (deepest := max(device_levels, default=0)) >= len(levels) and levels[-1] != REST:
+        raise wrong(f"device_level {deepest} is beyond its {len(levels)} levels, counted from 0")
     if setting.device is not None and setting.device_level is not None:
         raise wrong("device and device_level both say what the device is; give one")
     try:
@@ -175,5 +178,5 @@ def _checked(setting: RouteSettings, position: int, decoders: Collection[str]) -
     )
     specificity = tuple({ONE: 1, REST: 2}.get(level, 0) for level in levels)
     return _FilterRoute(
-        setting.filter, setting.decoder, len(levels), setting.device, device_level, template, (specificity, position)
+        setting.filter, setting.decoder, len(levels), setting.device, device_levels, template, (specificity, position)
     )

@@ -43,6 +43,17 @@ def test_between_equal_filters_the_first_wins() -> None:
     assert route.origin.device == "a"
 
 
+def test_several_device_levels_are_joined_by_dots() -> None:
+    routes = Routes([RouteSettings(filter="plant/+/line/+/#", device_level=(3, 1))])
+
+    for topic, device in (("plant/7/line/a/t", "a.7"), ("plant/7/line/a", "a.7")):
+        route = routes.find(topic)
+
+        assert route is not None
+        assert route.origin.device == device
+        assert route.origin.device_in_route
+
+
 def test_without_a_plus_the_whole_topic_is_the_device() -> None:
     route = Routes([RouteSettings(filter="plant/#")]).find("plant/a/b")
 
@@ -65,8 +76,9 @@ def test_an_unknown_decoder_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_device_level_beyond_the_filter_is_refused() -> None:
-    with pytest.raises(RouteError, match="device_level 3 is beyond"):
-        Routes([RouteSettings(filter="a/+", device_level=3)])
+    for level in (3, (0, 3)):
+        with pytest.raises(RouteError, match="device_level 3 is beyond"):
+            Routes([RouteSettings(filter="a/+", device_level=level)])
 
 
 def test_a_malformed_filter_is_refused() -> None:
