@@ -156,10 +156,9 @@ def _checked(setting: RouteSettings, position: int, decoders: Collection[str]) -
         known = ", ".join(sorted(DECODERS))
         raise wrong(f"there is no decoder {setting.decoder!r}; known are {known}")
     stated = setting.device_level
-    if stated is None:
-        device_levels = (levels.index(ONE),) if ONE in levels else ()
-    else:
-        device_levels = (stated,) if isinstance(stated, int) else stated
+    if stated is None and ONE in levels:
+        stated = levels.index(ONE)
+    device_levels = (stated,) if isinstance(stated, int) else stated or ()
     if (deepest := max(device_levels, default=0)) >= len(levels) and levels[-1] != REST:
         raise wrong(f"device_level {deepest} is beyond its {len(levels)} levels, counted from 0")
     if setting.device is not None and setting.device_level is not None:

@@ -1,4 +1,4 @@
-"""Numbers in text, and words that mean that there is no value (device-formats 0.4).
+"""Numbers in text, words that mean that there is no value (device-formats 0.4), and the float that a number is stored as.
 
 The grammar is ours and ASCII only: `float()` would take `nan`, `1_000` and full-width digits. `23,5` is text: nobody knows
 whether it is a list or a number.
@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import Notes
 
 NO_VALUE_TEXTS: Final = frozenset({"", "nan", "NaN", "inf", "None", "null", "unavailable", "unknown"})
 SPACES: Final = " \t\r\n"
@@ -38,3 +39,10 @@ def number_in(text: str) -> int | float | None:
     if number - number != 0:  # infinite
         raise PayloadError("number_range", f"{plain[:40]} is beyond a 64-bit float")
     return number
+
+
+def as_stored(number: float, notes: Notes) -> float:
+    """Return the 64-bit float that stands for a number; it is noted that digits of an integer were lost."""
+    if isinstance(number, int) and not -EXACT_INT <= number <= EXACT_INT:
+        notes.lost_digits()
+    return float(number)

@@ -4,7 +4,7 @@ The first of these that takes all octets wins:
 
     empty                                        nothing: a retained message is deleted so
     availability                                 the state of a device, see below
-    UTF-8, `{` or `[` in front                   SenML if all records carry its labels, else plain JSON
+    UTF-8, `{` or `[` in front                   SenML if its records carry the labels, else plain JSON
     UTF-8, lines of InfluxDB, each with a time   influx (what Telegraf sends)
     UTF-8 without control characters             one bare value; a topic that ends in a time key holds none
     a CBOR map or array, not UTF-8               SenML if it is an array of maps with its labels, else CBOR

@@ -12,7 +12,7 @@ from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import EXACT_INT, MAX_UINT64, MIN_INT64, NO_VALUE_TEXTS, number_in
+from hub.telemetry.scalars import MAX_UINT64, MIN_INT64, NO_VALUE_TEXTS, as_stored, number_in
 from hub.telemetry.validation import path_fault, text_fault
 from storage.reading import Reading
 
@@ -70,12 +70,10 @@ class Leaves:
                     return
                 value = value if number is None else number
         if isinstance(value, int | float) and not isinstance(value, bool):
-            if isinstance(value, int) and not -EXACT_INT <= value <= EXACT_INT:
-                if not MIN_INT64 <= value <= MAX_UINT64:  # an expression can make one
-                    self._notes.fault("integer_range", f"{metric!r} does not fit into 64 bit")
-                    return
-                self._notes.lost_digits()
-            value = float(value)
+            if isinstance(value, int) and not MIN_INT64 <= value <= MAX_UINT64:  # an expression can make one
+                self._notes.fault("integer_range", f"{metric!r} does not fit into 64 bit")
+                return
+            value = as_stored(value, self._notes)
             if not isfinite(value):
                 self._notes.skip("no_value")
                 return

@@ -23,7 +23,7 @@ from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import EXACT_INT, SPACES
+from hub.telemetry.scalars import SPACES, as_stored
 from hub.telemetry.validation import text_fault, unit_fault
 from storage.reading import Reading
 
@@ -50,13 +50,14 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
 def is_pack(document: JsonValue) -> bool:
     """Say whether a JSON document is a pack: all its records carry labels, a name and a value among them.
 
-    Also if nothing but base fields stands in it, a name among them: a pack without readings.
+    Also if nothing but base fields stands in it, a name among them: a pack without readings. An empty object in between says
+    nothing about what the others are; if they are a pack, it is a faulty one.
     """
     if not isinstance(document, list):
         return False
     seen: set[str] = set()
     for record in document:
-        if not isinstance(record, dict) or _KNOWN.isdisjoint(record):
+        if not isinstance(record, dict) or (record and _KNOWN.isdisjoint(record)):
             return False
         if not all(isinstance(record.get(label, ""), str) for label in ("bn", "n")):
             return False
@@ -65,10 +66,10 @@ def is_pack(document: JsonValue) -> bool:
 
 
 def is_cbor_pack(document: CborValue) -> bool:
-    """Say whether a CBOR document is a pack: an array of maps that all have integer labels of SenML."""
-    if not isinstance(document, list) or not document:
+    """Say whether a CBOR document is a pack: an array of maps that have integer labels of SenML, all that are not empty."""
+    if not isinstance(document, list) or not any(document):
         return False
-    return all(isinstance(record, dict) and not LABELS.keys().isdisjoint(record) for record in document)
+    return all(isinstance(record, dict) and not (record and LABELS.keys().isdisjoint(record)) for record in document)
 
 
 def readings_of(document: JsonValue, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
@@ -123,11 +124,7 @@ def _readings(pack: list[Fields], origin: Origin, received_us: int, notes: Notes
 
 
 def _stored(value: float | bool | str, notes: Notes) -> float | bool | str:
-    if isinstance(value, bool | str):
-        return value
-    if isinstance(value, int) and not -EXACT_INT <= value <= EXACT_INT:
-        notes.lost_digits()
-    return float(value)
+    return value if isinstance(value, bool | str) else as_stored(value, notes)
 
 
 def _series(record: Record, origin: Origin) -> tuple[str, str]:

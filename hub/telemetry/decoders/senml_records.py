@@ -1,7 +1,8 @@
 """How the records of a SenML pack resolve (RFC 8428 section 4.6), whatever they were written in.
 
 Base fields stay in force until the same one comes again. A time below 2^28 seconds is relative to now. Where a record
-breaks a rule the whole pack is refused, with the record's position.
+breaks a rule the whole pack is refused, with the record's position. `ut` (within how many seconds the next record is
+expected) is checked and not kept: nothing here waits for a reading.
 """
 
 import math
@@ -65,7 +66,11 @@ def _resolved(fields: Fields, base: Fields, received_us: int) -> Record | None:
     if (_number(base, "bver") if "bver" in base else _VERSION) > _VERSION:
         raise PayloadError("senml_version", f"version {base['bver']} is above {_VERSION}")
     if _OWN.isdisjoint(fields):
+        if BASE.isdisjoint(fields):
+            raise PayloadError("senml_value", "a record without a label that is known")
         return None
+    if _number(fields, "ut") < 0:
+        raise PayloadError("senml_value", "'ut' is below 0")
     base_name, name = _text(base, "bn"), _text(fields, "n")
     if len(base_name) + len(name) > _MAX_NAME_CHARS:  # before they are joined: thousands of records may share a base
         raise PayloadError("senml_name", f"{base_name[:40] + name[:40]!r}… is longer than {_MAX_NAME_CHARS}")

@@ -17,7 +17,7 @@ from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import EXACT_INT
+from hub.telemetry.scalars import as_stored
 from hub.telemetry.validation import path_fault, text_fault
 from storage.reading import Reading
 
@@ -137,9 +137,7 @@ class _Values:
                 self._notes.fault("bad_text", f"{metric!r} {fault}")
                 return
         elif not isinstance(value, bool):
-            if isinstance(value, int) and not -EXACT_INT <= value <= EXACT_INT:
-                self._notes.lost_digits()
-            value = float(value)
+            value = as_stored(value, self._notes)
             unit = unit_of(metric)
         self.readings.append(Reading(self._device, metric, self._time_us, value, unit))
 

@@ -14,7 +14,7 @@ from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import EXACT_INT, NO_VALUE_TEXTS, number_in
+from hub.telemetry.scalars import NO_VALUE_TEXTS, as_stored, number_in
 from hub.telemetry.validation import OLDEST_US, path_fault, unit_fault
 from storage.reading import Reading
 
@@ -208,9 +208,8 @@ class _Message:
         if isinstance(value, bool):
             self.readings.append(Reading(self._device, metric, self._time_us, value))
             return
-        if isinstance(value, int) and not -EXACT_INT <= value <= EXACT_INT:
-            self._notes.lost_digits()
-        self.readings.append(Reading(self._device, metric, self._time_us, float(value), self._unit(metric, key)))
+        number = as_stored(value, self._notes)
+        self.readings.append(Reading(self._device, metric, self._time_us, number, self._unit(metric, key)))
 
     def _unit(self, metric: str, key: str) -> str:
         stated = _BY_MESSAGE.get(key)

@@ -9,7 +9,6 @@ MAX_DEVICES devices and MAX_EXPOSES properties (what stands behind those in the 
 """
 
 from collections.abc import Iterator
-from math import isfinite
 from typing import Final, NamedTuple
 
 from hub.telemetry import clock, units
@@ -18,7 +17,7 @@ from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import EXACT_INT, NO_VALUE_TEXTS, number_in
+from hub.telemetry.scalars import NO_VALUE_TEXTS, as_stored, number_in
 from hub.telemetry.validation import MAX_DEPTH, name_fault, path_fault, text_fault, unit_fault
 from storage.reading import Reading
 
@@ -228,12 +227,7 @@ class _Values:
                 self._notes.fault(error.reason, f"{metric!r}: {error.detail}")
                 return
         if not isinstance(value, bool | str):
-            if isinstance(value, int) and not -EXACT_INT <= value <= EXACT_INT:
-                self._notes.lost_digits()
-            value = float(value)
-            if not isfinite(value):
-                self._notes.skip("no_value")
-                return
+            value = as_stored(value, self._notes)
             unit = unit or ("mired" if key == "color_temp" else "")
         else:
             unit = ""

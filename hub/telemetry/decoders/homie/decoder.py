@@ -19,6 +19,7 @@ from hub.telemetry.decoders.memory import Memory
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
+from hub.telemetry.scalars import as_stored
 from hub.telemetry.validation import name_fault
 from storage.reading import Reading
 
@@ -29,7 +30,6 @@ STATES: Final = {"init": True, "ready": True, "alert": True, "sleeping": True, "
 _BESIDE_READINGS: Final = {"$target": "target", "set": "command"}
 _OF_DEVICES: Final = {"$log": "log", "$alert": "alert"}
 _ARRAY_NODE: Final = re.compile(r"(.+)_[0-9]+", re.ASCII)  # version 3: attributes of lights_0 stand at lights
-_EXACT_INT: Final = 2**53
 _UNKNOWN: Final = Property()
 
 
@@ -91,10 +91,8 @@ class _Message:
         if value is None:
             self._notes.skip("no_value")
             return []
-        if isinstance(value, int) and not isinstance(value, bool):
-            if not -_EXACT_INT <= value <= _EXACT_INT:
-                self._notes.lost_digits()
-            value = float(value)
+        if not isinstance(value, str | bool):
+            value = as_stored(value, self._notes)
         self._notes.without_time(1)
         return [Reading(self._device, metric, self._received_us, value, held.unit)]
 

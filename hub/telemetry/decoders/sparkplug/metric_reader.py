@@ -11,7 +11,7 @@ from hub.telemetry.decoders.sparkplug.node import Definition
 from hub.telemetry.decoders.sparkplug.schema import Metric
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
-from hub.telemetry.scalars import EXACT_INT
+from hub.telemetry.scalars import as_stored
 from hub.telemetry.validation import MAX_ITEMS, OLDEST_US, text_fault, unit_fault
 from storage.reading import Reading
 
@@ -88,9 +88,7 @@ class MetricReader:
             if fault := text_fault(value):
                 raise ValueError(fault)
         elif isinstance(value, int) and not isinstance(value, bool):
-            if not -EXACT_INT <= value <= EXACT_INT:
-                notes.lost_digits()
-            value = float(value)
+            value = as_stored(value, notes)
         elif isinstance(value, float) and not -float("inf") < value < float("inf"):
             notes.skip("no_value")
             return

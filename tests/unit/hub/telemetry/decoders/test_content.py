@@ -124,6 +124,8 @@ async def test_the_state_of_a_device_reaches_the_store() -> None:
         (b"{'a':1}", "not_json"),
         (b'{"a":1}{"b":2}', "not_json"),
         (b"99999999999999999999999", "integer_range"),
+        (b'[{"bn":"x"},{}]', "senml_value"),
+        (b"\x82\xa1\x21\x61x\xa0", "senml_value"),
     ],
 )
 async def test_what_nobody_understands_is_quarantined(body: bytes, reason: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.telemetry.decoders.senml import decode, is_pack
+from hub.telemetry.decoders.senml import decode, is_cbor_pack, is_pack
 from hub.telemetry.decoders.senml_records import LABELS, resolve
+from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
@@ -88,6 +89,40 @@ async def test_every_example_is_recognised_by_its_content(number: int) -> None:
     assert bench.reasons == []
     assert is_pack(json.loads(body))
     assert bench.store.readings == decoded(body, now_us=1_498_780_179_000_000)[0]
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ([{"bn": "x"}, {}], True),
+        ([{"n": "t", "v": 1}, {}], True),
+        ([{"bn": "x"}, {"a": 1}], False),
+        ([{"bn": "x", "v": 1}, 1], False),
+        ([{"bn": 5}, {}], False),
+        ([{"n": "t"}], False),
+        ([{"v": 1}], False),
+        ([{"bt": 1}], False),
+        ([{}, {}], False),
+        ([], False),
+        ({"n": "t", "v": 1}, False),
+    ],
+)
+def test_a_pack_is_told_from_other_arrays_by_its_labels(document: JsonValue, expected: bool) -> None:
+    assert is_pack(document) is expected
+
+
+def test_a_cbor_pack_is_told_from_other_arrays_by_its_labels() -> None:
+    assert is_cbor_pack([{0: "t", 2: 1}, {}])
+    assert is_cbor_pack([{-2: "x"}])
+    assert not is_cbor_pack([{0: "t", 2: 1}, {"a": 1}])
+    assert not is_cbor_pack([{}])
+    assert not is_cbor_pack([])
+
+
+def test_the_update_time_is_checked_and_not_kept() -> None:
+    readings, _ = decoded(b'[{"n":"t","v":1,"ut":60}]')
+
+    assert [("t", 1.0)] == [(reading.metric, reading.value) for reading in readings]
 
 
 def test_nameless_records_that_differ_by_unit_are_different_series() -> None:
@@ -169,6 +204,10 @@ def test_octets_are_no_reading() -> None:
         ([{"n": "t", "vd": 1}], "senml_value"),
         ([{"n": 5, "v": 1}], "senml_value"),
         ([{"n": "t", "t": "1", "v": 1}], "senml_value"),
+        ([{"n": "t", "v": 1, "ut": "soon"}], "senml_value"),
+        ([{"n": "t", "v": 1, "ut": -1}], "senml_value"),
+        ([{"n": "t", "v": 1}, {}], "senml_value"),
+        ([{"bn": "t"}, {"l": 5}], "senml_value"),
         ([{"v": 1}], "senml_name"),
         ([{"n": "-t", "v": 1}], "senml_name"),
         ([{"n": "t t", "v": 1}], "senml_name"),
