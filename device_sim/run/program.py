@@ -63,6 +63,10 @@ def run_scenario(plan: Plan, targets: Targets, options: RunOptions) -> int:
     database = options.database_url
     check_paths(options.reports)
     refuse_unmeasurable(plan.bounds, database=database is not None, dashboards=bool(plan.dashboards))
+    if database is not None:
+        from device_sim.verify.database import check_database  # as in `_settled`
+
+        asyncio.run(check_database(database))
     with ExitStack() as stack:
         ledger = options.ledger
         if ledger is None and database is not None:

@@ -3,7 +3,8 @@
 Nothing is kept: the tables end with the connection. What is read of the ledgers is held 50,000 readings at a time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,8 @@ UNTIMED_BEFORE_US: Final = 1_000_000
 UNTIMED_AFTER_US: Final = 120_000_000
 """A reading that the hub stamps belongs to a run from 1 s before it (clocks differ) to 2 minutes after it (queues)."""
 EXAMPLES: Final = 5
+HUB_TABLES: Final = ("devices", "series", "readings", "readings_text")
+"""What the comparison reads."""
 UNTIMED: Final = 4
 """Beside the two bits of the acknowledgement in `code`, the first column of what goes up: key * 8 + these three bits."""
 TABLES: Final = (
@@ -44,6 +47,24 @@ TABLES: Final = (
 async def verify(ledgers: Iterable[Path], database_url: str) -> Verdict:
     """Compare `ledgers` with the database; BadArgumentError names --database-url when it cannot be asked."""
     files = [LedgerFile(path) for path in ledgers]
+    async with _asked(database_url) as engine:
+        return await _compare(files, engine)
+
+
+async def check_database(database_url: str) -> None:
+    """Ask the database for the hub's tables, before a fleet starts whose run would end with that question."""
+    async with _asked(database_url) as engine, lend(engine) as connection:
+        missing = [table for table in HUB_TABLES if await connection.fetchval("SELECT to_regclass($1)", table) is None]
+        if missing:
+            raise BadArgumentError(
+                "--database-url",
+                f"the database has no table {missing[0]!r}: it is no hub's; name the hub's, or start the hub on it once",
+            )
+
+
+@asynccontextmanager
+async def _asked(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Lend an engine; what keeps the database from answering becomes BadArgumentError."""
     try:
         engine = make_engine(
             database_url, StorageSettings(database_url=database_url, statement_timeout_s=STATEMENT_TIMEOUT_S)
@@ -51,7 +72,7 @@ async def verify(ledgers: Iterable[Path], database_url: str) -> Verdict:
     except DatabaseSettingsError as error:
         raise BadArgumentError("--database-url", f"{error.problem}; use {DATABASE_URL}") from error
     try:
-        return await _compare(files, engine)
+        yield engine
     except DATABASE_AWAY as error:
         reason = str(getattr(error, "orig", None) or error) or type(error).__name__
         raise BadArgumentError("--database-url", f"the database cannot be asked: {reason}") from error

@@ -11,7 +11,7 @@ from device_sim.errors import BadArgumentError
 from device_sim.ledger import Acknowledgement, LedgerWriter
 from device_sim.message import Message, Value
 from device_sim.verify import Verdict
-from device_sim.verify.database import verify
+from device_sim.verify.database import check_database, verify
 from storage.engine import RawConnection
 from storage.reading import Reading
 from storage.settings import StorageSettings
@@ -305,3 +305,17 @@ async def test_a_database_that_cannot_be_asked_names_the_option_and_no_password(
 async def test_a_database_without_the_hubs_tables_is_told(empty_database_url: str, write_ledger: WriteLedger) -> None:
     with pytest.raises(BadArgumentError, match=r"--database-url: .*does not exist"):
         await verify([write_ledger(SENT)], empty_database_url)
+
+
+async def test_a_hubs_database_passes_the_check_before_a_run(store: Store, database_url: str) -> None:
+    await check_database(database_url)
+
+
+async def test_a_database_is_told_before_a_run_when_it_is_no_hubs_or_away(empty_database_url: str) -> None:
+    with pytest.raises(BadArgumentError, match=r"--database-url: .*no table 'devices'.*start the hub"):
+        await check_database(empty_database_url)
+    with pytest.raises(
+        BadArgumentError, match=r"--database-url: the database cannot be asked: .*Connect call failed"
+    ) as caught:
+        await check_database("postgresql://u:hidden@127.0.0.1:1/d")
+    assert "hidden" not in str(caught.value)

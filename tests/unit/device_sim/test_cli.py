@@ -28,6 +28,7 @@ from device_sim.cli import main
         (["run", "reconnect-storm", "--rate", "3"], "--rate"),
         (["run", "reconnect-storm", "--stomp-url", "ws://h"], "--stomp-url"),
         (["run", "reconnect-storm", "--report", "report.pdf"], "--report"),
+        (["run", "factory-line", "--database-url", "postgresql://127.0.0.1:1/d"], "--database-url"),
         (["run", "no-such-scenario"], "no-such-scenario"),
         (["run", "no-such-file.toml"], "no-such-file.toml"),
         (["replay", "FILE", "--metric", "m"], "--device"),
