@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hub.broker.broker import Broker, BrokerLimits
 from hub.errors import HubError
 from hub.settings import HubSettings, routes_of
-from hub.stomp.frames import UserHeaders
+from hub.stomp.frames import NO_HEADERS, UserHeaders
 from hub.telemetry.explanation import EXPLAIN_LEVEL, PREFIX
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
@@ -53,14 +54,12 @@ class _KeepNothing:
     def device_state(self, _item: DeviceState, /) -> asyncio.Future[None]:
         return _done()
 
-    def observe(self, _device: str, _metric: str, _time_us: int, /) -> bool:
-        return False
 
-
-class _Listener:
+class _Listener(Broker):
     """The end where messages would be fanned out: it wants explanations only."""
 
     def __init__(self) -> None:
+        super().__init__(BrokerLimits(), time.monotonic, lambda: None)
         self.heard: list[bytes] = []
 
     def listening(self, first_level: str) -> bool:
@@ -69,7 +68,13 @@ class _Listener:
     def wanted(self, destination: str) -> bool:
         return destination.startswith(PREFIX)
 
-    def publish(self, destination: str, body: bytes, _headers: UserHeaders, _value: float | None, /) -> int:
+    def publish(
+        self,
+        destination: str,
+        body: bytes,
+        headers: UserHeaders = NO_HEADERS,  # noqa: ARG002 - the broker's
+        value: float | None = None,  # noqa: ARG002 - the broker's
+    ) -> int:
         if destination.startswith(PREFIX):
             self.heard.append(body)
         return 1

@@ -9,10 +9,11 @@ refused as `needs_rebirth` are stored if a birth of their node is among the payl
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hub.stomp.frames import UserHeaders
+from hub.broker.broker import Broker, BrokerLimits
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
 from storage.device_state import DeviceState
@@ -56,28 +57,13 @@ class _Sink:
     def device_state(self, item: DeviceState, /) -> asyncio.Future[None]:
         return self._store.device_state(item)
 
-    def observe(self, device: str, metric: str, time_us: int, /) -> bool:
-        return self._store.observe(device, metric, time_us)
-
-
-class _Nobody:
-    """No subscribers: a payload of yesterday is not news."""
-
-    def listening(self, first_level: str) -> bool:  # noqa: ARG002 - the protocol's
-        return False
-
-    def wanted(self, destination: str) -> bool:  # noqa: ARG002 - the protocol's
-        return False
-
-    def publish(self, destination: str, body: bytes, headers: UserHeaders, value: float | None, /) -> int:  # noqa: ARG002
-        return 0
-
 
 async def retry(payloads: Sequence[Refused], routes: Routes, store: Store) -> RetryReport:
     """Take each payload through the pipeline; return when those that were taken are committed."""
     report = RetryReport()
     sink = _Sink(store)
-    pipeline = Pipeline(routes, sink, _Nobody())
+    # A broker without subscribers: a payload of yesterday is not news.
+    pipeline = Pipeline(routes, sink, Broker(BrokerLimits(), time.monotonic, lambda: None))
     for payload in sorted(payloads, key=lambda payload: payload.item.received_us):
         item = payload.item
         sink.begin()

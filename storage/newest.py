@@ -25,10 +25,6 @@ class NewestTimes:
     def forget(self) -> None:
         self._times = np.full(1024, _NEVER, np.int64)
 
-    def newest_us(self, series_id: int) -> int:
-        """Return the newest time taken in hand for a series, a time before all others if there is none."""
-        return int(self._times[series_id]) if series_id < len(self._times) else _NEVER
-
     def suspects(self, columns: Columns) -> npt.NDArray[np.bool_] | None:
         """Return a mask of the rows not newer than what was seen before, None for none; then remember the batch."""
         if not len(columns.series):

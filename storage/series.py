@@ -48,20 +48,15 @@ class SeriesCache:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.ids: dict[SeriesKey, int] = {}
-        self.by_name: dict[tuple[str, str], int] = {}
-        """The same without units, for those who ask about a series."""
 
     def remember(self, found: Mapping[SeriesKey, int]) -> None:
         self.ids.update(found)
-        self.by_name.update({(device, metric): number for (device, metric, _), number in found.items()})
         if len(self.ids) > self._limit:
             for key in list(islice(self.ids, len(self.ids) - self._limit + self._limit // 4)):
                 del self.ids[key]
-                self.by_name.pop(key[:2], None)
 
     def forget(self) -> None:
         self.ids.clear()
-        self.by_name.clear()
 
     async def register(self, connection: RawConnection, kinds: Mapping[SeriesKey, str]) -> dict[SeriesKey, int]:
         """Look up the series of `kinds` (key -> kind), make the missing ones, remember and return all of them."""

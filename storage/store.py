@@ -9,10 +9,7 @@ from pathlib import Path
 
 from storage.database import Database
 from storage.device_state import DeviceState
-from storage.engine import DATABASE_AWAY
-from storage.errors import QueryError
 from storage.inserter import Counters
-from storage.latest import Lateness
 from storage.maintenance import Maintenance
 from storage.quarantine import QuarantinedPayload
 from storage.queries import Queries
@@ -21,8 +18,6 @@ from storage.spool import SPOOL_FILE, Spool
 from storage.writer import Writer
 
 CLOSE_DEADLINE_S = 8.0
-LEARN_EVERY_S = 0.25
-LEARN_SERIES = 1_000
 
 
 class Store:
@@ -36,9 +31,7 @@ class Store:
         self.write = self._writer.add
         """The hot path, without a call in between: `write(readings, extra_bytes=0)`, see `Writer.add`."""
         self.maintenance = Maintenance(settings, self._database)
-        self._lateness = Lateness(settings.series_cached, self._writer.newest_us)
         self.queries = Queries(self._database)
-        self._learner: asyncio.Task[None] | None = None
 
     @property
     def counters(self) -> Counters:
@@ -64,7 +57,6 @@ class Store:
         self._database.start()
         self._writer.start()
         self.maintenance.start()
-        self._learner = asyncio.create_task(self._learn(), name="storage lateness")
 
     def quarantine(self, item: QuarantinedPayload) -> asyncio.Future[None]:
         """Keep a payload that could not be decoded, with the same promise as for a reading."""
@@ -73,10 +65,6 @@ class Store:
     def device_state(self, item: DeviceState) -> asyncio.Future[None]:
         """Keep the state of a device, with the same promise as for a reading."""
         return self._writer.add_device_state(item)
-
-    def observe(self, device: str, metric: str, time_us: int) -> bool:
-        """Return True when the reading is late: behind one already seen for its series. Bounded memory."""
-        return self._lateness.observe(device, metric, time_us)
 
     def spool_age_s(self) -> float:
         """Return the age of the oldest batch in the spool, 0 when it is empty."""
@@ -108,24 +96,7 @@ class Store:
 
     async def close(self) -> None:
         """Make what is left durable, resolve its futures and disconnect; what cannot be in time is cancelled."""
-        if self._learner is not None:
-            self._learner.cancel()
-            await asyncio.gather(self._learner, return_exceptions=True)
         await self.maintenance.close()
         await self._writer.close(CLOSE_DEADLINE_S)
         await self._database.close()
         await self.spool.close()
-
-    async def _learn(self) -> None:
-        """Look up the newest stored times of series seen for the first time, so that late readings are known as such."""
-        while True:
-            await asyncio.sleep(LEARN_EVERY_S)
-            unlearnt = self._lateness.unlearnt
-            if not unlearnt or not self._database.up:
-                continue
-            keys = [unlearnt.pop() for _ in range(min(len(unlearnt), LEARN_SERIES))]
-            try:
-                async for latest in self.queries.latest(keys):
-                    self._lateness.learn((latest.device, latest.metric), latest.time_us)
-            except (*DATABASE_AWAY, QueryError):
-                unlearnt.update(keys)

@@ -99,11 +99,6 @@ class Writer:
             self.defect = f"{task.get_name()} ended: {type(error).__name__}: {error}"
             log.error("storage_task_ended", task=task.get_name(), exc_info=error)
 
-    def newest_us(self, key: tuple[str, str]) -> int | None:
-        """Return the newest time of a series that was taken in hand for writing, None if the series is not known."""
-        series_id = self._knowledge.series.by_name.get(key)
-        return None if series_id is None else self._knowledge.newest.newest_us(series_id)
-
     def add(self, readings: Sequence[Reading], extra_bytes: int = 0) -> asyncio.Future[None]:
         """Take the readings and return the future of their batch, shared by all calls of the batch.
 

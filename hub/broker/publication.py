@@ -35,32 +35,23 @@ class Address:
         return block
 
 
-class Publication:
+class Publication(NamedTuple):
     """One message: where to, its number (the hub-wide message-id), body, the sender's headers."""
 
-    __slots__ = ("_text", "address", "body", "headers", "message_id", "number", "value")
-
-    def __init__(
-        self, address: Address, number: int, body: bytes, headers: UserHeaders = NO_HEADERS, value: float | None = None
-    ) -> None:
-        self.address = address
-        self.number = number
-        self.message_id = b"%d" % number
-        self.body = body
-        self.headers = headers
-        self.value = value  # of a reading, for dead-band; None for anything else
-        self._text: bool | None = None
+    address: Address
+    number: int
+    body: bytes
+    headers: UserHeaders = NO_HEADERS
+    value: float | None = None  # of a reading, for dead-band; None for anything else
 
     @property
     def text(self) -> bool:
         """Whether the body is valid UTF-8, and so may travel in a WebSocket text message (RFC 6455, section 5.6)."""
-        if self._text is None:
-            self._text = self.body.isascii() or _is_utf8(self.body)
-        return self._text
+        return self.body.isascii() or _is_utf8(self.body)
 
     def frame(self, head: bytes, message_id: bytes, dialect: Dialect) -> bytes:
         """Give a MESSAGE frame; `head` is the command and the lines of the subscriber."""
-        headers, address, body = self.headers, self.address, self.body
+        address, _, body, headers, _ = self
         return b"%bmessage-id:%b\n%bcontent-length:%d\n%b\n%b\0" % (
             head,
             message_id,
@@ -87,6 +78,9 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
+# A NamedTuple's own constructor costs three times as much, for every message.
+new_publication = _new_item = tuple.__new__
+
 # A 1.0 subscription may have no id: its key is this (no header can contain NUL) and its destination, and its MESSAGEs
 # have no subscription header.
 UNNAMED = "\0"
@@ -106,21 +100,17 @@ class Cohort:
 
     def encode(self, publication: Publication) -> "Item":
         """Encode for all members: auto acknowledgement, nothing to add."""
-        frame = publication.frame(self.head, publication.message_id, self.dialect)
-        text = publication.body.isascii() or publication.text
+        frame = publication.frame(self.head, b"%d" % publication[1], self.dialect)
+        text = publication[2].isascii() or publication.text
         return _new_item(Item, (self.framing(len(frame), text) + frame, self, publication, (), None, 0))
 
     def encode_with(self, publication: Publication, extra: list[tuple[str, str]], message_id: str | None) -> "Item":
         """Encode for one member, with headers of its own; `message_id` stands for the publication's number."""
         head = self.head + "".join(f"{name}:{value}\n" for name, value in extra).encode()
-        number = publication.message_id if message_id is None else message_id.encode()
-        frame = publication.frame(head, number, self.dialect)
+        number = str(publication.number) if message_id is None else message_id
+        frame = publication.frame(head, number.encode(), self.dialect)
         wire = self.framing(len(frame), publication.text) + frame
         return Item(wire, self, publication, tuple(extra), message_id)
-
-
-# A NamedTuple's own constructor costs three times as much, for every message.
-_new_item = tuple.__new__
 
 
 class Item(NamedTuple):

@@ -23,22 +23,26 @@ Last = tuple[int, bytes, UserHeaders]
 class Fanout:
     """The subscribers of some topics, ready for the hot path. Never changed: a change makes a new one."""
 
-    __slots__ = ("bystanders", "cohorts", "consumers", "dirty", "outboxes", "size", "special", "wanted")
+    __slots__ = ("bystanders", "cohorts", "consumers", "dirty", "groups", "outboxes", "size", "special", "wanted")
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.special = [subscription for subscription, _ in members if not subscription.plain]
         # Receipts wait for the ACKs of these; and those of the special that are none.
         self.consumers = [subscription for subscription in self.special if subscription.awaited is not None]
         self.bystanders = [subscription for subscription in self.special if subscription.awaited is None]
-        groups: dict[Cohort, list[Callable[[Item], None]]] = {}
+        groups: dict[Cohort, list[list[Item]]] = {}
         for subscription, outbox in members:
             if subscription.plain:
-                groups.setdefault(subscription.cohort, []).append(outbox.pending.append)
-        self.cohorts = list(groups.items())
+                groups.setdefault(subscription.cohort, []).append(outbox.pending)
+        self.cohorts = [(cohort, [pending.append for pending in all_of]) for cohort, all_of in groups.items()]
+        self.groups = list(groups.items())  # the same for many messages at once
         self.outboxes = list({id(outbox): outbox for subscription, outbox in members if subscription.plain}.values())
-        self.size = sum(len(appends) for _, appends in self.cohorts)
+        self.size = sum(len(pendings) for _, pendings in self.groups)
         self.dirty = False  # it has frames that were not flushed
         self.wanted = bool(self.size or self.special)  # whether anybody is in it
+
+
+NOBODY = Fanout(())
 
 
 class Topic:
@@ -54,6 +58,10 @@ class Topic:
         self.reserved = reserved  # only the hub publishes here
         self.kept = not name.startswith(READINGS)  # their last ones are known to a replay source, in full
         self.last: Last | None = None
+
+
+# A message to be published: topic, body, the sender's headers, its value if it is a reading.
+Outgoing = tuple[Topic, bytes, UserHeaders, float | None]
 
 
 class Topics:

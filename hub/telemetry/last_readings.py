@@ -1,4 +1,4 @@
-"""The last reading of each series, for subscribers of `/topic/readings/…` that ask `replay:last`.
+"""The last reading of each series: for subscribers of `/topic/readings/…` that ask `replay:last`, and to tell what is late.
 
 Readings are encoded only when somebody watches, so the broker has no last message of most series; this has the reading,
 newest by device time, and encodes it when it is asked for. After a restart it is filled from the database.

@@ -18,18 +18,16 @@ from typing import Final, Protocol, TypeAlias
 
 import structlog
 
-from hub.stomp.frames import NO_HEADERS, UserHeaders
+from hub.broker.broker import Broker
+from hub.telemetry.audience import Audience, Seen
 from hub.telemetry.counters import PipelineCounters
 from hub.telemetry.decoders import GUESSING, MEDIA_TYPES, Decoder
-from hub.telemetry.device_states import HEADERS as STATE_HEADERS
-from hub.telemetry.device_states import DeviceStates, body_of, destination_of
+from hub.telemetry.device_states import DeviceStates
 from hub.telemetry.errors import PayloadError
-from hub.telemetry.explanation import EXPLAIN_LEVEL, Explanation
-from hub.telemetry.explanation import HEADERS as EXPLAIN_HEADERS
-from hub.telemetry.explanation import PREFIX as EXPLAIN_PREFIX
-from hub.telemetry.last_readings import READING_HEADERS, LastReadings
+from hub.telemetry.explanation import Explanation
+from hub.telemetry.last_readings import LastReadings
 from hub.telemetry.notes import Notes
-from hub.telemetry.readings_topic import FIRST_LEVEL, Series
+from hub.telemetry.readings_topic import Series
 from hub.telemetry.routes import Route, Routes
 from hub.telemetry.validation import OLDEST_US, TimeWindow, name_fault
 from storage.device_state import DeviceState
@@ -51,21 +49,11 @@ class ReadingSink(Protocol):
 
     `write`, `quarantine` and `device_state` return at once with the future of the batch they rest in; futures resolve after
     commit, in the order of the calls. `extra_bytes` is the memory that texts hold; the size of the payload stands for it.
-    `observe` tells whether a time is behind one already seen for the series.
     """
 
     def write(self, readings: Sequence[Reading], extra_bytes: int, /) -> asyncio.Future[None]: ...
     def quarantine(self, item: QuarantinedPayload, /) -> asyncio.Future[None]: ...
     def device_state(self, item: DeviceState, /) -> asyncio.Future[None]: ...
-    def observe(self, device: str, metric: str, time_us: int, /) -> bool: ...
-
-
-class Audience(Protocol):
-    """The part of the broker that the pipeline needs."""
-
-    def listening(self, first_level: str) -> bool: ...
-    def wanted(self, destination: str) -> bool: ...
-    def publish(self, destination: str, body: bytes, headers: UserHeaders, value: float | None, /) -> int: ...
 
 
 class Place:
@@ -85,13 +73,11 @@ class Place:
 class Pipeline:
     """The one way into storage; see the head of this file."""
 
-    def __init__(
-        self, routes: Routes, store: ReadingSink, broker: Audience, window: TimeWindow = DEFAULT_WINDOW
-    ) -> None:
+    def __init__(self, routes: Routes, store: ReadingSink, broker: Broker, window: TimeWindow = DEFAULT_WINDOW) -> None:
         self.counters = PipelineCounters()
         self._routes = routes
         self._store = store
-        self._broker = broker
+        self._audience = Audience(broker)
         self._window = window
         self._decoders: dict[str, Decoder] = {}
         # By how a topic came: directly from a STOMP client, or over a bridge. None: no route takes it.
@@ -123,9 +109,9 @@ class Pipeline:
         """
         futures: dict[asyncio.Future[None], None] = {}
         places = self._places[bridged]
-        broker = self._broker
-        explaining = broker.listening(EXPLAIN_LEVEL)
-        wanted = broker.wanted if broker.listening(FIRST_LEVEL) else None
+        explaining = self._audience.of_explanations
+        watched = self._audience.of_readings
+        seen: list[Seen] = []  # while somebody watches
         newest_us = now_us + self._window.future_us
         gathered: list[Reading] = []
         size = taken = 0
@@ -136,8 +122,8 @@ class Pipeline:
             except KeyError:
                 place = self._learn_topic(topic, bridged)
             if place is None:
-                if explaining and broker.wanted(f"{EXPLAIN_PREFIX}{topic}"):
-                    self._explain(Explanation(topic, bridged, retained))
+                if explaining and self._audience.wants_explanation(topic):
+                    self._audience.explain(Explanation(topic, bridged, retained))
                 continue
             taken += 1
             decode = place.decode
@@ -170,10 +156,11 @@ class Pipeline:
                     notes.fault("clock", f"{metric!r}: {self._window.fault(time_us, now_us)}")
                     continue
                 last = series.last
-                if last is None or time_us >= last[2]:
+                late = last is not None and time_us < last[2]
+                if not late:
                     series.last = reading
-                if wanted is not None and wanted(series.destination):
-                    self._publish(series, reading)
+                if watched:
+                    seen.append((series, reading, late))
             remarks = notes
             if notes.dirty:
                 self._write(gathered, size, futures)
@@ -190,6 +177,8 @@ class Pipeline:
                 self._explain_place(place, bridged, retained, good, remarks, ("", ""))
         self.counters.messages += taken
         self._write(gathered, size, futures)
+        if seen:
+            self.counters.published += self._audience.show_readings(seen)
         return futures
 
     def _write(self, readings: list[Reading], size: int, futures: dict[asyncio.Future[None], None]) -> None:
@@ -241,12 +230,13 @@ class Pipeline:
         return timed
 
     def _show_transient(self, place: Place, notes: Notes, now_us: int) -> None:
+        seen: list[Seen] = []
         for reading in notes.transient:
             series = self._learn_series(place, reading, notes)
-            if series is None or self._window.fault(reading.time_us, now_us):
-                continue
-            if self._broker.wanted(series.destination):
-                self._publish(series, reading)
+            if series is not None and not self._window.fault(reading.time_us, now_us):
+                seen.append((series, reading, series.last is not None and reading.time_us < series.last.time_us))
+        if seen:
+            self.counters.published += self._audience.show_readings(seen)
 
     def _store_states(self, notes: Notes) -> asyncio.Future[None] | None:
         """Publish and store what is new of devices; return the future of the last."""
@@ -255,27 +245,14 @@ class Pipeline:
             if fault := name_fault(state.device):
                 notes.fault("bad_device", f"the name {state.device[:80]!r} {fault}")
             elif self.states.learn(state):
-                destination = destination_of(state.device)
-                if self._broker.wanted(destination):
-                    self._broker.publish(destination, body_of(state), STATE_HEADERS, None)
+                self._audience.show_state(state)
                 stored = self._store.device_state(state)
         return stored
 
     def _send_commands(self, notes: Notes) -> None:
         for command in notes.commands:
             self.counters.commands += 1
-            self._broker.publish(f"/topic/{command.topic}", command.payload, NO_HEADERS, None)
-
-    def _publish(self, series: Series, reading: Reading) -> None:
-        late = self._store.observe(reading.device, reading.metric, reading.time_us)
-        value = reading.value
-        body = series.body(reading.time_us, value, reading.unit, late=late)
-        number = value if isinstance(value, float) else None  # what a subscription's dead-band compares
-        self._broker.publish(series.destination, body, READING_HEADERS, number)
-        self.counters.published += 1
-
-    def _explain(self, explanation: Explanation) -> None:
-        self._broker.publish(f"{EXPLAIN_PREFIX}{explanation.topic}", explanation.body(), EXPLAIN_HEADERS, None)
+            self._audience.send(command)
 
     def _explain_place(
         self,
@@ -287,9 +264,9 @@ class Pipeline:
         refused: tuple[str, str],
     ) -> None:
         route, origin = place.route, place.origin
-        if self._broker.wanted(f"{EXPLAIN_PREFIX}{origin.topic}"):
+        if self._audience.wants_explanation(origin.topic):
             names = (route.name, route.decoder, origin.device)
-            self._explain(Explanation(origin.topic, bridged, retained, *names, readings, notes, refused))
+            self._audience.explain(Explanation(origin.topic, bridged, retained, *names, readings, notes, refused))
 
     def _quarantine(self, place: Place, body: bytes, reason: str, detail: str, now_us: int) -> asyncio.Future[None]:
         self.counters.refuse(place.origin.topic, reason)

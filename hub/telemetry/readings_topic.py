@@ -31,12 +31,10 @@ class Series:
 
     def body(self, time_us: int, value: float | str, unit: str, *, late: bool) -> bytes:
         """Return the reading as one JSON object."""
-        body = b'%b%b","v":%b' % (self._head, iso_bytes(time_us), orjson.dumps(value))
+        body = self._head + iso_bytes(time_us) + b'","v":' + orjson.dumps(value)
         if unit:
             body += b',"unit":' + orjson.dumps(unit)
-        if late:
-            body += b',"late":true'
-        return body + b"}"
+        return body + (b',"late":true}' if late else b"}")
 
     def body_of(self, reading: Reading) -> bytes:
         """Return a last reading as one JSON object; it is not late, whatever came after it."""

@@ -1,17 +1,22 @@
-"""Ends for the telemetry pipeline that keep what they are given: a store without a database, an audience of filters."""
+"""Ends for the telemetry pipeline that keep what they are given: a store without a database, a broker with dashboards."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from hub.stomp.frames import UserHeaders
+from hub.broker.broker import Broker, BrokerLimits
+from hub.broker.client import Client, ClientLimits
+from hub.broker.topic import Outgoing, Topic
+from hub.stomp.dialects import V1_2
+from hub.stomp.frames import SUBSCRIBE, Frame, Head, UserHeaders
 from hub.telemetry.formats import FormatSettings
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import DEFAULT_ROUTES, Routes, RouteSettings
-from hub.topics.tree import TopicTree
 from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
+from tests.support.core import Hub, Wire, no_framing
 
+NONE: Mapping[str, str] = {}
 NOW_US = 1_795_190_400_000_000  # 2026-11-20T16:00:00Z
 
 
@@ -23,7 +28,6 @@ class KeepingStore:
         self.quarantined: list[QuarantinedPayload] = []
         self.states: list[DeviceState] = []
         self.futures: list[asyncio.Future[None]] = []
-        self._newest: dict[tuple[str, str], int] = {}
 
     def write(self, readings: Sequence[Reading], extra_bytes: int) -> asyncio.Future[None]:
         assert extra_bytes > 0
@@ -38,36 +42,38 @@ class KeepingStore:
         self.states.append(item)
         return self._future()
 
-    def observe(self, device: str, metric: str, time_us: int) -> bool:
-        newest = self._newest.setdefault((device, metric), time_us)
-        self._newest[device, metric] = max(newest, time_us)
-        return time_us < newest
-
     def _future(self) -> asyncio.Future[None]:
         self.futures.append(asyncio.get_running_loop().create_future())
         return self.futures[-1]
 
 
-class FilterAudience:
-    """Watches the destinations that its filters match, with the topic tree of the hub."""
+class KeepingBroker(Broker):
+    """The hub's broker with a dashboard on each filter; keeps what is published."""
 
     def __init__(self, *filters: str) -> None:
+        super().__init__(BrokerLimits(), lambda: 0.0, lambda: None)
         self.published: list[tuple[str, bytes]] = []
-        self.numbers: list[float | None] = []
-        self._tree: TopicTree[str] = TopicTree()
-        for topic_filter in filters:
-            self._tree.add(topic_filter, topic_filter)
+        for number, topic_filter in enumerate(filters):
+            watch(self, topic_filter, number)
 
-    def listening(self, first_level: str) -> bool:
-        return any(first_level in topic_filter or topic_filter[0] in "+#" for topic_filter in self._tree)
+    def publish_on(
+        self, topic: Topic, body: bytes, headers: UserHeaders, value: float | None = None, *, consumed: bool = True
+    ) -> int:
+        self.published.append((topic.address.destination, body))
+        return super().publish_on(topic, body, headers, value, consumed=consumed)
 
-    def wanted(self, destination: str) -> bool:
-        return bool(self._tree.match(destination))
+    def publish_all(self, messages: Iterable[Outgoing], *, consumed: bool = True) -> None:
+        messages = list(messages)
+        self.published += [(topic.address.destination, body) for topic, body, _, _ in messages]
+        super().publish_all(messages, consumed=consumed)
 
-    def publish(self, destination: str, body: bytes, headers: UserHeaders, value: float | None) -> int:  # noqa: ARG002 - the protocol's
-        self.published.append((destination, body))
-        self.numbers.append(value)
-        return 1
+
+def watch(broker: Broker, topic_filter: str, number: int = 0, headers: Mapping[str, str] = NONE) -> Wire:
+    """Subscribe a client; what it gets is written to the wire at a flush."""
+    wire = Wire()
+    client = Client(broker, wire, Hub(), no_framing, V1_2, f"watcher-{number}", ClientLimits())
+    client.subscribe(Frame(Head(SUBSCRIBE, {"id": "0", "destination": topic_filter, **headers}, None), b"", None))
+    return wire
 
 
 class Bench:
@@ -77,8 +83,8 @@ class Bench:
         self, *filters: str, routes: Sequence[RouteSettings] = DEFAULT_ROUTES, formats: Sequence[FormatSettings] = ()
     ) -> None:
         self.store = KeepingStore()
-        self.audience = FilterAudience(*filters)
-        self.pipeline = Pipeline(Routes(routes, formats=formats), self.store, self.audience)
+        self.broker = KeepingBroker(*filters)
+        self.pipeline = Pipeline(Routes(routes, formats=formats), self.store, self.broker)
 
     def accept(
         self,
@@ -97,7 +103,7 @@ class Bench:
     def commands(self) -> list[tuple[str, bytes]]:
         """What the decoders sent to devices: what is published outside the hub's own topics."""
         hubs = ("/topic/readings/", "/topic/$SYS/")
-        return [message for message in self.audience.published if not message[0].startswith(hubs)]
+        return [message for message in self.broker.published if not message[0].startswith(hubs)]
 
     @property
     def reasons(self) -> list[str]:

@@ -45,3 +45,10 @@ def test_a_subscriber_begins_with_the_newest_reading_of_each_series_also_after_a
         hub.restart()
         wait_for(lambda: len(replayed(hub, "/topic/readings/d/#")) == 2)
         assert {"d/temperature": 2.5, "d/state": "on"} == replayed(hub, "/topic/readings/#")
+
+        with connected(hub) as device:
+            device.send("SUBSCRIBE\nid:0\ndestination:/topic/readings/#\n\n^@")
+            device.send('SEND\ndestination:/topic/devices/d/telemetry\n\n{"ts":1700000001500,"temperature":2}^@')
+            assert orjson.loads(device.frame().body)["late"] is True, (
+                "one with a later time was stored before the restart"
+            )

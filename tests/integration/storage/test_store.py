@@ -244,23 +244,3 @@ async def test_an_unusable_url_is_refused_at_once_without_repeating_it(url: str,
 
     assert "storage.database_url" in str(caught.value)
     assert "secret" not in str(caught.value)
-
-
-async def test_after_a_restart_late_readings_are_known_from_the_database(
-    store: Store, database_url: str, tmp_path: Path
-) -> None:
-    await store.write([Reading("d", "m", NOW, 1.0)])
-    restarted = Store(StorageSettings(database_url=database_url), tmp_path / "restarted")
-    await restarted.start()
-
-    assert restarted.observe("d", "m", NOW - 10) is False, "not known yet"
-    await wait_until(lambda: restarted.observe("d", "m", NOW - 5))
-    assert restarted.observe("d", "m", NOW + 1) is False
-    await restarted.close()
-
-
-async def test_a_reading_behind_one_that_was_written_unwatched_is_late(store: Store) -> None:
-    await store.write([Reading("d", "m", NOW, 1.0)])
-
-    assert store.observe("d", "m", NOW - 10)
-    assert not store.observe("d", "m", NOW + 10)

@@ -10,7 +10,7 @@ TOPIC = "devices/press-7/telemetry"
 
 
 def heard(bench: Bench) -> list[dict[str, Any]]:
-    return [orjson.loads(body) for destination, body in bench.audience.published if "$SYS/explain" in destination]
+    return [orjson.loads(body) for destination, body in bench.broker.published if "$SYS/explain" in destination]
 
 
 async def test_nobody_watching_costs_nothing() -> None:

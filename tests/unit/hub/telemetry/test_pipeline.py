@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.broker.broker import Broker, BrokerLimits
+from hub.stomp.dialects import V1_2
 from hub.telemetry import last_readings as last_readings_module
 from hub.telemetry import pipeline as pipeline_module
 from hub.telemetry.pipeline import Pipeline
@@ -18,7 +19,8 @@ from hub.telemetry.routes import Routes, RouteSettings
 from storage.reading import Reading
 from storage.settings import StorageSettings
 from storage.store import Store
-from tests.support.telemetry import NOW_US, Bench
+from tests.support.core import server_frames
+from tests.support.telemetry import NOW_US, Bench, watch
 
 BODY = '{"ts":1763654400123,"temperature":21.5,"humidity":40}'
 READINGS = [
@@ -38,7 +40,7 @@ async def test_readings_are_written_and_the_stores_future_is_the_answer() -> Non
 
 
 async def test_a_topic_without_a_route_is_left_alone() -> None:
-    bench = Bench("#")
+    bench = Bench("/topic/#")
 
     assert bench.accept(BODY, topic="chat/room", bridged=False) is None
     assert bench.accept(BODY, topic="chat/room", bridged=False) is None
@@ -51,8 +53,8 @@ async def test_a_reading_is_published_only_where_somebody_watches() -> None:
 
     bench.accept(BODY)
 
-    assert [destination for destination, _ in bench.audience.published] == ["/topic/readings/press-7/humidity"]
-    assert orjson.loads(bench.audience.published[0][1]) == {
+    assert [destination for destination, _ in bench.broker.published] == ["/topic/readings/press-7/humidity"]
+    assert orjson.loads(bench.broker.published[0][1]) == {
         "device": "press-7",
         "metric": "humidity",
         "t": "2025-11-20T16:00:00.123Z",
@@ -66,15 +68,19 @@ async def test_a_reading_behind_the_newest_one_is_marked_late() -> None:
     bench.accept('{"ts":1763654401,"a":1}')
     bench.accept('{"ts":1763654400,"a":2}')
 
-    assert [orjson.loads(body).get("late") for _, body in bench.audience.published] == [None, True]
+    assert [orjson.loads(body).get("late") for _, body in bench.broker.published] == [None, True]
 
 
 async def test_numbers_are_handed_on_for_the_dead_band() -> None:
-    bench = Bench("/topic/readings/#")
+    bench = Bench()
+    wire = watch(bench.broker, "/topic/readings/#", headers={"dead-band": "1"})
 
-    bench.accept('{"a":1.5,"b":true,"c":"x"}')
+    for value in (1.5, 1.9, 3):
+        bench.accept(f'{{"a":{value},"b":true,"c":"x"}}')
 
-    assert bench.audience.numbers == [1.5, None, None]
+    bench.broker.flush()
+    shown = [orjson.loads(frame.body)["v"] for frame in server_frames(wire.data, V1_2)]
+    assert shown == [1.5, True, "x", True, "x", 3, True, "x"]
 
 
 async def test_the_real_store_and_broker_fit(tmp_path: Path) -> None:
@@ -124,7 +130,7 @@ async def test_a_time_too_far_ahead_is_quarantined_and_neither_stored_nor_publis
     future = bench.accept(f'[{{"ts":{NOW_US},"a":1}},{{"ts":{ahead_us},"a":2}}]')
 
     assert [reading.value for reading in bench.store.readings] == [1.0]
-    assert len(bench.audience.published) == 1
+    assert len(bench.broker.published) == 1
     assert bench.reasons == ["clock"]
     assert "301 s ahead" in bench.store.quarantined[0].detail
     assert future is bench.store.futures[-1]  # of the quarantine, which comes after the write
@@ -160,7 +166,7 @@ async def test_old_state_without_a_device_time_is_not_stored() -> None:
     assert future is not None
     assert future.done()
     assert bench.store.readings == []
-    assert bench.audience.published == []
+    assert bench.broker.published == []
     assert bench.pipeline.counters.retained_untimed == 1
     assert bench.pipeline.counters.readings_without_time == 0
 
@@ -179,7 +185,7 @@ async def test_old_state_with_a_time_relative_to_the_receipt_is_not_stored() -> 
     bench.accept('[{"n":"a","t":-5,"v":1},{"n":"b","t":1763654400,"v":2},{"n":"c","v":3}]', "a/b", retained=True)
 
     assert bench.store.readings == [Reading("a/b", "b", 1_763_654_400_000_000, 2.0)]
-    assert len(bench.audience.published) == 1
+    assert len(bench.broker.published) == 1
     assert bench.pipeline.counters.retained_untimed == 2
 
 
@@ -202,7 +208,7 @@ async def test_a_bare_value_on_a_route_without_device_is_a_series_of_its_own() -
         Reading("/sonoff03/dht22", "temperature", NOW_US, 25.5),
         Reading("/sonoff03/dht22", "temperature", NOW_US, 26.5),
     ]
-    assert {destination for destination, _ in bench.audience.published} == {
+    assert {destination for destination, _ in bench.broker.published} == {
         "/topic/readings/%2Fsonoff03%2Fdht22/temperature"
     }
 

@@ -37,7 +37,7 @@ async def test_a_state_is_stored_and_published_once(bench: Callable[..., Bench])
     first, second = made.accept(b"x"), made.accept(b"x")
 
     assert made.store.states == [DeviceState("d/1", False, "lost", NOW_US)]
-    assert [destination for destination, _ in made.audience.published] == ["/topic/$SYS/devices/d%2F1"]
+    assert [destination for destination, _ in made.broker.published] == ["/topic/$SYS/devices/d%2F1"]
     assert first is made.store.futures[0]
     assert second is not None
     assert second.done()
@@ -70,7 +70,7 @@ async def test_a_historical_reading_is_stored_and_not_shown(bench: Callable[...,
     made.accept(b"x")
 
     assert old in made.store.readings
-    assert [orjson.loads(body)["v"] for _, body in made.audience.published] == [2.0]
+    assert [orjson.loads(body)["v"] for _, body in made.broker.published] == [2.0]
 
 
 async def test_a_historical_reading_that_cannot_be_stored_is_quarantined(bench: Callable[..., Bench]) -> None:
@@ -87,7 +87,7 @@ async def test_a_transient_reading_is_shown_and_not_stored(bench: Callable[..., 
     future = made.accept(b"x")
 
     assert made.store.readings == []
-    assert [destination for destination, _ in made.audience.published] == ["/topic/readings/d/m"]
+    assert [destination for destination, _ in made.broker.published] == ["/topic/readings/d/m"]
     assert future is not None
     assert future.done()
 

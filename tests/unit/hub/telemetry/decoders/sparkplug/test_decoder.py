@@ -60,12 +60,12 @@ async def test_the_five_messages_give_the_readings_and_states_of_their_table() -
 
 
 async def test_what_is_historical_is_stored_and_not_shown() -> None:
-    nodes = EdgeNodes("readings/#", "/topic/readings/#")
+    nodes = EdgeNodes("/topic/readings/#")
 
     for kind, body in ALL:
         nodes.send(kind, body)
 
-    shown = [body for destination, body in nodes.bench.audience.published if "Temperature" in destination]
+    shown = [body for destination, body in nodes.bench.broker.published if "Temperature" in destination]
     assert 2 == len(shown)
     assert not any(b'"v":-9' in body for body in shown)
     series = nodes.bench.pipeline.last.series(DEVICE, "Outdoor/Temperature")
@@ -376,7 +376,7 @@ async def test_what_is_transient_is_shown_and_not_stored() -> None:
     nodes.send("NDATA", payload(metric(alias=1, int_value=2, is_transient=True), seq=1, timestamp=BIRTH_MS + 1))
 
     assert [1.0] == [reading.value for reading in nodes.readings]
-    assert 2 == len(nodes.bench.audience.published)
+    assert 2 == len(nodes.bench.broker.published)
 
 
 async def test_null_is_no_value_and_a_missing_value_is_a_fault() -> None:
