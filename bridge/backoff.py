@@ -1,7 +1,7 @@
-"""The one back-off: full jitter, growing to a bound, until it works or the task is cancelled.
+"""The one back-off: full jitter, growing to a bound, until something comes of it or the task is cancelled.
 
-It is not a supervisor: it retries one `connect`. Full jitter (a random pause between zero and the bound) keeps many
-bridges from returning in step after a broker's restart.
+It is not a supervisor: it retries one session, and whether that was of use is the session's to say. Full jitter (a random
+pause between zero and the bound) keeps many bridges from returning in step after a broker's restart.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,10 +13,10 @@ from bridge.errors import LinkError
 FIRST_PAUSE_S = 0.1
 
 
-async def until_connected(
-    connect: Callable[[], Awaitable[None]], max_pause_s: float, failed: Callable[[str], None]
+async def until_useful(
+    session: Callable[[], Awaitable[None]], max_pause_s: float, failed: Callable[[str], None]
 ) -> None:
-    """Call `connect` until it does not raise LinkError; tell `failed` each time why it did."""
+    """Call `session` until it does not raise LinkError; tell `failed` each time why it did."""
 
     def report(state: RetryCallState) -> None:
         if state.outcome is not None:
@@ -28,4 +28,4 @@ async def until_connected(
         before_sleep=report,
         reraise=True,
     )
-    await retrying(connect)
+    await retrying(session)

@@ -24,11 +24,13 @@ from bridge.health import HealthServer, State
 from bridge.hub_link import HubLink
 from bridge.metrics import BridgeCollector, Side
 from bridge.mqtt_link import MqttLink
+from bridge.poison import Loss
 from bridge.property_headers import PropertyHeaders
 from bridge.publishes import Message
-from bridge.relay import Loss, Relay, RelayLimits, Transaction
+from bridge.relay import Relay, RelayLimits
 from bridge.send_frames import Destinations, encode
 from bridge.settings import BridgeSettings
+from bridge.transaction import Transaction
 from hub.transports.bridges import status_destination
 
 _CLOCK_PERIOD_S = 0.2
@@ -291,7 +293,7 @@ class Bridge:
             bytes=len(payload),
             payload_hex=payload[:_SHOWN_PAYLOAD_BYTES].hex(),
             reason=reason,
-            consequence="dropped and acknowledged: the hub refuses it each time it is sent alone",
+            consequence="dropped and acknowledged: the hub took others, and ended the connection each time at this one",
         )
 
 

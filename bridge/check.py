@@ -13,8 +13,8 @@ from bridge.errors import LinkError
 from bridge.filters import without_share
 from bridge.hub_link import HubLink
 from bridge.mqtt_link import MqttLink
+from bridge.poison import Loss
 from bridge.publishes import Message
-from bridge.relay import Loss
 from bridge.settings import BridgeSettings
 
 _CLOSE_S: Final = 2.0

@@ -10,10 +10,8 @@ paho 2.2 that are overridden or used are held by tests/unit/bridge/test_paho_con
 """
 
 import contextlib
-import socket
-import ssl
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 import structlog
 from paho.mqtt import client as paho
@@ -24,11 +22,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from bridge import mqtt_tls
 from bridge.errors import MqttProtocolError
+from bridge.mqtt_events import ClientEvents, Granted
 from bridge.publishes import PublishParser
 from bridge.settings import BridgeSettings
-from bridge.websocket_stream import BINARY, PONG, WebSocketStream, client_frame
-from hub.errors import SettingProblem, SettingsError
+from bridge.socket_watch import SocketWatch
+from bridge.websocket_socket import WebSocketSocket
 
 READ_BYTES: Final = 128 * 1024
 # A TLS record holds 16 KiB: so many reads may be waiting in OpenSSL behind one readable socket.
@@ -46,87 +46,6 @@ _FAILURE: Final = 0x80  # reason codes from here on (MQTT 5, 2.4)
 _IF_NEW: Final = 1
 
 log = structlog.get_logger("bridge")
-
-
-class Granted(NamedTuple):
-    """The broker's answer to one filter."""
-
-    qos: int
-    refusal: str  # empty: granted
-
-
-class ClientEvents(Protocol):
-    """What paho's callbacks become, on the event loop; none of it may raise."""
-
-    def accepted(self, session_present: bool) -> None:
-        """CONNACK: the broker takes us."""
-
-    def refused(self, reason: str, *, version: bool) -> None:
-        """CONNACK with a failure; `version` when it does not speak ours."""
-
-    def subscribed(self, granted: Sequence[Granted]) -> None:
-        """SUBACK, for each filter in order."""
-
-    def ended(self, reason: str) -> None:
-        """The connection is over."""
-
-    def acknowledged(self, mid: int, refusal: str | None) -> bool:
-        """PUBACK; says whether it was for something that `publish_command` sent, else paho looks for it."""
-
-    def socket_closes(self, fileno: int) -> None:
-        """The socket is about to be closed."""
-
-    def wants_write(self, fileno: int, wanted: bool) -> None:
-        """The socket is to be watched for room, or not any more."""
-
-
-class WebSocketSocket:
-    """The socket below MQTT over WebSocket, as paho uses sockets; see websocket_stream.py."""
-
-    def __init__(self, raw: socket.socket) -> None:
-        self._raw = raw
-        self._stream = WebSocketStream()
-        self._out = bytearray()
-        self._framed = 0  # bytes of the caller that are in `_out`, and not reported as sent
-
-    def recv(self, buffer_size: int) -> bytes:
-        """Read once or more, until there is MQTT or nothing."""
-        while not self._stream.closed:
-            data = self._raw.recv(buffer_size)
-            if not data:
-                break
-            mqtt = self._stream.feed(data)
-            if (ping := self._stream.take_ping()) is not None and len(self._out) < READ_BYTES:
-                self._out += client_frame(PONG, ping)
-                with contextlib.suppress(BlockingIOError, ssl.SSLWantWriteError):
-                    self._flush()
-            if mqtt:
-                return mqtt
-        return b""
-
-    def send(self, buffer: bytes | bytearray) -> int:
-        """Send all of `buffer` as one frame, or raise BlockingIOError: to be called with the same again."""
-        if not self._framed:
-            self._framed = len(buffer)
-            self._out += client_frame(BINARY, bytes(buffer))
-        self._flush()
-        if self._out:
-            raise BlockingIOError
-        sent, self._framed = self._framed, 0
-        return sent
-
-    def _flush(self) -> None:
-        while self._out:
-            del self._out[: self._raw.send(self._out)]
-
-    def close(self) -> None:
-        self._raw.close()
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def setblocking(self, flag: bool) -> None:
-        self._raw.setblocking(flag)
 
 
 class BurstClient(paho.Client):
@@ -162,9 +81,11 @@ class BurstClient(paho.Client):
         self.on_connect = self._connected
         self.on_subscribe = self._subscribed
         self.on_disconnect = self._disconnected
-        self.on_socket_close = lambda _client, _data, sock: events.socket_closes(sock.fileno())
-        self.on_socket_register_write = lambda _client, _data, sock: events.wants_write(sock.fileno(), True)
-        self.on_socket_unregister_write = lambda _client, _data, sock: events.wants_write(sock.fileno(), False)
+        self.watch = SocketWatch(self.loop_read, self.loop_write)
+        self.on_socket_open = lambda _client, _data, sock: self.watch.opened(sock.fileno())
+        self.on_socket_close = lambda _client, _data, sock: self.watch.closes(sock.fileno())
+        self.on_socket_register_write = lambda _client, _data, sock: self.watch.wants_write(sock.fileno())
+        self.on_socket_unregister_write = lambda _client, _data, sock: self.watch.wrote_all(sock.fileno())
         self._configure(settings, lasting=lasting)
 
     def _configure(self, settings: BridgeSettings, *, lasting: bool) -> None:
@@ -174,7 +95,7 @@ class BurstClient(paho.Client):
         if endpoint.web_socket:
             self.ws_set_options(endpoint.path)
         if endpoint.tls:
-            self._load_certificates(settings)
+            self.tls_set_context(mqtt_tls.context(settings))
         if settings.mqtt_status_topic is not None and lasting:
             self.will_set(settings.mqtt_status_topic, b"offline", _QOS_1, retain=True)
         if not self._mqtt5:
@@ -188,16 +109,6 @@ class BurstClient(paho.Client):
             endpoint.host, endpoint.port, settings.mqtt_keepalive_s, clean_start=not lasting, properties=properties
         )
 
-    def _load_certificates(self, settings: BridgeSettings) -> None:
-        def path(file: object) -> str | None:
-            return None if file is None else str(file)
-
-        try:
-            self.tls_set(path(settings.mqtt_ca_file), path(settings.mqtt_cert_file), path(settings.mqtt_key_file))
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            keys = "mqtt_ca_file, mqtt_cert_file, mqtt_key_file"
-            raise SettingsError((SettingProblem(keys, "their files", f"cannot be used: {error}"),)) from error
-
     def open_socket(self) -> None:
         """Resolve, connect and shake hands for the next `reconnect()`; blocks, so it is called in a thread."""
         late, self._opened = self._opened, None
@@ -205,10 +116,8 @@ class BurstClient(paho.Client):
             late.close()  # of an attempt that was given up
         try:
             self._opened = self._shaken_hands()
-        except (
-            ValueError,
-            IndexError,
-        ) as error:  # a host name that is none; a strange answer to the WebSocket handshake
+        except (ValueError, IndexError) as error:
+            # A host name that is none; a strange answer to the WebSocket handshake.
             raise ConnectionError(f"no connection can be made: {error}") from error
 
     def _shaken_hands(self) -> "paho.SocketLike":

@@ -10,40 +10,24 @@ that version in its CONNACK. A broker that just closes the connection is not ask
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
-from bridge.backoff import until_connected
+from bridge.backoff import until_useful
 from bridge.errors import BrokerUnreachableError, ProtocolVersionError
-from bridge.mqtt_client import BurstClient, Granted
-from bridge.publishes import Message, PublishParser
+from bridge.mqtt_client import BurstClient
+from bridge.mqtt_events import Granted, MqttEvents
+from bridge.publishes import PublishParser
 from bridge.settings import BridgeSettings
 from bridge.status import LastError
 
 _MISC_PERIOD_S: Final = 1.0
+# Two clients with one id push each other off, each time after a moment: what ends sooner was of no use.
+_LASTING_S: Final = 1.0
 _QOS_1: Final = 1
 
 log = structlog.get_logger("bridge")
-
-
-class MqttEvents(Protocol):
-    """What the link tells its owner, always on the event loop; none of it may raise."""
-
-    def mqtt_connected(self) -> None:
-        """Accepted by the broker: a new epoch begins. Before any message of the new connection."""
-
-    def mqtt_messages(self, burst: list[Message]) -> None:
-        """What one read brought, in order."""
-
-    def mqtt_too_large(self, topic: bytes, size: int) -> None:
-        """A message above the limit; it comes in the next burst with an empty topic, to be acknowledged only."""
-
-    def mqtt_lost(self, reason: str) -> None:
-        """The connection is gone: the epoch ends."""
-
-    def mqtt_published(self, mid: int, refusal: str | None) -> bool:
-        """The broker has taken, or refused, what has this packet id; says whether it was a command."""
 
 
 class MqttLink:
@@ -68,7 +52,6 @@ class MqttLink:
         self._accepted = False
         self._closing = False
         self._subscribed_once = False
-        self._paused = False
         self._lost = asyncio.Event()
         self._up: asyncio.Future[None] | None = None
         self._client = self._new_client()
@@ -88,18 +71,25 @@ class MqttLink:
     async def run(self) -> None:
         """Connect, keep alive, connect again; ends by cancellation."""
         while True:
-            await until_connected(self.connect, self._settings.reconnect_max_s, self._failed)
-            log.info("mqtt.connected", broker=str(self._settings.mqtt), version="5" if self.mqtt5 else "3.1.1")
-            while not self._lost.is_set():
-                self._keep_alive()
-                try:
-                    async with asyncio.timeout(_MISC_PERIOD_S):
-                        await self._lost.wait()
-                except TimeoutError:
-                    continue
+            await until_useful(self._session, self._settings.reconnect_max_s, self._failed)
+
+    async def _session(self) -> None:
+        """Keep one connection from its beginning to its end; raise BrokerUnreachableError if it did not last."""
+        await self.connect()
+        log.info("mqtt.connected", broker=str(self._settings.mqtt), version="5" if self.mqtt5 else "3.1.1")
+        begun = time.monotonic()
+        while not self._lost.is_set():
+            self._keep_alive()
+            try:
+                async with asyncio.timeout(_MISC_PERIOD_S):
+                    await self._lost.wait()
+            except TimeoutError:
+                continue
+        if time.monotonic() - begun < _LASTING_S:
+            raise BrokerUnreachableError(self.detail)
 
     def _keep_alive(self) -> None:
-        if self._paused:
+        if self._client.watch.paused:
             self._client.hear()
         self._client.loop_misc()
 
@@ -129,13 +119,11 @@ class MqttLink:
     async def _try(self) -> None:
         client = self._client
         self._lost.clear()
-        self._paused = False
         self._up = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
                 await asyncio.to_thread(client.open_socket)
                 client.reconnect()
-                self._watch()
                 await self._up
         except (OSError, TimeoutError) as error:
             self._drop()
@@ -216,42 +204,20 @@ class MqttLink:
         """Pass it on."""
         return self._events.mqtt_published(mid, refusal)
 
-    def socket_closes(self, fileno: int) -> None:
-        """Watch it no more."""
-        asyncio.get_running_loop().remove_reader(fileno)
-
-    def wants_write(self, fileno: int, wanted: bool) -> None:
-        """Write when there is room."""
-        loop = asyncio.get_running_loop()
-        if wanted:
-            loop.add_writer(fileno, self._client.loop_write)
-        else:
-            loop.remove_writer(fileno)
-
     # The owner's side.
 
-    def _watch(self) -> None:
-        sock = self._client.socket()
-        if sock is not None:
-            asyncio.get_running_loop().add_reader(sock.fileno(), self._client.loop_read)
-
     def pause(self) -> None:
-        """Stop reading: TCP and then the broker hold what comes. PINGREQs go on, so the session stays."""
-        sock = self._client.socket()
-        if not self._paused and sock is not None:
-            self._paused = True
-            asyncio.get_running_loop().remove_reader(sock.fileno())
+        """Stop reading; PINGREQs go on, so the session stays."""
+        self._client.watch.pause()
 
     def resume(self) -> None:
         """Read again."""
-        if self._paused:
-            self._paused = False
-            self._watch()
+        self._client.watch.resume()
 
     @property
     def paused(self) -> bool:
         """Whether reading is paused."""
-        return self._paused
+        return self._client.watch.paused
 
     def acknowledge(self, mids: list[bytes]) -> None:
         """Send PUBACKs in this order; the caller has checked that they belong to this connection."""

@@ -1,12 +1,14 @@
 """MQTT in WebSocket frames (RFC 6455; MQTT 3.1.1, section 6): bytes of frames -> the MQTT bytes in them, and back.
 
-It is not a connection: the handshake is paho's, the socket is mqtt_client.py's. paho's own wrapper makes four reads a frame
-and hands over one frame at a time; brokers send a frame for each message. Here one read is one piece of MQTT, however
+It is not a connection: the handshake is paho's, the socket is websocket_socket.py's. paho's own wrapper makes four reads a
+frame and hands over one frame at a time; brokers send a frame for each message. Here one read is one piece of MQTT, however
 many frames are in it. Frames may be cut anywhere, by the network or by the broker: MQTT packets need not fit them.
 """
 
 import os
 from typing import Final
+
+import numpy as np
 
 from bridge.errors import MqttProtocolError
 
@@ -103,6 +105,7 @@ def client_frame(opcode: int, payload: bytes) -> bytes:
     else:
         head = bytes([_FINAL | opcode, _MASKED | 127]) + size.to_bytes(8, "big")
     key = os.urandom(4)
-    # As one number each: a loop over the bytes costs a hundred times as much.
-    mask = int.from_bytes((key * (size // 4 + 1))[:size], "big")
-    return head + key + (int.from_bytes(payload, "big") ^ mask).to_bytes(size, "big")
+    # 0.1 ns a byte; Python's integers take 3, and this is what the bridge sends to the hub, too.
+    padded = np.frombuffer(payload + bytes(-size % 4), np.uint32)
+    masked = (padded ^ np.frombuffer(key, np.uint32)).tobytes()
+    return head + key + masked[:size]

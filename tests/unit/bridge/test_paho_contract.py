@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from paho.mqtt import client as paho
 from paho.mqtt.enums import MQTTErrorCode
 
-from bridge.mqtt_client import BurstClient, Granted
+from bridge.mqtt_client import BurstClient
+from bridge.mqtt_events import Granted
 from bridge.publishes import PublishParser
 from bridge.settings import BridgeSettings
 
@@ -24,9 +25,6 @@ class Deaf:
     def ended(self, reason: str) -> None: ...
     def acknowledged(self, mid: int, refusal: str | None) -> bool:  # noqa: ARG002
         return False
-
-    def socket_closes(self, fileno: int) -> None: ...
-    def wants_write(self, fileno: int, wanted: bool) -> None: ...
 
 
 def new_client() -> BurstClient:
@@ -76,7 +74,7 @@ def test_an_incoming_packet_has_the_fields_that_are_filled_in() -> None:
     assert client._ping_t == 0
 
 
-def test_reconnect_opens_its_socket_through_the_overridden_method() -> None:
+async def test_reconnect_opens_its_socket_through_the_overridden_method() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         client = new_client()
@@ -91,7 +89,7 @@ def test_reconnect_opens_its_socket_through_the_overridden_method() -> None:
         client._sock_close()
 
 
-def test_a_list_of_pubacks_leaves_as_one_packet() -> None:
+async def test_a_list_of_pubacks_leaves_as_one_packet() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         client = new_client()
@@ -108,7 +106,7 @@ def test_a_list_of_pubacks_leaves_as_one_packet() -> None:
         client._sock_close()
 
 
-def test_a_command_leaves_with_a_packet_id_that_nobody_uses_and_its_repeat_with_the_same() -> None:
+async def test_a_command_leaves_with_a_packet_id_that_nobody_uses_and_its_repeat_with_the_same() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         client = new_client()
