@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import orjson
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from device_sim.bench.loads import BENCHES, BenchName, Load
 from device_sim.bench.measure import Row, measure
@@ -21,6 +22,9 @@ from device_sim.expectations import ExitStatus
 from device_sim.programs import prepare_logs, say
 from device_sim.run.identities import Targets
 from device_sim.scenario.check import refuse
+
+FILE_COLUMNS: Final = 200
+"""Width of the table where no terminal has one."""
 
 
 class Stopper:
@@ -62,6 +66,8 @@ def run_bench(bench: BenchName, seconds: float, topic: str, servers: Sequence[Ta
             check_broker(targets.mqtt, targets.tls)
     prepare_logs()
     console = Console(stderr=True)
+    if not console.is_terminal:
+        console.width = FILE_COLUMNS
     rows: list[Row] = []
     for row in _rows(loads, servers, console):
         say(orjson.dumps(row.as_json()).decode())
@@ -90,7 +96,9 @@ def table(rows: Sequence[Row]) -> Table:
         ("valid", ["no" if row.invalid else "yes" for row in rows]),
     ]
     shown = [column for column in columns if any(column[1])]
-    made = Table(*(Column(name, justify="left" if name in {"load", "server"} else "right") for name, _ in shown))
+    made = Table()
+    for name, _ in shown:
+        made.add_column(name, justify="left" if name in {"load", "server"} else "right", overflow="fold")
     for cells in zip(*(cells for _, cells in shown), strict=True):
         made.add_row(*cells)
     return made

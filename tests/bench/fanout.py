@@ -9,7 +9,9 @@ import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from tests.bench import device_bench
 from tests.bench.figure import Goal, Row, median_ratio, number
 from tests.bench.servers import Servers
 from tests.bench.stompload import Load, Stompload
@@ -25,7 +27,7 @@ class Work:
     name: str
     arguments: Sequence[str]
     goal: Goal
-    measure: str = "delivered"  # a rate of Load; "" for CPU a delivery
+    measure: str = "delivered"  # a rate of Load
 
 
 WORKS = (
@@ -43,10 +45,9 @@ WORKS = (
         ("-subs", "100", "-topics", "100", "-pubs", "10"),
         Goal(4, at_least=True),
     ),
-    Work(
-        "50 msg/s to 500 subscribers: CPU a delivery", ("-subs", "500", "-rate", "50"), Goal(0.35, at_least=False), ""
-    ),
 )
+PACED = "500 subscribers, 50 messages/s"
+"""A load of `device-sim bench fanout`."""
 
 
 @dataclass(slots=True)
@@ -76,18 +77,35 @@ def row(work: Work, taken: Rounds) -> Row:
     cpu_ratio = median_ratio(cpu[0], cpu[1])
     busy = statistics.median(one.server_busy for one in taken.hub)
     notes = ""
-    if work.measure:
-        rates = [[float(getattr(one, work.measure)) for one in loads] for loads in (taken.baseline, taken.hub)]
-        baseline, ours = (f"{number(statistics.median(side))}/s" for side in rates)
-        value = median_ratio(rates[1], rates[0])
-        if busy < BUSY:
-            limited = f"the load was the limit, the hub's core was busy for {busy:.0%}"
-            notes = f"{limited}; by CPU it is {number(cpu_ratio)} times."
-    else:
-        baseline, ours = (f"{number(statistics.median(side))} µs" for side in cpu)
-        value = median_ratio(cpu[1], cpu[0])
+    rates = [[float(getattr(one, work.measure)) for one in loads] for loads in (taken.baseline, taken.hub)]
+    baseline, ours = (f"{number(statistics.median(side))}/s" for side in rates)
+    value = median_ratio(rates[1], rates[0])
+    if busy < BUSY:
+        limited = f"the load was the limit, the hub's core was busy for {busy:.0%}"
+        notes = f"{limited}; by CPU it is {number(cpu_ratio)} times."
     medians = " → ".join(number(statistics.median(side)) for side in cpu)
     return Row(work.name, baseline, ours, value, work.goal, f"{medians} ({number(cpu_ratio)} times)", notes)
+
+
+def paced(servers: Servers, rounds: int, seconds: float) -> tuple[Row, list[dict[str, Any]]]:
+    """Measure what a delivery costs where there is little to batch."""
+    measured: list[dict[str, Any]] = []
+    with servers.naive() as baseline, servers.hub() as hub:
+        urls = [f"ws://127.0.0.1:{server.port}/ws" for server in (baseline, hub)]
+        for _ in range(rounds):
+            measured += device_bench.fanout(urls, seconds, PACED)
+    cpu = [[float(row["server_cpu_us"] or 0) for row in measured[side::2]] for side in (0, 1)]
+    baseline_told, ours_told = (f"{number(statistics.median(side))} µs" for side in cpu)
+    invalid = sorted({reason for row in measured for reason in row["invalid"]})
+    row = Row(
+        f"{PACED}: CPU a delivery",
+        baseline_told,
+        ours_told,
+        median_ratio(cpu[1], cpu[0]),
+        Goal(0.35, at_least=False),
+        notes="; ".join(invalid),
+    )
+    return row, measured
 
 
 def idle(servers: Servers, load: Stompload, rounds: int, seconds: float) -> tuple[Row, dict[str, list[float]]]:

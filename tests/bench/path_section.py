@@ -19,8 +19,9 @@ acknowledged was stored is counted in the database, series by series.
 "Bridge alone" has a source that sends pre-encoded PUBLISHes and a sink that receipts at once in the places of broker and
 hub, pinned to the other core than the subscriber: bridge or the stock paho subscriber, in turns.
 
-The fleet is simulated by `device-sim` and sends at its own pace; the pipeline is bridge, hub, Postgres and broker, its
-share is of the time of all cores."""
+The fleet is `device-sim run`'s and sends at its own pace; the pipeline is bridge, hub, Postgres and broker, its share is of
+the time of all cores. No load here is one of `device-sim bench`: those are paced, and `pipeline` measures the hub alone, in
+a system that runs already."""
 # Reference: the sketch that the design was decided on (performance reference, section 1.2).
 SKETCH = {"bridge": 2.1, "hub": 3.7, "Postgres": 6.3, "broker": 18.0}
 SKETCH_WITH_DASHBOARDS = {"hub": 16.0}

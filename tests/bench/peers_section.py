@@ -1,19 +1,16 @@
 """The section "Peers": what the same loads cost the hub and RabbitMQ's Web-STOMP, in turns."""
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from hub import child_process
-from tests.bench import machine, peers
-from tests.bench.cores import load_core, on_core, server_core
+from tests.bench import device_bench, machine, peers
+from tests.bench.cores import on_core, server_core
 from tests.bench.effort import Effort
 from tests.bench.figure import Row
 from tests.bench.rabbitmq import web_stomp
 from tests.bench.report import Section
 from tests.bench.servers import Server, Servers
-from tests.bench.stompload import BenchSkipped, LoadFailed, Stompload
+from tests.bench.stompload import BenchSkipped, Stompload
 
 TEXT = """\
 The hub (column "hub") and RabbitMQ's Web-STOMP (column "baseline"; Debian's package, stock settings), in turns, both on one
@@ -61,17 +58,11 @@ def _at_full_speed(
 
 
 def _paced(effort: Effort, hub: Server, peer: Server) -> list[dict[str, Any]]:
+    if not any(effort.wants(name) for name in device_bench.names()):
+        return []
     seconds = 3.0 if effort.quick else max(effort.seconds, 8.0)
-    command = [child_process.program("device-sim"), "bench", "fanout", "--for", str(seconds), "--vhost", "/"]
-    command += ["--against", f"ws://127.0.0.1:{hub.port}/ws"]
-    command += ["--against", f"ws://guest:guest@127.0.0.1:{peer.port}/ws", "--only", effort.only]
-    with on_core(load_core()):
-        result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60 + 60 * seconds)
-    if result.returncode not in {0, 3}:
-        if effort.only and "--only" in result.stderr:
-            return []  # the row that is wanted is one at full speed
-        raise LoadFailed(result.stderr[-500:])
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    urls = [f"ws://127.0.0.1:{hub.port}/ws", f"ws://guest:guest@127.0.0.1:{peer.port}/ws"]
+    return device_bench.fanout(urls, seconds, effort.only)
 
 
 def paced_row(ours: dict[str, Any], theirs: dict[str, Any]) -> Row:
