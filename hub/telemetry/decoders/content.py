@@ -54,7 +54,8 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
         return json.decode(body, origin, received_us, notes)
     if plain[0] == "[":
         return _array(body, origin, received_us, notes)
-    return _line(body, plain, origin, received_us, notes)
+    points = influx.decode_timed(text, origin, received_us, notes)
+    return _scalar(plain, origin, received_us, notes) if points is None else points
 
 
 def _array(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
@@ -62,12 +63,6 @@ def _array(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
     if senml.is_pack(document):
         return senml.readings_of(document, origin, received_us, notes)
     return json.readings_of(document, origin, received_us, notes)
-
-
-def _line(body: bytes, plain: str, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-    if influx.is_timed(plain):
-        return influx.decode(body, origin, received_us, notes)
-    return _scalar(plain, origin, received_us, notes)
 
 
 def _availability(plain: str, origin: Origin, received_us: int, notes: Notes) -> bool:

@@ -8,9 +8,10 @@ Not here: the text of a line (influx_lines). Rules:
   line is Telegraf's, and `device` a disk. Whichever is taken, the others stay in the metric, so no series are mixed.
 - metric = measurement `.` field, and the other tags behind it, sorted by name: `,tag=value`.
 - time by magnitude, as everywhere (clock): nanoseconds are cut to microseconds.
-- a bad line costs that line alone.
+- a bad line costs that line alone, and as many of the values that one payload may hold as one.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,11 +21,12 @@ from hub.telemetry.decoders.influx_lines import Line
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import EXACT_INT
+from hub.telemetry.scalars import as_stored
 from hub.telemetry.validation import MAX_ITEMS, path_fault, text_fault
 from storage.reading import Reading
 
 _DEVICE_TAGS: Final = ("device_id", "host", "device")
+_NOTHING: Final = re.compile(r"(?:#[^\n]*+(?:\n|\Z)|[ \t\r]*+\n|[ \t\r]++\Z)++")  # comments and empty lines
 
 
 def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
@@ -37,37 +39,47 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
     for number, line in _lines(text):
         if isinstance(line, PayloadError):
             notes.fault("bad_line", f"line {number}: {line.detail}")
-            continue
-        _read(line, number, origin, received_us, notes, readings)
-        if len(readings) > MAX_ITEMS:
-            raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values in one payload")
+        else:
+            _read(line, number, origin, received_us, notes, readings)
     if not readings and not notes.dirty:
         notes.skip("empty")
     return readings
 
 
-def is_timed(text: str) -> bool:
-    """Say whether a text is lines of points that all carry a time, as Telegraf writes them, and nothing else."""
-    lines = 0
-    for _, line in _lines(text):
+def decode_timed(text: str, origin: Origin, received_us: int, notes: Notes) -> list[Reading] | None:
+    """Decode a text of points that all carry a time, as Telegraf writes them; None for one that is anything else."""
+    points: list[tuple[int, Line]] = []
+    for number, line in _lines(text):
         if isinstance(line, PayloadError) or line.time is None:
-            return False
-        lines += 1
-    return lines > 0
+            return None
+        points.append((number, line))
+    readings: list[Reading] = []
+    for number, line in points:
+        _read(line, number, origin, received_us, notes, readings)
+    return readings if points else None
 
 
 def _lines(text: str) -> Iterator[tuple[int, Line | PayloadError]]:
-    """Give the number and the content of each line that is not empty and no comment."""
-    position, number = 0, 1
-    while position < len(text):
-        end = text.find("\n", position) + 1 or len(text)
-        if text[position] not in "#\r\n" and not text[position:end].isspace():
-            try:
-                line = influx_lines.read(text, position)
-                end = line.end  # a text may hold line breaks
-                yield number, line
-            except PayloadError as error:
-                yield number, error
+    """Give the number and the content of each line that is not empty and no comment; raise `too_many_items`."""
+    position, number, items = 0, 1, 0
+    while True:
+        if nothing := _NOTHING.match(text, position):
+            position = nothing.end()
+            number += text.count("\n", nothing.start(), position)
+        if position == len(text):
+            return
+        line: Line | PayloadError
+        try:
+            line = influx_lines.read(text, position)
+            items += len(line.fields)
+            end = line.end  # a text may hold line breaks
+        except PayloadError as error:
+            line = error
+            items += MAX_ITEMS + 1 if error.reason == "too_many_items" else 1
+            end = text.find("\n", position) + 1 or len(text)
+        if items > MAX_ITEMS:
+            raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values and bad lines in one payload")
+        yield number, line
         number += text.count("\n", position, end)
         position = end
 
@@ -94,10 +106,8 @@ def _read(line: Line, number: int, origin: Origin, received_us: int, notes: Note
             if fault := text_fault(value):
                 notes.fault("bad_text", f"line {number}: {metric!r} {fault}")
                 continue
-        elif isinstance(value, int) and not isinstance(value, bool):
-            if not -EXACT_INT <= value <= EXACT_INT:
-                notes.lost_digits()
-            value = float(value)  # noqa: PLW2901 - int and float are one kind of reading
+        elif not isinstance(value, bool):
+            value = as_stored(value, notes)  # noqa: PLW2901 - int and float are one kind of reading
         readings.append(Reading(device, metric, time_us, value, ""))
     if device_time_us is None:
         notes.without_time(len(readings) - before)

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.telemetry.decoders import influx_lines
-from hub.telemetry.decoders.influx import decode, is_timed
+from hub.telemetry.decoders.influx import decode, decode_timed
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
+from hub.telemetry.validation import MAX_ITEMS
 from storage.reading import Reading
 from tests.support.telemetry import NOW_US, Bench
 
@@ -137,10 +138,35 @@ def test_lines_that_are_none(line: str) -> None:
 
 
 def test_only_lines_that_all_have_a_time_are_recognised() -> None:
-    assert is_timed(TELEGRAF)
-    assert not is_timed("m f=1")
-    assert not is_timed("m f=1 1465839830\nhello")
-    assert not is_timed("# only a comment")
+    assert decode_timed(TELEGRAF, HERE, NOW_US, Notes()) == decoded(TELEGRAF)[0]
+    for text in ("m f=1", "m f=1 1465839830\nhello", "# only a comment", ""):
+        assert decode_timed(text, HERE, NOW_US, Notes()) is None
+
+
+def test_comments_and_empty_lines_count_as_lines_only() -> None:
+    readings, notes = decoded("\r\n# a\n  \n\nm f=1 1465839830\n#\nx\n \t\n# end")
+
+    assert [r.metric for r in readings] == ["m.f"]
+    assert notes.faults == [("bad_line", "line 7: expected a space and fields at '\\n \\t\\n# end'")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "m f=1\n" * (MAX_ITEMS + 1),
+        "bad\n" * (MAX_ITEMS + 1),
+        "m " + ",".join(f"f{i}=1" for i in range(MAX_ITEMS + 1)),
+    ],
+)
+def test_what_one_payload_may_hold_is_bounded_bad_lines_included(text: str) -> None:
+    with pytest.raises(PayloadError, match="too_many_items"):
+        decoded(text)
+
+
+def test_a_line_of_more_tags_than_a_name_can_hold_is_no_line() -> None:
+    _, notes = decoded("m," + ",".join(f"t{i}=1" for i in range(100)) + " f=1")
+
+    assert notes.faults == [("bad_line", "line 1: more than 64 tags")]
 
 
 def test_integers_beyond_the_exact_are_counted() -> None:
