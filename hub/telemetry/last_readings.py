@@ -1,7 +1,8 @@
 """The last reading of each series: for subscribers of `/topic/readings/…` that ask `replay:last`, and to tell what is late.
 
 Readings are encoded only when somebody watches, so the broker has no last message of most series; this has the reading,
-newest by device time, and encodes it when it is asked for. After a restart it is filled from the database.
+newest by device time, and encodes it when it is asked for. After a restart it is filled from the database, the units of
+series included.
 
 Bounded in series: full means forget all and learn again, as the pipeline's memory of topics.
 """
@@ -72,6 +73,7 @@ class LastReadings:
         if self.full:
             return
         series = self.series(reading.device, reading.metric)
+        series.stored_unit = reading.unit
         if series.last is None or series.last.time_us < reading.time_us:
             series.last = reading
 

@@ -61,6 +61,15 @@ async def test_what_came_live_is_not_overwritten_by_an_older_stored_one() -> Non
     assert values(last) == {"/topic/readings/a/t": 10.0}
 
 
+async def test_a_stored_unit_stands_in_for_one_that_a_live_reading_does_not_say() -> None:
+    last = LastReadings()
+    await last.fill(Stored(Reading("a", "t", 1, 1.5, "Cel")))
+    series = last.series("a", "t")
+
+    for value, unit, shown in ((2.5, "", "Cel"), (2.5, "degF", "degF"), (True, "", None), ("hot", "", None)):
+        assert orjson.loads(series.body(2, value, unit, late=False)).get("unit") == shown
+
+
 def test_only_what_matches_is_encoded() -> None:
     last = LastReadings()
     last.learn(Reading("a", "t", 1, 1.0))
