@@ -124,18 +124,20 @@ class Broker:
             self._offer(publication, fanout.special if consumed else fanout.bystanders)
         return fanout.size + len(fanout.special)
 
-    def publish_all(self, messages: Iterable[Outgoing], *, consumed: bool = True) -> None:
+    def publish_all(self, messages: Sequence[Outgoing], *, consumed: bool = True) -> None:
         """Do what `publish_on` does for messages that came together: those in a row with one fan-out go together."""
         counters = self.counters
+        number = counters.number
+        counters.messages_in += len(messages)
+        counters.number += len(messages)
         run: list[Publication] = []
         fanout = NOBODY
         for topic, body, headers, value in messages:
-            if topic.generation != self.generation:  # delivering has given a slow connection up
-                topic = self.topic(topic.address.destination)  # noqa: PLW2901 - the same one, found again
-            counters.messages_in += 1
-            number = counters.number = counters.number + 1
+            number += 1
             if topic.kept:
                 self.topics.keep(topic, (number, body, headers))
+            if topic.generation != self.generation:  # delivering has given a slow connection up
+                topic = self.topic(topic.address.destination)  # noqa: PLW2901 - the same one, found again
             if topic.fanout is not fanout:
                 self._deliver(fanout, run)
                 run = []

@@ -4,20 +4,20 @@ Handlers take a frame that the session has checked, do the work, and raise a Sto
 off. Queues see nothing of connections; connections see nothing of sockets (`Sink`).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from hub.broker.acks import Delivery
 from hub.broker.broker import TEMP_PREFIX, TOPIC_PREFIX, Broker
-from hub.broker.confirmations import Confirmation
 from hub.broker.options import OnSlow, Options, parse_options
 from hub.broker.outbox import Joined, Outbox, Sink
 from hub.broker.publication import UNNAMED, Cohort, Framing, Item
+from hub.broker.publisher import Arrival, Publisher, bad_destination, is_send
 from hub.broker.queues import PREFIX as QUEUE_PREFIX
 from hub.broker.subscription import Subscription
-from hub.broker.topic import Topic
 from hub.stomp.dialects import Dialect
 from hub.stomp.errors import POLICY_VIOLATION, SessionError
-from hub.stomp.frames import ACK, NACK, Frame, UserHeaders, quoted
+from hub.stomp.frames import NACK, Frame, UserHeaders, quoted
 from hub.topics.names import TopicError
 
 
@@ -45,10 +45,9 @@ class Client:
         "_dialect",
         "_framing",
         "_limits",
-        "_own_topic",
         "_sink",
-        "confirmation",
         "outbox",
+        "publisher",
         "session_id",
         "subscriptions",
     )
@@ -64,11 +63,7 @@ class Client:
         limits: ClientLimits,
         own_topic: str | None = None,
     ) -> None:
-        """Take the parts; `own_topic` is the one reserved destination that this client, a bridge, may publish on.
-
-        What a bridge sends was MQTT, and does not reach consumers, which would take it back there.
-        """
-        self.confirmation: Confirmation | None = None  # of what was sent since this was last taken
+        """Take the parts; `own_topic` is the one reserved destination that this client, a bridge, may publish on."""
         self.subscriptions: dict[str, Subscription] = {}
         self.outbox = Outbox(sink, limits.outbox_bytes, self.subscriptions)
         self.session_id = session_id
@@ -79,7 +74,7 @@ class Client:
         self._framing = framing
         self._dialect = dialect
         self._limits = limits
-        self._own_topic = own_topic
+        self.publisher = Publisher(broker, own_topic, self._own_queue, self._with_reply_queue)
 
     # What the subscriptions need (`Recipient`).
 
@@ -110,64 +105,23 @@ class Client:
 
     # What frames ask for.
 
-    def check_send(self, frame: Frame) -> None:
-        """Refuse a SEND that cannot be routed, before anything is done.
+    def commit(self, frames: Sequence[Frame], settles: bool, confirm: bool) -> list[Arrival]:
+        """Do the frames of a transaction in their order; gives what went to topics. `confirm`: see `Publisher.send`.
 
         Raises:
-            SessionError: destination unknown, reserved or not legal.
+            SessionError: an acknowledgement is not outstanding, and nothing was done; or as `Publisher.send` does.
         """
-        headers = frame.head.headers
-        destination = headers["destination"]
-        try:
-            if destination.startswith(TOPIC_PREFIX):
-                if self._broker.topic(destination).reserved and destination != self._own_topic:
-                    raise _reserved(destination, frame.receipt)
-                return
-        except TopicError as error:
-            raise _bad_destination(destination, str(error), frame.receipt) from None
-        if not destination.startswith((QUEUE_PREFIX, TEMP_PREFIX)) or destination in {QUEUE_PREFIX, TEMP_PREFIX}:
-            text = "destinations begin with /topic/, /queue/ or /temp-queue/ and have a name"
-            raise _bad_destination(destination, text, frame.receipt)
-
-    def send(self, frame: Frame, confirm: bool = False) -> str | None:
-        """Route a SEND; gives the topic (without /topic/) if it went to one.
-
-        With `confirm` the `confirmation` waits for its consumers, if it has any.
-
-        Raises:
-            SessionError: destination unknown, reserved or not legal; the queue is full.
-        """
-        head, body, _ = frame
-        destination = head.headers["destination"]
-        user_headers = head.kept_user_headers or head.user_headers
-        if not head.plain_send and "reply-to" in head.headers:
-            user_headers = self._with_reply_queue(user_headers, frame.receipt)
-        if destination.startswith(TOPIC_PREFIX):
-            try:
-                topic = self._broker.topic(destination)
-            except TopicError as error:
-                raise _bad_destination(destination, str(error), frame.receipt) from None
-            if topic.reserved and destination != self._own_topic:
-                raise _reserved(destination, frame.receipt)
-            own_topic = self._own_topic
-            if confirm and own_topic is None and topic.fanout.consumers:
-                self._confirm(topic)
-            self._broker.publish_on(topic, body, user_headers, consumed=own_topic is None)
-            return topic.name
-        self.check_send(frame)
-        if destination.startswith(TEMP_PREFIX):
-            own = self._own_queue(destination)
-            destination = own if own in self._broker.queues else destination
-            if destination not in self._broker.queues:
-                # The requester has gone; its answer is nobody's fault.
-                self._broker.counters.dropped["reply-gone"] += 1
-                return None
-        try:
-            self._broker.enqueue(destination, body, user_headers)
-        except SessionError as error:
-            error.receipt = frame.receipt
-            raise
-        return None
+        if not settles:
+            return self.publisher.send_all(frames, confirm)
+        self._check_settlements(frames)
+        arrivals: list[Arrival] = []
+        for frame in frames:
+            if is_send(frame):
+                if (arrival := self.publisher.send(frame, confirm)) is not None:
+                    arrivals.append(arrival)
+            elif self._ack_id(frame) in self._acks:  # else an earlier cumulative one has covered it
+                self.acknowledge(frame)
+        return arrivals
 
     def subscribe(self, frame: Frame) -> str:
         """Begin a subscription; gives its key.
@@ -249,21 +203,6 @@ class Client:
             self._nack(subscription, list(taken.values()), discard=frame.head.headers.get("requeue") == "false")
         subscription.resume()
 
-    def check_commit(self, frames: list[Frame]) -> None:
-        """Refuse a COMMIT one of whose acknowledgements is not outstanding, before any of it is done.
-
-        Raises:
-            SessionError: naming the first such id.
-        """
-        for frame in frames:
-            if frame.head.command in {ACK, NACK} and self._ack_id(frame) not in self._acks:
-                raise self._unknown_ack(frame, self._ack_id(frame))
-
-    def acknowledge_committed(self, frame: Frame) -> None:
-        """Settle within a COMMIT: what an earlier cumulative one covered is absorbed."""
-        if self._ack_id(frame) in self._acks:
-            self.acknowledge(frame)
-
     def close(self) -> None:
         """End everything: the client leaves. Unacknowledged work goes back to its queues."""
         subscriptions = dict(self.subscriptions)
@@ -286,18 +225,13 @@ class Client:
 
     # The parts.
 
-    def _confirm(self, topic: Topic) -> None:
-        if self.confirmation is None:
-            self.confirmation = Confirmation(self._broker.confirmations)
-        self._broker.expect(topic, self.confirmation)
-
     def _subscribe(self, key: str, destination: str, frame: Frame) -> None:
         receipt = frame.receipt
         if destination.startswith(TEMP_PREFIX):
             destination = self._own_queue(destination)
         elif not destination.startswith((TOPIC_PREFIX, QUEUE_PREFIX)) or destination == QUEUE_PREFIX:
             text = "SUBSCRIBE takes /topic/<filter>, /queue/<name> or /temp-queue/<name>"
-            raise _bad_destination(destination, text, receipt)
+            raise bad_destination(destination, text, receipt)
         options = parse_options(frame.head.headers)
         if not destination.startswith(TOPIC_PREFIX):
             if options.confirms:
@@ -313,11 +247,17 @@ class Client:
         try:
             self._broker.subscribe(subscription, self.outbox)
         except TopicError as error:
-            raise _bad_destination(destination, str(error), receipt) from None
+            raise bad_destination(destination, str(error), receipt) from None
         except SessionError as error:
             error.receipt = receipt
             raise
         self.subscriptions[key] = subscription
+
+    def _check_settlements(self, frames: Sequence[Frame]) -> None:
+        """Refuse a COMMIT one of whose acknowledgements is not outstanding, before any of it is done."""
+        for frame in frames:
+            if not is_send(frame) and self._ack_id(frame) not in self._acks:
+                raise self._unknown_ack(frame, self._ack_id(frame))
 
     def _ack_id(self, frame: Frame) -> str:
         return frame.head.headers[self._dialect.ack_key]
@@ -386,12 +326,3 @@ class Client:
 # While a queue delivers, the outbox is flushed after so many frames, or one of so many octets.
 _EARLY_FRAMES = 32
 _EARLY_BYTES = 65_536
-
-
-def _reserved(destination: str, receipt: str | None) -> SessionError:
-    text = f"{quoted(destination)} is written by the hub alone"
-    return SessionError("Not allowed", text, POLICY_VIOLATION, receipt=receipt)
-
-
-def _bad_destination(destination: str, why: str, receipt: str | None) -> SessionError:
-    return SessionError("Bad destination", f"{quoted(destination)}: {why}", receipt=receipt)

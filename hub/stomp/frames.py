@@ -66,6 +66,7 @@ class Head:
         "receipt",
         "retained",
         "transaction",
+        "wants_reply",
     )
 
     def __init__(self, command: str, headers: Mapping[str, str], content_length: int | None) -> None:
@@ -76,6 +77,7 @@ class Head:
         self.transaction = headers.get("transaction")
         self.content_type = headers.get("content-type")
         self.retained = "retained" in headers  # the bridge's mark of an old MQTT message
+        self.wants_reply = "reply-to" in headers
         self.checked = False  # a SEND with this head was found routable; what is checked never changes
         # A SEND that asks for nothing but to be routed: the hot path has nothing to check.
         self.plain_send = command == SEND and bool(headers.get("destination")) and _UNUSUAL.isdisjoint(headers)

@@ -69,6 +69,7 @@ class Commit(NamedTuple):
 
     frames: list[Frame]
     receipt: str | None
+    settles: bool  # whether there are ACKs or NACKs among them
 
 
 class Receipt(NamedTuple):
@@ -269,7 +270,8 @@ class Session:
             if name is None:
                 raise missing_header(command, "transaction", receipt)
             if command == COMMIT:
-                return Commit(self._opened().commit(name, receipt), receipt)
+                transaction = self._opened().commit(name, receipt)
+                return Commit(transaction.frames, receipt, transaction.settles)
             if command == BEGIN:
                 self._opened().begin(name, receipt)
             else:
@@ -279,7 +281,7 @@ class Session:
             if self.dialect.ack_key not in headers:
                 raise missing_header(command, self.dialect.ack_key, receipt)
             if "transaction" in headers:
-                self._opened().add(headers["transaction"], frame)
+                self._opened().settle(headers["transaction"], frame)
                 return None
         elif command == SUBSCRIBE:
             self._check_subscribe(frame, receipt)

@@ -24,10 +24,11 @@ class TransactionLimits(NamedTuple):
 class Transaction:
     """What one transaction has gathered."""
 
-    __slots__ = ("frames", "size")
+    __slots__ = ("frames", "settles", "size")
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
+        self.settles = False  # whether some of them are ACK or NACK
         self.size = 0
 
 
@@ -66,9 +67,11 @@ class Transactions:
         transaction = self._open.get(name)
         if transaction is None:
             raise self._unknown(frame.head.command, name, frame.receipt)
-        transaction.frames.append(frame)
-        transaction.size += len(frame.body) + frame.head.user_headers.size + FRAME_OVERHEAD
-        if len(transaction.frames) > self._limits.frames or transaction.size > self._limits.bytes:
+        head, body, _ = frame
+        frames = transaction.frames
+        frames.append(frame)
+        transaction.size += len(body) + (head.kept_user_headers or head.user_headers).size + FRAME_OVERHEAD
+        if len(frames) > self._limits.frames or transaction.size > self._limits.bytes:
             raise SessionError(
                 "Transaction too large",
                 f"transaction {quoted(name)} holds more than {self._limits.frames} frames or {self._limits.bytes} octets",
@@ -76,13 +79,22 @@ class Transactions:
                 receipt=frame.receipt,
             )
 
-    def commit(self, name: str, receipt: str | None) -> list[Frame]:
-        """Close one and give its frames.
+    def settle(self, name: str, frame: Frame) -> None:
+        """Put an ACK or NACK into an open one.
+
+        Raises:
+            SessionError: as `add` does.
+        """
+        self.add(name, frame)
+        self._open[name].settles = True
+
+    def commit(self, name: str, receipt: str | None) -> Transaction:
+        """Close one and give it.
 
         Raises:
             SessionError: it is not open.
         """
-        return self._close("COMMIT", name, receipt).frames
+        return self._close("COMMIT", name, receipt)
 
     def abort(self, name: str, receipt: str | None) -> None:
         """Close one and forget its frames.

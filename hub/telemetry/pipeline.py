@@ -14,11 +14,12 @@ No I/O and no clock: the time of receipt is an argument.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import structlog
 
 from hub.broker.broker import Broker
+from hub.broker.publisher import Arrival
 from hub.telemetry.audience import Audience, Seen
 from hub.telemetry.counters import PipelineCounters
 from hub.telemetry.decoders import GUESSING, MEDIA_TYPES, Decoder
@@ -38,10 +39,6 @@ log = structlog.get_logger("hub")
 DECODER_DEFECT: Final = "decoder_defect"
 MAX_PLACES: Final = 50_000  # topics remembered: about 400 bytes each
 DEFAULT_WINDOW: Final = TimeWindow()
-
-
-Arrival: TypeAlias = tuple[str, bytes, str | None, bool]
-"""A message as it came: topic without `/topic/`, body, content-type, whether it is a retained one."""
 
 
 class ReadingSink(Protocol):

@@ -17,6 +17,7 @@ from typing import Protocol
 from hub.broker.client import Client
 from hub.broker.outbox import Joined, Sink
 from hub.broker.publication import Framing, control_item
+from hub.broker.publisher import Arrival
 from hub.stomp.encoder import encode_receipt
 from hub.stomp.errors import POLICY_VIOLATION, SessionError, StompError
 from hub.stomp.frames import DISCONNECT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
@@ -26,7 +27,7 @@ from hub.transports.bridges import bridge_name, status_destination
 from hub.transports.confirmed import UnconfirmedError, confirmed
 from hub.transports.deadlines import Deadlines
 from hub.transports.durable_receipts import DurableReceipts
-from hub.transports.services import Arrival, Services
+from hub.transports.services import Services
 
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, POLICY, INTERNAL = 1000, 1001, 1002, POLICY_VIOLATION, 1011
 
@@ -211,11 +212,11 @@ class Connection:
         client = self._client
         if client is None:
             raise SessionError("Not connected", "SEND before CONNECTED")
-        head, body, receipt = frame
-        topic = client.send(frame, receipt is not None)
-        futures = None if topic is None else self._ingest(((topic, body, head.content_type, head.retained),), now_us)
+        receipt = frame.receipt
+        arrival = client.publisher.send(frame, receipt is not None)
+        futures = None if arrival is None else self._ingest((arrival,), now_us)
         if receipt is not None:
-            if client.confirmation is not None:
+            if client.publisher.confirmation is not None:
                 self._owe(self._and_confirmed(client, futures), [receipt])
             elif futures:
                 self._owe(futures, [receipt])
@@ -236,26 +237,15 @@ class Connection:
         client = self._client
         if client is None:
             raise SessionError("Not connected", "COMMIT before CONNECTED")
-        client.check_commit(event.frames)
-        confirm = event.receipt is not None or any(frame.receipt is not None for frame in event.frames)
-        receipts: list[str] = []
-        arrivals: list[Arrival] = []
-        for frame in event.frames:
-            head, body, receipt = frame
-            if head.command == SEND:
-                topic = client.send(frame, confirm)
-                if topic is not None:
-                    arrivals.append((topic, body, head.content_type, head.retained))
-            else:
-                client.acknowledge_committed(frame)
-            if receipt is not None:
-                receipts.append(receipt)
+        frames, receipt, settles = event
+        receipts = [asked for _, _, asked in frames if asked is not None]
+        if receipt is not None:
+            receipts.append(receipt)
+        arrivals = client.commit(frames, settles, bool(receipts))
         futures = self._ingest(arrivals, time.time_ns() // 1000) if arrivals else None
-        if event.receipt is not None:
-            receipts.append(event.receipt)
         if not receipts:
             return
-        if client.confirmation is not None:
+        if client.publisher.confirmation is not None:
             self._owe(self._and_confirmed(client, futures), receipts)
         elif futures:
             self._owe(futures, receipts)
@@ -266,7 +256,7 @@ class Connection:
         self, client: Client, futures: "Iterable[asyncio.Future[None]] | None"
     ) -> "tuple[asyncio.Future[None], ...]":
         """Give what a receipt waits for, the consumers of what was just sent included."""
-        confirmation, client.confirmation = client.confirmation, None
+        confirmation, client.publisher.confirmation = client.publisher.confirmation, None
         if confirmation is None:
             return tuple(futures or ())
         return (*(futures or ()), confirmed(confirmation, self._services.limits.confirm_s))
@@ -364,7 +354,7 @@ class Connection:
 
     def _check_send(self, frame: Frame) -> None:
         if self._client is not None:
-            self._client.check_send(frame)
+            self._client.publisher.check(frame)
 
     # Back-pressure and clocks (`Watched`).
 

@@ -4,20 +4,17 @@ import asyncio
 import hmac
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from hub.broker.broker import Broker
 from hub.broker.client import Clock
+from hub.broker.publisher import Arrival
 from hub.limits import Limits
 from hub.stomp.decoder import HeaderCache
 from hub.stomp.errors import POLICY_VIOLATION, SessionError
 
 if TYPE_CHECKING:
     from hub.transports.connection import Connection
-
-
-Arrival: TypeAlias = tuple[str, bytes, str | None, bool]
-"""A message: topic without `/topic/`, body, content-type, whether it is a retained one."""
 
 
 class Ingest(Protocol):

@@ -202,7 +202,7 @@ class Peer:
 
     def _check_send(self, frame: Frame) -> None:
         assert self.client is not None
-        self.client.check_send(frame)
+        self.client.publisher.check(frame)
 
     def _handle(self, event: Event) -> None:
         client = self.client
@@ -225,16 +225,12 @@ class Peer:
         elif isinstance(event, Receipt):
             self._receipt(event.receipt)
         elif isinstance(event, Commit):
-            client.check_commit(event.frames)
+            client.commit(event.frames, event.settles, confirm=False)
             for frame in event.frames:
-                if frame.command == SEND:
-                    client.send(frame)
-                else:
-                    client.acknowledge_committed(frame)
                 self._receipt(frame.receipt)
             self._receipt(event.receipt)
         elif event.command == SEND:
-            client.send(event)
+            client.publisher.send(event)
             self._receipt(event.receipt)
         elif event.command == SUBSCRIBE:
             key = client.subscribe(event)

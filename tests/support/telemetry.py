@@ -1,7 +1,7 @@
 """Ends for the telemetry pipeline that keep what they are given: a store without a database, a broker with dashboards."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from hub.broker.broker import Broker, BrokerLimits
 from hub.broker.client import Client, ClientLimits
@@ -62,8 +62,7 @@ class KeepingBroker(Broker):
         self.published.append((topic.address.destination, body))
         return super().publish_on(topic, body, headers, value, consumed=consumed)
 
-    def publish_all(self, messages: Iterable[Outgoing], *, consumed: bool = True) -> None:
-        messages = list(messages)
+    def publish_all(self, messages: Sequence[Outgoing], *, consumed: bool = True) -> None:
         self.published += [(topic.address.destination, body) for topic, body, _, _ in messages]
         super().publish_all(messages, consumed=consumed)
 

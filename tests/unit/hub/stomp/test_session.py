@@ -347,6 +347,7 @@ def test_a_transaction_is_handed_over_at_commit_in_arrival_order() -> None:
     commit = events[2]
     assert isinstance(commit, Commit)
     assert (["SEND", "ACK", "NACK"], "c") == ([frame.command for frame in commit.frames], commit.receipt)
+    assert commit.settles
     assert ["s", None, None] == [frame.receipt for frame in commit.frames]
 
 
@@ -358,13 +359,13 @@ def test_abort_answers_its_own_receipt_only_and_discards() -> None:
     )
     assert [Receipt("a")] == made.receive(octets(text), 0.0)
     events = made.receive(octets("BEGIN\ntransaction:t\n\n^@COMMIT\ntransaction:t\n\n^@"), 0.0)
-    assert [Commit([], None)] == events
+    assert [Commit([], None, settles=False)] == events
 
 
 @pytest.mark.parametrize("name", ["", "__proto__", "é", "a b", "x" * 5_000])
 def test_a_transaction_name_is_any_text(name: str) -> None:
     events = opened().receive(octets(f"BEGIN\ntransaction:{name}\n\n^@COMMIT\ntransaction:{name}\n\n^@"), 0.0)
-    assert [Commit([], None)] == events
+    assert [Commit([], None, settles=False)] == events
 
 
 def test_a_bad_send_in_a_transaction_is_refused_when_it_arrives() -> None:

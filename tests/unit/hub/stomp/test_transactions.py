@@ -21,9 +21,9 @@ def test_commit_gives_the_frames_in_arrival_order_and_frees_the_name() -> None:
     frames = [send(b"%d" % number) for number in range(5)]
     for frame in frames:
         opened.add("t", frame)
-    assert frames == opened.commit("t", None)
+    assert frames == opened.commit("t", None).frames
     opened.begin("t", None)
-    assert [] == opened.commit("t", None)
+    assert [] == opened.commit("t", None).frames
 
 
 def test_abort_forgets_the_frames_and_frees_the_name() -> None:
@@ -32,14 +32,14 @@ def test_abort_forgets_the_frames_and_frees_the_name() -> None:
     opened.add("t", send(b"x"))
     opened.abort("t", None)
     opened.begin("t", None)
-    assert [] == opened.commit("t", None)
+    assert [] == opened.commit("t", None).frames
 
 
 @pytest.mark.parametrize("name", ["", "__proto__", "x" * 100_000, "é\n:"])
 def test_a_name_is_any_text(name: str) -> None:
     opened = transactions()
     opened.begin(name, None)
-    assert [] == opened.commit(name, None)
+    assert [] == opened.commit(name, None).frames
 
 
 def test_transactions_interleave() -> None:
@@ -49,7 +49,7 @@ def test_transactions_interleave() -> None:
     opened.begin("b", None)
     opened.add("b", second)
     opened.add("a", first)
-    assert ([first], [second]) == (opened.commit("a", None), opened.commit("b", None))
+    assert ([first], [second]) == (opened.commit("a", None).frames, opened.commit("b", None).frames)
 
 
 def test_what_is_open_cannot_begin_and_what_is_not_cannot_end() -> None:

@@ -10,7 +10,8 @@ from hub.broker.publication import Framing
 from hub.clock import BrokerClock
 from hub.limits import Limits
 from hub.transports.connection import Connection
-from hub.transports.services import Arrival, Services
+from hub.broker.publisher import Arrival
+from hub.transports.services import Services
 from hub.transports.tcp import no_framing
 
 
