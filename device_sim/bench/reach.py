@@ -20,7 +20,7 @@ ANSWER_S: Final = 5.0
 """How long one step, a connection or an answer, may take."""
 READ_BYTES: Final = 65_536
 START: Final = "start it (`telemetry-hub serve`) or name another"
-LOG_IN: Final = "ws://user:password@host:port/path and --vhost say who logs in, and where"
+LOG_IN: Final = "who logs in stands in the URL (user:password@), and where in --vhost (RabbitMQ's is /)"
 
 
 def check_stomp(address: Address, tls: TlsFiles, vhost: str | None) -> None:

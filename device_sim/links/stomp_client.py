@@ -27,6 +27,8 @@ _RECEIPT: Final = b"RECEIPT\nreceipt-id:"
 _WHOLE: Final = re.compile(rb"(\x81(?:~..|[\x00-\x7d])MESSAGE\n[^\0]*\0[\r\n]*)", re.DOTALL)
 _EOLS: Final = b"\r\n"
 """May follow a frame's NUL (STOMP 1.2, "Augmented BNF"); RabbitMQ sends one in the same WebSocket message."""
+MOST_DETAIL_BYTES: Final = 200
+"""Of an ERROR's body that is repeated: RabbitMQ's `message` says "Bad CONNECT", and the body why."""
 LONG: Final = 126
 """A frame of 126 to 65,535 octets has its length in the next two (RFC 6455, section 5.2)."""
 _CACHES: Final = HeaderCache()  # frames of a server are not cached (frames.SERVER): one empty cache for all
@@ -188,7 +190,9 @@ class StompClient:
         elif command == MESSAGE:
             messages.append(encode_frame(MESSAGE, list(headers.items()), frame.body, V1_2)[:-1])
         elif command == ERROR:
-            self._problem = self._problem or f"ERROR: {headers.get('message', '')}"
+            detail = frame.body[:MOST_DETAIL_BYTES].decode("utf-8", "replace").strip().partition("\n")[0]
+            told = f"ERROR: {headers.get('message', '')}" + (f" ({detail})" if detail else "")
+            self._problem = self._problem or told
         else:
             receipts.append(headers.get("receipt-id", ""))
 

@@ -59,7 +59,7 @@ def test_where_nobody_listens_is_told_with_what_to_do() -> None:
 def test_a_server_that_refuses_the_login_is_told_with_its_own_words() -> None:
     with (
         server(b"ERROR\nmessage:Bad CONNECT\n\nAccess refused\0") as port,
-        pytest.raises(BadArgumentError, match=r"lets nobody in: ERROR: Bad CONNECT; .*--vhost"),
+        pytest.raises(BadArgumentError, match=r"lets nobody in: ERROR: Bad CONNECT \(Access refused\); .*--vhost"),
     ):
         check_stomp(at(port), TlsFiles(), None)
 

@@ -74,10 +74,12 @@ def test_connected_is_told_once() -> None:
 
 
 def test_an_error_is_the_end_and_says_why() -> None:
-    error = encode_frame("ERROR", [("message", "Not authorized")], b"details", V1_2)
+    error = encode_frame("ERROR", [("message", "Bad CONNECT")], b"Access refused\nand more", V1_2)
+    short = encode_frame("ERROR", [("message", "Not authorized")], b"", V1_2)
 
-    assert StompClient(TCP).receive(error, 0.0).problem == "ERROR: Not authorized"
-    assert fed(CONNECTED + error, 5)[2] == "ERROR: Not authorized"
+    assert StompClient(TCP).receive(error, 0.0).problem == "ERROR: Bad CONNECT (Access refused)"
+    assert fed(CONNECTED + error, 5)[2] == "ERROR: Bad CONNECT (Access refused)"
+    assert fed(CONNECTED + short, 5)[2] == "ERROR: Not authorized"
 
 
 def test_what_is_no_stomp_is_told() -> None:
