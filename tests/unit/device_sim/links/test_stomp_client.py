@@ -169,3 +169,25 @@ def test_a_nul_in_the_body_of_the_last_message_is_not_its_end() -> None:
 
     assert cut_messages(two) == ([], 0)
     assert cut_messages(one + two) == ([message(b"1")[:-1]], len(one))
+
+
+# What RabbitMQ 3.10.8 (Debian 12) sent, MESSAGE and RECEIPT in one read.
+RABBITMQ_CONNECTED = (
+    b"\x81nCONNECTED\nserver:RabbitMQ/3.10.8\nsession:session-t8n7elNl_Kj4Miezc5dhWA\n"
+    b"heart-beat:10000,10000\nversion:1.2\n\n\x00\n"
+)
+RABBITMQ_SENT = (
+    b"\x81~\x00\x9fMESSAGE\nsubscription:sub-0\ndestination:/topic/a.b\n"
+    b"message-id:T_sub-0@@session-t8n7elNl_Kj4Miezc5dhWA@@1\nredelivered:false\nreceipt:0\ncontent-length:7\n\n"
+    b'{"a":0}\x00\n\x81\x18RECEIPT\nreceipt-id:0\n\n\x00\n'
+)
+
+
+def test_what_rabbitmq_sends_is_read_message_by_message() -> None:
+    client = StompClient(WEBSOCKET)
+    assert client.receive(answer(client.opening()) + RABBITMQ_CONNECTED, 0.0).connected
+    for _ in range(3):
+        got = client.receive(RABBITMQ_SENT, 1.0)
+
+        assert (got.receipts, got.problem) == (["0"], "")
+        assert [message.partition(b"\n\n")[2] for message in got.messages] == [b'{"a":0}']
