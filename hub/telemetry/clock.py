@@ -8,6 +8,7 @@ rounded, so that a repeat of the message has the same key. A time that cannot be
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from math import isfinite
 from typing import Final
 
 from hub.telemetry.errors import PayloadError
@@ -18,6 +19,7 @@ _MAGNITUDES: Final = ((10**11, 1_000_000), (10**14, 1_000))  # seconds, millisec
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MAX_CHARS: Final = 64  # with a zone and nine digits behind the second it is 35
 _DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _DOTTED_DATE: Final = re.compile(r"([0-9]{4})\.([0-9]{2})\.([0-9]{2})(?=[ T])", re.ASCII)  # old Tasmota
 # Date *and* time of day: a date alone would give a day's readings one key and drop all but one.
@@ -25,13 +27,20 @@ _DATE_AND_TIME: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T t][0-9]{2}.*
 
 
 def from_number(value: float) -> int | None:
-    """Return µs since 1970, or None when the number is no wall clock."""
+    """Return µs since 1970, or None when the number is no wall clock.
+
+    Raises:
+        PayloadError: reason `bad_time`, for NaN and infinities.
+
+    """
     if value < NOT_A_WALL_CLOCK:
         return None
     for below, unit_us in _MAGNITUDES:
         if value < below:
             # 1715945460.3 * 1e6 is not exact in binary; its nearest microsecond is.
             return value * unit_us if isinstance(value, int) else round(value * unit_us)
+    if not isfinite(value):
+        raise PayloadError("bad_time", f"{value} is no time")
     return int(value) if value < NANOSECONDS_FROM else int(value) // 1_000
 
 
@@ -49,6 +58,8 @@ def from_text(text: str, zone: tzinfo = UTC) -> int | None:
     text = text.strip()
     if not text:
         return None
+    if len(text) > _MAX_CHARS:
+        raise PayloadError("bad_time", f"{text[:40]!r}… is longer than a date with a time of day")
     if _DIGITS.fullmatch(text):
         return from_number(int(text))
     dashed = _DOTTED_DATE.sub(r"\1-\2-\3", text)

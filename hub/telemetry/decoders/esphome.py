@@ -4,10 +4,10 @@ discovery (`homeassistant/…/config`), which says the units of such topics.
 The device is the prefix, the metric `<component type>.<object id>`. No payload has a time. Of templates in discovery only
 `{{ value }}` and `{{ value_json.key }}` are understood, literally: templates are code. A unit of any other is not known.
 
-Remembered are the units of at most MAX_TOPICS state topics, MAX_TOPICS_OF_A_NODE of one node of the discovery; an empty
-discovery forgets its own. `full` means that those go first on whose state topic nothing came for QUIET_US after the
-discovery, and while there are none new ones are not remembered: nobody pushes out a device at work, and nodes that were
-made up do not hold the room for ever.
+Remembered are the units of at most MAX_TOPICS discoveries, MAX_TOPICS_OF_A_NODE of one node, MAX_DISCOVERIES_OF_A_TOPIC of
+one state topic; an empty discovery forgets its own. `full` means that those go first on whose state topic nothing came for
+QUIET_US after the discovery, and while there are none new ones are not remembered: nobody pushes out a device at work, and
+nodes that were made up do not hold the room for ever.
 """
 
 import re
@@ -27,6 +27,7 @@ from storage.reading import Reading
 
 MAX_TOPICS: Final = 100_000
 MAX_TOPICS_OF_A_NODE: Final = 1_000
+MAX_DISCOVERIES_OF_A_TOPIC: Final = 200  # keys of one state's JSON; each message on it looks at all
 ONLINE: Final = {b"online": True, b"offline": False}
 BOOLEANS: Final = frozenset({"binary_sensor", "switch", "fan"})
 TEXTS: Final = frozenset({"cover", "lock", "select", "text_sensor", "alarm_control_panel", "valve", "climate", "event"})
@@ -124,7 +125,12 @@ class EspHome:
         self._forget_one_unused(received_us)
         node = _node(discovery)
         used = self._of_node.get(node, 0)
-        if len(self._topics) >= self._max_topics or used >= MAX_TOPICS_OF_A_NODE:
+        on_topic = len(self._announced.get(topic, ()))
+        if (
+            len(self._topics) >= self._max_topics
+            or used >= MAX_TOPICS_OF_A_NODE
+            or on_topic >= MAX_DISCOVERIES_OF_A_TOPIC
+        ):
             notes.fault("too_many_metrics", "the units of the node cannot be remembered")
             return
         self._of_node[node] = used + 1

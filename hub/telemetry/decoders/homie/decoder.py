@@ -25,6 +25,7 @@ from storage.reading import Reading
 
 VERSION_5: Final = "5"
 LOST: Final = "lost"
+MAX_LOST: Final = 1_000  # of the devices below one that is lost; each is published and stored
 STATES: Final = {"init": True, "ready": True, "alert": True, "sleeping": True, "disconnected": False, LOST: False}
 """The words of `$state`, and whether the device is there; one that sleeps is, and will speak again."""
 _BESIDE_READINGS: Final = {"$target": "target", "set": "command"}
@@ -131,13 +132,16 @@ class _Message:
             self._take_along(device, back=word != LOST)
 
     def _take_along(self, device: Device, *, back: bool) -> None:
-        """Note the states of the children, and theirs: a loop in the descriptions is walked once."""
+        """Note the states of the children, and theirs, MAX_LOST at most: a loop in the descriptions is walked once."""
         seen = {self._device}
         waiting = list(device.children)
         while waiting:
             name = waiting.pop()
             if name in seen:
                 continue
+            if len(seen) > MAX_LOST:
+                self._notes.fault("too_many_metrics", f"the device has more than {MAX_LOST} devices below it")
+                return
             seen.add(name)
             child = self._devices.peek(self._key(name))
             if not back:

@@ -8,7 +8,7 @@ from typing import Final
 from hub.telemetry import units
 from hub.telemetry.decoders.sparkplug import values
 from hub.telemetry.decoders.sparkplug.node import Definition
-from hub.telemetry.decoders.sparkplug.schema import Metric
+from hub.telemetry.decoders.sparkplug.schema import QUALITY, UNIT, Metric
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.scalars import as_stored
@@ -34,7 +34,7 @@ class MetricReader:
 
     def unit(self, metric: Metric, name: str) -> str:
         """Return the unit that the metric's properties say, as it is stored."""
-        unit = metric.properties.get("engUnit")
+        unit = metric.properties.get(UNIT)
         if not isinstance(unit, str):
             return ""
         symbol = units.symbol(unit, name)
@@ -55,7 +55,7 @@ class MetricReader:
         elif metric.field is None:
             notes.fault("bad_value", f"{name!r} has no value and is not null")
         else:
-            quality = metric.properties.get("Quality")
+            quality = metric.properties.get(QUALITY)
             if isinstance(quality, int) and quality in _QUALITIES:
                 notes.skip(_QUALITIES[quality])
             try:
@@ -74,11 +74,10 @@ class MetricReader:
         elif field != "bytes_value":
             raise ValueError(f"an array does not come in {field}")
         else:
-            elements = values.elements(datatype, metric.value)
-            self._elements += len(elements)
+            self._elements += values.count(datatype, metric.value)
             if self._elements > MAX_ITEMS:
                 raise PayloadError("too_many_items", f"more than {MAX_ITEMS} elements of arrays in one payload")
-            for position, value in enumerate(elements):
+            for position, value in enumerate(values.elements(datatype, metric.value)):
                 element = f"{name}.{position}"
                 self._reading(metric, element, value, unit or values.ARRAY_UNITS.get(datatype, ""), stamp_ms)
 

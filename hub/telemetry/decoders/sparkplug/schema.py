@@ -59,6 +59,10 @@ _MESSAGES: Final[dict[str, tuple[tuple[str, int, str], ...]]] = {
     ),
     "Payload": (("timestamp", 1, "uint64"), ("metrics", 2, "*Metric"), ("seq", 3, "uint64"), ("uuid", 4, "string")),
 }
+UNIT: Final = "engUnit"
+QUALITY: Final = "Quality"
+PROPERTIES: Final = frozenset({UNIT, QUALITY})
+"""The properties of a metric that are read."""
 COMPRESSED: Final = "SPBV1.0_COMPRESSED"
 
 
@@ -139,14 +143,23 @@ def _metric(message: Message) -> Metric:
 
 
 def _properties(message: Message) -> dict[str, str | int]:
-    """Return the properties that are texts and integers; the first of equal keys counts, as keys and values pair up."""
+    """Return those of PROPERTIES that are texts and integers; the first of equal keys counts, as keys and values pair up.
+
+    No value of another is looked at: a payload of 1 MiB may hold 130,000.
+    """
     fields = _fields(message)
+    values = fields.get("values", ())
+    places: dict[str, int] = {}
+    for place, key in enumerate(fields.get("keys", ())):
+        name = _text(key)
+        if name in PROPERTIES and name not in places and place < len(values):
+            places[name] = place
     found: dict[str, str | int] = {}
-    for key, value in zip(fields.get("keys", ()), fields.get("values", ()), strict=False):
-        held = _fields(value)
+    for key, place in places.items():
+        held = _fields(values[place])
         for carrier in ("int_value", "long_value", "string_value"):
             if carrier in held and not held.get("is_null", False):
-                found.setdefault(_text(key), held[carrier])
+                found[key] = held[carrier]
     return found
 
 

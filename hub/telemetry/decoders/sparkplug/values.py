@@ -85,6 +85,15 @@ def scalar(datatype: int, field: str, raw: Scalar) -> Scalar:
     return shortest(raw) if field == "float_value" and isinstance(raw, float) else row.read(raw)
 
 
+def count(datatype: int, raw: bytes) -> int:
+    """Return the number of elements of a packed array, before they are read."""
+    if datatype == STRING_ARRAY:
+        return raw.count(b"\0")
+    return (
+        8 * max(0, len(raw) - 4) if datatype == BOOLEAN_ARRAY else len(raw) // struct.calcsize(f"<{ARRAYS[datatype]}")
+    )
+
+
 def elements(datatype: int, raw: bytes) -> list[Scalar]:
     """Return the elements of a packed array; `datatype` is one of ARRAY_TYPES."""
     if datatype == STRING_ARRAY:

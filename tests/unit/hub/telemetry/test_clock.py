@@ -67,6 +67,7 @@ def test_a_text_that_says_nothing_gives_no_time(text: str) -> None:
         "2025-13-20T16:00:00Z",
         "\uff11\uff17\uff16\uff13\uff16\uff15\uff14\uff14\uff10\uff10",
         "0001-01-01T00:00:00+23:00:",
+        "2025-11-20T16:00:00.0" + "0" * 1_000_000,
     ],
 )
 def test_a_text_that_is_no_date_and_time_is_refused(text: str) -> None:
@@ -107,3 +108,9 @@ def test_a_text_without_a_zone_is_in_the_given_one_and_an_hour_that_comes_twice_
     text: str, utc: str
 ) -> None:
     assert clock.from_text(text, ZoneInfo("Europe/Berlin")) == clock.from_text(utc)
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+def test_what_is_no_number_is_no_time(number: float) -> None:
+    with pytest.raises(PayloadError, match="bad_time"):
+        clock.from_number(number)

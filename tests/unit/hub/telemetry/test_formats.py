@@ -170,6 +170,11 @@ def test_two_formats_with_one_filter_are_refused() -> None:
         Routes([], formats=[TABLE, TABLE])
 
 
+def test_a_time_that_an_expression_makes_infinite_is_no_time() -> None:
+    with pytest.raises(PayloadError, match="bad_time"):
+        decoded(FormatSettings(filter="a", time="sum(at)", metrics="@"), {"at": [1e308, 1e308], "b": 1})
+
+
 @given(JSON)
 def test_only_payload_errors_escape(document: object) -> None:
     for settings in (

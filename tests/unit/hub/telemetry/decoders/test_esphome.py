@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 
-from hub.telemetry.decoders.esphome import EspHome
+from hub.telemetry.decoders.esphome import MAX_DISCOVERIES_OF_A_TOPIC, EspHome
 from hub.telemetry.decoders.memory import QUIET_US
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
@@ -105,6 +105,22 @@ def test_what_is_remembered_is_bounded_and_nobody_is_pushed_out() -> None:
     topic = "livingroom/sensor/uptime/state"
     (reading,) = decode(b"1", Origin(topic, "livingroom", rest="sensor/uptime/state"), NOW_US, Notes())
     assert reading.unit == "s"
+
+
+def test_discoveries_of_one_state_topic_are_bounded_since_each_message_there_looks_at_all() -> None:
+    decode = EspHome()
+
+    def announce(node: int) -> list[str]:
+        topic, notes = f"homeassistant/sensor/{node}/x/config", Notes()
+        body = json.dumps(
+            {"stat_t": "l/light/x/state", "unit_of_meas": "s", "val_tpl": f"{{{{ value_json.k{node} }}}}"}
+        )
+        decode(body.encode(), Origin(topic, topic, device_in_route=False, rest=topic), NOW_US, notes)
+        return [reason for reason, _ in notes.faults]
+
+    assert [announce(node) for node in range(MAX_DISCOVERIES_OF_A_TOPIC)] == [[]] * MAX_DISCOVERIES_OF_A_TOPIC
+    assert announce(MAX_DISCOVERIES_OF_A_TOPIC) == ["too_many_metrics"]
+    assert announce(0) == []
 
 
 def test_made_up_nodes_do_not_hold_the_room_for_ever_and_one_at_work_keeps_its_place() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.telemetry.decoders.homie import Homie
+from hub.telemetry.decoders.homie.decoder import MAX_LOST
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
@@ -100,6 +101,25 @@ async def test_state_is_presence(root: str, word: str, online: bool) -> None:
 
     assert [DeviceState("super-car", online, word, NOW_US)] == bench.store.states
     assert ([], []) == (bench.store.readings, bench.reasons)
+
+
+def test_a_lost_root_takes_so_many_devices_along_and_no_more() -> None:
+    decode, notes = Homie(), Notes()
+    for name, first, last in (("root", 0, 600), ("c0", 600, 1_200)):
+        children = [f"c{number}" for number in range(first, last)]
+        topic = f"homie/5/{name}/$description"
+        decode(
+            orjson.dumps({"children": children}),
+            Origin(topic, topic, device_in_route=False, rest=f"5/{name}/$description"),
+            NOW_US,
+            Notes(),
+        )
+
+    topic = "homie/5/root/$state"
+    decode(b"lost", Origin(topic, topic, device_in_route=False, rest="5/root/$state"), NOW_US, notes)
+
+    assert len(notes.states) == 1 + MAX_LOST
+    assert [reason for reason, _ in notes.faults] == ["too_many_metrics"]
 
 
 async def test_a_lost_root_takes_its_children_along_and_brings_them_back() -> None:
