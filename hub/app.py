@@ -28,6 +28,7 @@ from hub.metrics import build_registry, pipeline_rows, store_rows
 from hub.metrics_of_transports import broker_rows, transport_rows
 from hub.settings import HubSettings, routes_of
 from hub.stats import StatsTopic
+from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.validation import TimeWindow
 from hub.transports.peers import is_loopback
@@ -69,10 +70,10 @@ class HubApp:
         self._settings = settings
         self._clock = BrokerClock()
         self.broker = Broker(limits.for_broker(), loop.time, self._flush_soon)
-        self._clock.drive(self.broker.release)
+        self._clock.drive(self.broker.agenda.release)
         self.store = Store(settings.storage, settings.data_dir)
         window = TimeWindow(round(settings.telemetry.future_s * 1_000_000))
-        pipeline = Pipeline(routes_of(settings.telemetry), self.store, self.broker, window)
+        pipeline = Pipeline(routes_of(settings.telemetry), self.store, Audience(self.broker), window)
         self.services = Services(
             self.broker,
             self._clock,

@@ -19,8 +19,8 @@ from rich.table import Table
 from hub.broker.broker import Broker, BrokerLimits
 from hub.errors import HubError
 from hub.settings import HubSettings, routes_of
-from hub.stomp.frames import NO_HEADERS, UserHeaders
-from hub.telemetry.explanation import EXPLAIN_LEVEL, PREFIX
+from hub.telemetry.audience import Audience
+from hub.telemetry.explanation import Explanation
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
 from hub.telemetry.validation import TimeWindow
@@ -55,29 +55,22 @@ class _KeepNothing:
         return _done()
 
 
-class _Listener(Broker):
+class _Listener(Audience):
     """The end where messages would be fanned out: it wants explanations only."""
 
     def __init__(self) -> None:
-        super().__init__(BrokerLimits(), time.monotonic, lambda: None)
+        super().__init__(Broker(BrokerLimits(), time.monotonic, lambda: None))
         self.heard: list[bytes] = []
 
-    def listening(self, first_level: str) -> bool:
-        return first_level == EXPLAIN_LEVEL
+    @property
+    def of_explanations(self) -> bool:
+        return True
 
-    def wanted(self, destination: str) -> bool:
-        return destination.startswith(PREFIX)
+    def wants_explanation(self, topic: str) -> bool:  # noqa: ARG002 - the audience's
+        return True
 
-    def publish(
-        self,
-        destination: str,
-        body: bytes,
-        headers: UserHeaders = NO_HEADERS,  # noqa: ARG002 - the broker's
-        value: float | None = None,  # noqa: ARG002 - the broker's
-    ) -> int:
-        if destination.startswith(PREFIX):
-            self.heard.append(body)
-        return 1
+    def explain(self, explanation: Explanation) -> None:
+        self.heard.append(explanation.body())
 
 
 def read_payload(text: str) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hub.broker.broker import Broker, BrokerLimits
+from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
 from storage.device_state import DeviceState
@@ -63,7 +64,7 @@ async def retry(payloads: Sequence[Refused], routes: Routes, store: Store) -> Re
     report = RetryReport()
     sink = _Sink(store)
     # A broker without subscribers: a payload of yesterday is not news.
-    pipeline = Pipeline(routes, sink, Broker(BrokerLimits(), time.monotonic, lambda: None))
+    pipeline = Pipeline(routes, sink, Audience(Broker(BrokerLimits(), time.monotonic, lambda: None)))
     for payload in sorted(payloads, key=lambda payload: payload.item.received_us):
         item = payload.item
         sink.begin()

@@ -1,34 +1,26 @@
 """The fan-out: from a publication to the outboxes of everybody who subscribed.
 
-`publish` is the one place where a message enters it. A topic's subscribers are found once and remembered (`Topic`);
-that is dropped when a subscription that could match it comes or goes. Subscribers are grouped in cohorts
-that share one encoded frame. Nothing is written here: outboxes with new frames are flushed together, once per tick, by
-whoever passed `schedule`.
+`publish` is the one place where a message enters it; who gets it says `routing`. Subscribers are grouped in cohorts that
+share one encoded frame. Nothing is written here: outboxes with new frames are flushed together, once per tick, by whoever
+passed `schedule`. Work queues (`queues`) and held messages (`agenda`) are apart.
 """
 
-import heapq
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from hub.broker.acks import Delivery
+from hub.broker.agenda import Agenda
 from hub.broker.confirmations import Confirmation
 from hub.broker.counters import Counters
 from hub.broker.outbox import Joined, Outbox
 from hub.broker.publication import Address, Cohort, Publication, new_publication
-from hub.broker.queues import DEAD_PREFIX, PREFIX, Queue, QueueLimits
+from hub.broker.queue_table import QueueTable
+from hub.broker.queues import QueueLimits
+from hub.broker.routing import TOPIC_PREFIX, Routing
 from hub.broker.subscription import Subscription
-from hub.broker.topic import NOBODY, READINGS, Fanout, Outgoing, Topic, Topics
-from hub.stomp.errors import TRY_AGAIN_LATER, SessionError
-from hub.stomp.frames import NO_HEADERS, UserHeaders, quoted
-from hub.topics.names import ONE, RESERVED, REST, FilterLimits, is_exact, parse_filter, validate_topic
+from hub.broker.topic import NOBODY, Fanout, Outgoing, Topic, Topics
+from hub.stomp.frames import NO_HEADERS, UserHeaders
+from hub.topics.names import FilterLimits
 from hub.topics.tree import TopicTree
-
-TOPIC_PREFIX = "/topic/"
-TEMP_PREFIX = "/temp-queue/"
-STALE = -1  # a generation that never is the present one
-# What only the hub publishes: readings that it decoded, and what it says of itself.
-RESERVED_TOPICS = ("$SYS/", READINGS)
 
 
 class BrokerLimits(NamedTuple):
@@ -51,27 +43,20 @@ class Broker:
         """Take the time source (s, monotonic) and what asks for a `flush` soon."""
         self.counters = Counters()
         self.topics = Topics(limits.topics, limits.retained_bytes, self.counters.dropped)
-        self.queues: dict[str, Queue] = {}
-        # Gives the last messages of topics that are only encoded when wanted, for `replay:last`.
+        self.routing = Routing(limits.filters, self.topics)
+        self.queues = QueueTable(limits.queues, self.counters)
+        # Give the last messages of topics that are only encoded when wanted, for `replay:last`.
         self.replay_sources: list[ReplaySource] = []
+        self.confirmations: set[Confirmation] = set()  # that are open
         self._limits = limits
         self._clock = clock
         self._schedule = schedule
         self._scheduled = False
-        self._tree: TopicTree[tuple[Subscription, Outbox]] = TopicTree(limits.filters)
-        # Of consumers, apart: what only the hub publishes is no concern of theirs, and is not encoded for them.
-        self._consumer_tree: TopicTree[tuple[Subscription, Outbox]] = TopicTree(limits.filters)
-        self.confirmations: set[Confirmation] = set()  # that are open
-        self._members: dict[Subscription, tuple[Subscription, Outbox]] = {}
+        self._members: dict[Subscription, Outbox] = {}
+        self.agenda = Agenda(self._members)
         self._cohorts: dict[tuple[str, str, object], Cohort] = {}
-        self.generation = 0  # counts changes of wildcard subscriptions: a topic of another one is to be asked for again
-        self._first_levels: Counter[str] = Counter()  # never 0, of the filters that are subscribed to
-        self._fanouts: dict[tuple[int, ...], Fanout] = {}
         self._dirty_fanouts: list[Fanout] = []
         self._dirty_outboxes: list[Outbox] = []
-        self._due: list[tuple[float, int, Subscription, str]] = []
-        self._due_count = 0
-        self._due_stale = 0  # entries of subscriptions that have ended
 
     @property
     def subscriptions(self) -> int:
@@ -86,18 +71,7 @@ class Broker:
         Raises:
             TopicError: the destination is not a legal topic.
         """
-        return self.publish_on(self.topic(destination), body, headers, value)
-
-    def topic(self, destination: str) -> Topic:
-        """Give a topic with its present fan-out.
-
-        Raises:
-            TopicError: the destination is not a legal topic.
-        """
-        topic = self.topics.get(destination)
-        if topic is not None and topic.generation == self.generation:
-            return topic
-        return self._find(destination, topic)
+        return self.publish_on(self.routing.topic(destination), body, headers, value)
 
     def publish_on(
         self, topic: Topic, body: bytes, headers: UserHeaders, value: float | None = None, *, consumed: bool = True
@@ -136,8 +110,8 @@ class Broker:
             number += 1
             if topic.kept:
                 self.topics.keep(topic, (number, body, headers))
-            if topic.generation != self.generation:  # delivering has given a slow connection up
-                topic = self.topic(topic.address.destination)  # noqa: PLW2901 - the same one, found again
+            if topic.generation != self.routing.generation:  # delivering has given a slow connection up
+                topic = self.routing.topic(topic.address.destination)  # noqa: PLW2901 - the same one, found again
             if topic.fanout is not fanout:
                 self._deliver(fanout, run)
                 run = []
@@ -165,42 +139,7 @@ class Broker:
         Raises:
             TopicError: the destination is not a legal topic.
         """
-        return self.topic(destination).fanout.wanted
-
-    def listening(self, first_level: str) -> bool:
-        """Whether any filter could match a topic that begins with this level: a quick no."""
-        levels = self._first_levels
-        # A leading wildcard does not reach reserved topics (MQTT 3.1.1, section 4.7.2).
-        return first_level in levels or ((ONE in levels or REST in levels) and first_level[:1] != RESERVED)
-
-    def enqueue(self, destination: str, body: bytes, headers: UserHeaders) -> None:
-        """Put a message into a work queue (`/queue/…` or a temporary one).
-
-        Raises:
-            SessionError: the queue is full, or there are too many queues.
-        """
-        self.counters.messages_in += 1
-        self.counters.number += 1
-        publication = Publication(Address(destination), self.counters.number, body, headers)
-        self.queue(destination).put(publication)
-
-    def queue(self, destination: str, *, bounded: bool = True) -> Queue:
-        """Give a queue, made if need be; messages that come back are let in over the limit.
-
-        Raises:
-            SessionError: there are too many queues.
-        """
-        queue = self.queues.get(destination)
-        if queue is None:
-            if bounded and len(self.queues) >= self._limits.queues.queues:
-                self._sweep()
-            if bounded and len(self.queues) >= self._limits.queues.queues:
-                text = f"{quoted(destination)} would be one queue more than the limit of {self._limits.queues.queues}"
-                raise SessionError("Too many queues", text, TRY_AGAIN_LATER)
-            queue = self.queues[destination] = Queue(
-                destination, self._limits.queues, self.counters, self._to_dead_letters
-            )
-        return queue
+        return self.routing.topic(destination).fanout.wanted
 
     def cohort(self, key: str, dialect_version: str, framing: object, make: Callable[[], Cohort]) -> Cohort:
         """Give the cohort of all subscribers whose frames are the same octets."""
@@ -218,45 +157,25 @@ class Broker:
 
         Raises:
             TopicError: its topic filter is not legal.
+            SessionError: there are too many queues.
         """
-        member = (subscription, outbox)
-        destination = subscription.destination
-        if destination.startswith(TOPIC_PREFIX):
-            self._tree_of(subscription).add(destination.removeprefix(TOPIC_PREFIX), member)
-            self._filter_changed(destination, 0 if subscription.options.confirms else 1)
+        if subscription.destination.startswith(TOPIC_PREFIX):
+            self.routing.add(subscription, outbox)
         else:
-            self.queue(destination).join(subscription)
-        self._members[subscription] = member
+            self.queues.join(subscription)
+        self._members[subscription] = outbox
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription; nothing is delivered to it any more."""
-        member = self._members.pop(subscription, None)
-        if member is None:
+        outbox = self._members.pop(subscription, None)
+        if outbox is None:
             return
-        destination = subscription.destination
         if subscription.pacer is not None:
-            self._forget_due(subscription.pacer.holding)
-        if destination.startswith(TOPIC_PREFIX):
-            self._tree_of(subscription).remove(destination.removeprefix(TOPIC_PREFIX), member)
-            self._filter_changed(destination, 0 if subscription.options.confirms else -1)
-        elif subscription.queue is not None:
-            subscription.queue.leave(subscription)
-            if destination.startswith(TEMP_PREFIX) and subscription.queue.deserted:
-                # It lives no longer than who asked for answers: nobody else can consume it.
-                self.counters.dropped["reply-gone"] += len(subscription.queue)
-                del self.queues[destination]
-            else:
-                self._drop_if_idle(subscription.queue)
-            subscription.queue = None
-
-    def give_back(self, destination: str, deliveries: Sequence[Delivery]) -> None:
-        """Take deliveries back to the front of their queue, in their order."""
-        if destination.startswith(TEMP_PREFIX) and destination not in self.queues:
-            self.counters.dropped["reply-gone"] += len(deliveries)
-            return
-        queue = self.queue(destination, bounded=False)
-        queue.give_back(deliveries)
-        self._drop_if_idle(queue)
+            self.agenda.forget(subscription.pacer.holding)
+        if subscription.destination.startswith(TOPIC_PREFIX):
+            self.routing.remove(subscription, outbox)
+        else:
+            self.queues.leave(subscription)
 
     def replay_last(self, subscription: Subscription) -> None:
         """Offer a subscription the last messages of the topics that it matches, oldest first."""
@@ -314,21 +233,6 @@ class Broker:
             if outbox.pending and not outbox.lazy:
                 outbox.flush(joined)
 
-    def wake(self, when: float, subscription: Subscription, topic: str) -> None:
-        """Remember that a paced subscription has a message to send at a time."""
-        self._due_count += 1
-        heapq.heappush(self._due, (when, self._due_count, subscription, topic))
-
-    def release(self, now: float) -> float | None:
-        """Send held messages whose time has come; gives when the next is due."""
-        while self._due and self._due[0][0] <= now:
-            _, _, subscription, topic = heapq.heappop(self._due)
-            if subscription not in self._members:
-                self._due_stale -= 1
-            elif subscription.pacer is not None:
-                subscription.pacer.release(topic, now)
-        return self._due[0][0] if self._due else None
-
     def _deliver(self, fanout: Fanout, run: Sequence[Publication]) -> None:
         if not run or not fanout.size:
             return
@@ -352,65 +256,3 @@ class Broker:
         # A copy: delivering can give a slow connection up, which ends its subscriptions.
         for subscription in tuple(subscriptions):
             subscription.offer(publication, now)
-
-    def _find(self, destination: str, known: Topic | None) -> Topic:
-        """Find a topic's subscribers, again if it is known."""
-        name = destination.removeprefix(TOPIC_PREFIX) if known is None else known.name
-        if known is None:
-            if not destination.startswith(TOPIC_PREFIX):
-                raise SessionError("Bad destination", f"{quoted(destination)} is not a topic")
-            validate_topic(name)
-        nodes = self._tree.match_nodes(name)
-        reserved = name.startswith(RESERVED_TOPICS)
-        if not reserved:
-            nodes += self._consumer_tree.match_nodes(name)
-        key = tuple(map(id, nodes))
-        fanout = self._fanouts.get(key)
-        if fanout is None:
-            fanout = self._fanouts[key] = Fanout([member for node in nodes for member in node.values])
-        if known is not None:
-            known.fanout, known.generation = fanout, self.generation
-            return known
-        topic = Topic(Address(destination), name, fanout, self.generation, reserved=reserved)
-        self.topics.add(topic)
-        return topic
-
-    def _tree_of(self, subscription: Subscription) -> TopicTree[tuple[Subscription, Outbox]]:
-        return self._consumer_tree if subscription.options.confirms else self._tree
-
-    def _filter_changed(self, destination: str, by: int) -> None:
-        """Drop what a subscription on this filter, more or less, may have changed."""
-        # Fan-outs are shared between topics by their nodes, and the nodes have changed.
-        self._fanouts.clear()
-        levels = parse_filter(destination.removeprefix(TOPIC_PREFIX), self._limits.filters)
-        if by:
-            self._first_levels[levels[0]] += by
-            if not self._first_levels[levels[0]]:
-                del self._first_levels[levels[0]]
-        if is_exact(levels):
-            if (topic := self.topics.get(destination)) is not None:
-                topic.generation = STALE
-        else:
-            self.generation += 1
-
-    def _forget_due(self, ended: int) -> None:
-        """Count entries of a subscription that has ended, and drop all such once they are the most."""
-        self._due_stale += ended
-        if 2 * self._due_stale > len(self._due):
-            self._due = [entry for entry in self._due if entry[2] in self._members]
-            heapq.heapify(self._due)
-            self._due_stale = 0
-
-    def _to_dead_letters(self, destination: str, publication: Publication) -> None:
-        self.counters.dropped["dead-letter"] += 1
-        name = destination.removeprefix(PREFIX)
-        dead = Publication(Address(f"{DEAD_PREFIX}{name}"), publication.number, publication.body, publication.headers)
-        self.queue(dead.address.destination, bounded=False).put(dead)
-
-    def _drop_if_idle(self, queue: Queue) -> None:
-        if queue.idle:
-            self.queues.pop(queue.destination, None)
-
-    def _sweep(self) -> None:
-        for queue in list(self.queues.values()):
-            self._drop_if_idle(queue)

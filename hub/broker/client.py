@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from hub.broker.acks import Delivery
-from hub.broker.broker import TEMP_PREFIX, TOPIC_PREFIX, Broker
+from hub.broker.broker import Broker
 from hub.broker.options import OnSlow, Options, parse_options
 from hub.broker.outbox import Joined, Outbox, Sink
 from hub.broker.publication import UNNAMED, Cohort, Framing, Item
 from hub.broker.publisher import Arrival, Publisher, bad_destination, is_send
+from hub.broker.queue_table import TEMP_PREFIX
 from hub.broker.queues import PREFIX as QUEUE_PREFIX
+from hub.broker.routing import TOPIC_PREFIX
 from hub.broker.subscription import Subscription
 from hub.stomp.dialects import Dialect
 from hub.stomp.errors import POLICY_VIOLATION, SessionError
@@ -100,7 +102,7 @@ class Client:
         self._sink.overflow()
 
     def wake(self, when: float, subscription: Subscription, topic: str) -> None:
-        self._broker.wake(when, subscription, topic)
+        self._broker.agenda.wake(when, subscription, topic)
         self._clock.wake_at(when)
 
     # What frames ask for.
@@ -178,7 +180,7 @@ class Client:
         queue = subscription.queue
         self._broker.unsubscribe(subscription)
         if queue is not None:
-            self._broker.give_back(
+            self._broker.queues.give_back(
                 subscription.destination, [self._take_back(subscription, item) for item in unwritten]
             )
 
@@ -221,7 +223,9 @@ class Client:
                 back.setdefault(subscription.destination, []).extend(subscription.window.take_all().values())
         self._acks.clear()
         for destination, deliveries in back.items():
-            self._broker.give_back(destination, sorted(deliveries, key=lambda delivery: delivery.publication.number))
+            self._broker.queues.give_back(
+                destination, sorted(deliveries, key=lambda delivery: delivery.publication.number)
+            )
 
     # The parts.
 
@@ -273,7 +277,7 @@ class Client:
         if discard or subscription.destination.startswith(TOPIC_PREFIX):
             self._broker.counters.dropped["nack"] += len(deliveries)
         else:
-            self._broker.give_back(subscription.destination, deliveries)
+            self._broker.queues.give_back(subscription.destination, deliveries)
 
     def _take_back(self, subscription: Subscription, item: Item) -> Delivery:
         """Undo the delivery of a queue's message that was never written."""

@@ -7,9 +7,11 @@ transaction are handed to the broker together.
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from hub.broker.broker import TEMP_PREFIX, TOPIC_PREFIX, Broker
+from hub.broker.broker import Broker
 from hub.broker.confirmations import Confirmation
+from hub.broker.queue_table import TEMP_PREFIX
 from hub.broker.queues import PREFIX as QUEUE_PREFIX
+from hub.broker.routing import TOPIC_PREFIX
 from hub.broker.topic import Outgoing, Topic
 from hub.stomp.errors import POLICY_VIOLATION, SessionError
 from hub.stomp.frames import SEND, Frame, UserHeaders, quoted
@@ -86,7 +88,8 @@ class Publisher:
             SessionError: as `send` does; what came before it is done.
         """
         broker = self._broker
-        known = broker.topics.get
+        routing = broker.routing
+        known = routing.topics.get
         consumed = self._own_topic is None
         arrivals: list[Arrival] = []
         outgoing: list[Outgoing] = []
@@ -95,7 +98,7 @@ class Publisher:
             topic = known(head.headers["destination"])
             if (
                 topic is None
-                or topic.generation != broker.generation
+                or topic.generation != routing.generation
                 or topic.reserved
                 or head.wants_reply
                 or (confirm and topic.fanout.consumers)
@@ -112,7 +115,7 @@ class Publisher:
 
     def _topic(self, destination: str, receipt: str | None) -> Topic:
         try:
-            topic = self._broker.topic(destination)
+            topic = self._broker.routing.topic(destination)
         except TopicError as error:
             raise bad_destination(destination, str(error), receipt) from None
         if topic.reserved and destination != self._own_topic:
@@ -137,7 +140,7 @@ class Publisher:
                 self._broker.counters.dropped["reply-gone"] += 1
                 return
         try:
-            self._broker.enqueue(destination, frame.body, user_headers)
+            queues.enqueue(destination, frame.body, user_headers)
         except SessionError as error:
             error.receipt = frame.receipt
             raise

@@ -34,21 +34,22 @@ class Audience:
     @property
     def of_readings(self) -> bool:
         """Whether anybody watches any readings: a quick no."""
-        return self._broker.listening(FIRST_LEVEL)
+        return self._broker.routing.listening(FIRST_LEVEL)
 
     @property
     def of_explanations(self) -> bool:
         """Whether anybody watches any explanations: a quick no."""
-        return self._broker.listening(EXPLAIN_LEVEL)
+        return self._broker.routing.listening(EXPLAIN_LEVEL)
 
     def show_readings(self, seen: Iterable[Seen]) -> int:
         """Publish the readings that somebody watches; gives how many."""
         broker = self._broker
-        known = broker.topics.get
-        find = broker.topic
+        routing = broker.routing
+        known = routing.topics.get
+        find = routing.topic
         messages: list[Outgoing] = []
         add = messages.append
-        generation = broker.generation
+        generation = routing.generation
         for series, (_, _, time_us, value, unit), late in seen:
             topic = known(series.destination)
             if topic is None or topic.generation != generation:

@@ -18,7 +18,6 @@ from typing import Final, Protocol
 
 import structlog
 
-from hub.broker.broker import Broker
 from hub.broker.publisher import Arrival
 from hub.telemetry.audience import Audience, Seen
 from hub.telemetry.counters import PipelineCounters
@@ -70,11 +69,13 @@ class Place:
 class Pipeline:
     """The one way into storage; see the head of this file."""
 
-    def __init__(self, routes: Routes, store: ReadingSink, broker: Broker, window: TimeWindow = DEFAULT_WINDOW) -> None:
+    def __init__(
+        self, routes: Routes, store: ReadingSink, audience: Audience, window: TimeWindow = DEFAULT_WINDOW
+    ) -> None:
         self.counters = PipelineCounters()
         self._routes = routes
         self._store = store
-        self._audience = Audience(broker)
+        self._audience = audience
         self._window = window
         self._decoders: dict[str, Decoder] = {}
         # By how a topic came: directly from a STOMP client, or over a bridge. None: no route takes it.

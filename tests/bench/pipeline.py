@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from hub.broker.broker import Broker, BrokerLimits
+from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
 from storage.device_state import DeviceState
@@ -72,7 +73,7 @@ async def main() -> None:
             broker.flush()
             wire.data = b""
 
-        pipeline = Pipeline(Routes(), NoStore(), broker)
+        pipeline = Pipeline(Routes(), NoStore(), Audience(broker))
         print(f"{name}:")
         for form, body in FORMS.items():
             print(f"  {cpu_us(pipeline.accept, body, flush):6.2f} µs  {form}")

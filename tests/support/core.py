@@ -121,7 +121,7 @@ class Hub:
     def pass_time(self, seconds: float) -> None:
         """Move the clock and send what is due."""
         self.now += seconds
-        self.broker.release(self.now)
+        self.broker.agenda.release(self.now)
 
     def wake_at(self, when: float) -> None:
         """Nothing: `pass_time` releases."""

@@ -8,6 +8,7 @@ from hub.broker.client import Client, ClientLimits
 from hub.broker.topic import Outgoing, Topic
 from hub.stomp.dialects import V1_2
 from hub.stomp.frames import SUBSCRIBE, Frame, Head, UserHeaders
+from hub.telemetry.audience import Audience
 from hub.telemetry.formats import FormatSettings
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import DEFAULT_ROUTES, Routes, RouteSettings
@@ -83,7 +84,7 @@ class Bench:
     ) -> None:
         self.store = KeepingStore()
         self.broker = KeepingBroker(*filters)
-        self.pipeline = Pipeline(Routes(routes, formats=formats), self.store, self.broker)
+        self.pipeline = Pipeline(Routes(routes, formats=formats), self.store, Audience(self.broker))
 
     def accept(
         self,

@@ -181,9 +181,9 @@ def test_nothing_is_held_for_a_subscription_that_has_ended() -> None:
             hub.broker.publish(f"/topic/{number % 20}", b"x")
         peer.send("UNSUBSCRIBE\nid:s\n\n^@")
         assert 20 == len(peer.messages())
-    assert len(hub.broker._due) <= 20
+    assert len(hub.broker.agenda) <= 20
     hub.pass_time(10_000)
-    assert [] == hub.broker._due
+    assert 0 == len(hub.broker.agenda)
 
 
 # The last messages.

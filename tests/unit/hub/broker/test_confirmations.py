@@ -27,7 +27,7 @@ class Told:
         self.outcomes: list[str | None] = []
         confirmation = Confirmation(hub.broker.confirmations)
         for destination in destinations:
-            topic = hub.broker.topic(destination)
+            topic = hub.broker.routing.topic(destination)
             hub.broker.expect(topic, confirmation)
             hub.broker.publish_on(topic, body, UserHeaders(()))
         confirmation.when_settled(self.outcomes.append)
@@ -104,14 +104,14 @@ def test_what_does_not_fit_is_refused_and_the_consumer_stays() -> None:
 def test_ordinary_subscribers_are_not_waited_for() -> None:
     hub = Hub()
     hub.peer().send(f"SUBSCRIBE\nid:c\ndestination:{TOPIC}\nack:client\n\n^@")
-    assert not hub.broker.topic(TOPIC).fanout.consumers
+    assert not hub.broker.routing.topic(TOPIC).fanout.consumers
 
 
 def test_consumers_get_nothing_that_only_the_hub_publishes() -> None:
     hub = Hub()
     consume(hub, "/topic/+/+/commands")
     assert not hub.broker.wanted("/topic/readings/press-7/commands")
-    assert not hub.broker.listening("readings")
+    assert not hub.broker.routing.listening("readings")
 
 
 @pytest.mark.parametrize(

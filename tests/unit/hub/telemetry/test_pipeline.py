@@ -14,6 +14,7 @@ from hub.broker.broker import Broker, BrokerLimits
 from hub.stomp.dialects import V1_2
 from hub.telemetry import last_readings as last_readings_module
 from hub.telemetry import pipeline as pipeline_module
+from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes, RouteSettings
 from storage.reading import Reading
@@ -88,7 +89,7 @@ async def test_the_real_store_and_broker_fit(tmp_path: Path) -> None:
     flushes: list[int] = []
     broker = Broker(BrokerLimits(), clock=lambda: 0.0, schedule=lambda: flushes.append(1))
     store = Store(StorageSettings(), tmp_path)
-    pipeline = Pipeline(Routes(), store, broker)
+    pipeline = Pipeline(Routes(), store, Audience(broker))
 
     future = pipeline.accept("devices/press-7/telemetry", BODY.encode(), None, NOW_US)
 
