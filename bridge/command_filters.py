@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.filters import FILTER_LIMITS, contains, without_share
-from hub.broker.broker import RESERVED_TOPICS
+from hub.broker.routing import RESERVED_TOPICS
 from hub.topics.names import RESERVED, SEPARATOR, TopicError, parse_filter
 
 # One SUBSCRIBE each, of the 128 subscriptions of a hub's connection.

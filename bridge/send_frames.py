@@ -16,7 +16,7 @@ from bridge.errors import CommandTopicError, UnsendableTopicError
 from bridge.filters import FILTER_LIMITS
 from bridge.property_headers import PropertyHeaders, escape
 from bridge.publishes import RETAIN, Message
-from hub.broker.broker import RESERVED_TOPICS
+from hub.broker.routing import RESERVED_TOPICS
 from hub.stomp.header_block import CodecLimits
 from hub.topics.names import TopicError, validate_topic
 from hub.topics.tree import TopicTree
