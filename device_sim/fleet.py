@@ -1,10 +1,10 @@
 """The simple fleet, for a load without a scenario file: so many devices, so many messages a second, weather for values.
 
-It is a scenario like any other, made of three options. Its schedule has no LinkActions, because its devices share a few
-connections instead of having one each.
+It is a scenario like any other, made of three options, but its devices share a few connections instead of having one
+each: what its schedule says of connections is left out, or done by nobody.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from device_sim.errors import BadArgumentError
@@ -64,16 +64,12 @@ class Fleet:
         self, start_us: int, duration_s: float | None = None, share: tuple[int, int] = (0, 1)
     ) -> Iterator[Message]:
         """Yield the messages in the order of their intended times, from `start_us` (epoch) for `duration_s` or for ever."""
-        return self.prepare(duration_s, share)(start_us)
+        prepared = self.prepare(duration_s, share)
+        return (event for event in prepared.events(start_us) if isinstance(event, Message))
 
-    def prepare(self, duration_s: float | None, share: tuple[int, int]) -> Callable[[int], Iterator[Message]]:
-        """Make the devices; what is returned takes the start."""
-        prepared = Schedule(self.scenario(duration_s), self.seed, share)
-
-        def events(start_us: int) -> Iterator[Message]:
-            return (event for event in prepared.events(start_us) if isinstance(event, Message))
-
-        return events
+    def prepare(self, duration_s: float | None, share: tuple[int, int]) -> Schedule:
+        """Make the devices. Their LinkActions mean nothing to the few connections that they share."""
+        return Schedule(self.scenario(duration_s), self.seed, share)
 
 
 def check_topic(template: str) -> None:

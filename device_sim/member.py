@@ -1,13 +1,13 @@
-"""A device in a running schedule: its sensors, its clock, its encoder and its faults. It knows no other device.
+"""A device in a running schedule: its clock, its encoder and its faults. It knows no other device.
 
 All that is random in it comes from sources seeded with its id: it behaves the same in whatever process and beside
-whomever it runs. A fault has a source of its own, and what is not sent is measured all the same, so that a fault changes
-nothing but what it is for. (A burst measures more often: from then on the values differ.)
+whomever it runs. A fault has a source of its own, and what is not sent is measured all the same (by its class's cohort),
+so that a fault changes nothing but what it is for. (A burst measures more often: from then on the values differ.)
 """
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from device_sim.clock import Clock
 from device_sim.connection_times import Change
@@ -26,7 +26,6 @@ from device_sim.payloads.format import Device, Encoded, Measured
 from device_sim.payloads.registry import FORMATS
 from device_sim.roster import Entry
 from device_sim.scenario.model import DeviceClass
-from device_sim.sensors.settings import GroupSampler, Sampler
 
 FUTURE_S: Final = 300.0
 """A hub refuses times further ahead than this (its setting, by default): such readings must not be stored."""
@@ -69,29 +68,30 @@ def measured(device_class: DeviceClass) -> tuple[Measured, ...]:
 
 
 class Member:
-    """One device. `births`, `encoded` and `sent` are asked in the order of time; the schedule numbers what they return."""
+    """One device. What it measures it is told, by its class's cohort; it is asked in the order of time."""
 
     __slots__ = (
-        "_carries_values",
+        "_births_carry_values",
+        "_bursts",
         "_clock",
-        "_easy",
-        "_encode",
-        "_groups",
+        "_latest",
         "_lying",
-        "_sampling",
-        "_singles",
+        "_silences",
         "_start_s",
         "_stream",
-        "_time_at",
         "backfill",
         "changes",
         "count",
         "device",
+        "encode",
         "encoder",
+        "id",
+        "names",
         "number",
         "part",
-        "period_s",
         "plain",
+        "qos",
+        "topic",
         "up",
     )
 
@@ -101,7 +101,6 @@ class Member:
         metrics = measured(device_class)
         # A text as seed goes through SHA-512, so neighbouring devices are not alike, on any platform.
         name = f"{seed}/{entry.id}"
-        rng = random.Random(name)
         stored_as = device_class.stored_as
         described = Device(
             entry.id,
@@ -110,16 +109,10 @@ class Member:
             metrics,
             device_class.qos,
         )
-        self.encoder = form.make(described, lambda: random.Random(f"{name}/payload"))
-        self._encode = self.encoder.encode
-        self._carries_values = form.births_carry_values
-        self._start_s = 0.0
-        self._clock = Clock(form.step_us, [fault for _, fault in faults if isinstance(fault, ClockFault)])
-        self._time_at = self._clock.at
-        samplers = [(sensor.make(rng), bool(sensor.parts)) for sensor in device_class.sensors.values()]
-        grouped = any(group for _, group in samplers)
-        self._groups = samplers if grouped else []
-        self._singles = [] if grouped else [cast("Sampler", sampler) for sampler, _ in samplers]
+        clock_faults = [fault for _, fault in faults if isinstance(fault, ClockFault)]
+        sampling = [
+            (fault, random.Random(f"{name}/{key}")) for key, fault in faults if isinstance(fault, SamplingFault)
+        ]
         self._lying = [
             _LyingMetric(place, _Strikes(fault, own), fault.make(own))
             for key, fault in faults
@@ -128,74 +121,73 @@ class Member:
             if fault.metrics is None or metric.name in fault.metrics
             for own in (random.Random(f"{name}/{key}/{metric.name}"),)
         ]
-        self._sampling = [
-            (fault.samples, _Strikes(fault, random.Random(f"{name}/{key}")))
-            for key, fault in faults
-            if isinstance(fault, SamplingFault)
-        ]
+        self._silences = [_Strikes(fault, rng) for fault, rng in sampling if not fault.samples]
+        self._bursts = [(fault.samples, _Strikes(fault, rng)) for fault, rng in sampling if fault.samples]
         self._stream = [
             (fault, _Strikes(fault, random.Random(f"{name}/{key}")))
             for key, fault in faults
             if isinstance(fault, StreamFault)
         ]
-        self._easy = bool(self._singles) and not self._lying
+        births = self._births_carry_values = form.births_carry_values
+        self._clock = Clock(form.step_us, clock_faults, births=births) if clock_faults or births else None
+        self._latest: Sequence[Value | None] = ()
+        self._start_s = 0.0
+        self.id = entry.id
         self.number = entry.number
+        self.encoder = form.make(described, lambda: random.Random(f"{name}/payload"))
+        self.encode = self.encoder.encode
         self.device = self.encoder.device
+        self.topic, self.names, self.qos = described.topic, described.names, described.qos
         self.backfill = device_class.backfill
-        self.period_s = 1.0 / device_class.rate
-        self.plain = not (self._lying or self._sampling or self._stream or self._clock.wrong)
+        self.plain = not (self._lying or self._silences or self._stream or self._clock)
+        """Whether what it measures is what it sends, and nothing need be remembered."""
         self.changes: Iterator[Change] = iter(())
         self.count = 0
         self.up = False
         self.part = False
 
+    @property
+    def bursts(self) -> bool:
+        """Whether it measures more often now and then."""
+        return bool(self._bursts)
+
     def start(self, start_us: int) -> None:
         """Say when the schedule begins (epoch), before anything else is asked."""
         self._start_s = start_us / 1e6
-        self._clock.start(start_us)
+        if self._clock is not None:
+            self._clock.start(start_us)
 
     def births(self, t: float) -> Sequence[Encoded]:
         """Return what it publishes when it has connected, `t` seconds after the start."""
-        if self._carries_values:
-            values = self.values(t)
-            return self._believable(self.encoder.births(self._time_at(t), values))
+        if self._births_carry_values and self._clock is not None:
+            return self._believable(self.encoder.births(self._clock.at(t, birth=True), self._latest))
         return self.encoder.births(round((self._start_s + t) * 1e3) * 1_000, ())
 
-    def values(self, t: float) -> Sequence[Value | None]:
-        """Measure."""
-        now = self._start_s + t
-        if self._singles:
-            values: list[Value | None] = [sample(now) for sample in self._singles]
-        else:
-            values = []
-            for sampler, group in self._groups:
-                if group:
-                    values += cast("GroupSampler", sampler)(now)
-                else:
-                    values.append(cast("Sampler", sampler)(now))
-        for place, strikes, change in self._lying:
-            since = strikes.since(t)
-            if since is not None:
-                values[place] = change(t, since, values[place])
-        return values
-
-    def encoded(self, t: float) -> Sequence[Encoded]:
-        """Return what a device without faults sends."""
-        now = self._start_s + t
-        values = [sample(now) for sample in self._singles] if self._easy else self.values(t)
-        return self._encode(self._time_at(t), values)
-
     def samples(self, t: float) -> int:
-        """Return how many messages it makes instead of one: 1 but for a drop-out or a burst."""
-        for instead, strikes in self._sampling:
+        """Return how often it measures instead of once, because of a burst."""
+        for instead, strikes in self._bursts:
             if strikes.since(t) is not None:
                 return instead
         return 1
 
-    def sent(self, t: float) -> list[Sent]:
-        """Return what it sends and when, none before `t`."""
-        messages = self._believable(self.encoded(t))
-        sent: list[Sent] = [(t, message) for message in messages]
+    def reported(self, t: float, values: Sequence[Value]) -> Sequence[Value | None]:
+        """Return what it makes of what its sensors say; the next births carry it."""
+        reported: list[Value | None] = [*values]
+        for place, strikes, change in self._lying:
+            since = strikes.since(t)
+            if since is not None:
+                reported[place] = change(t, since, reported[place])
+        self._latest = reported
+        return reported
+
+    def sent(self, t: float, time_us: int, values: Sequence[Value]) -> list[Sent]:
+        """Return what it sends of a measurement and when, none before `t`; `time_us` is what a right clock says."""
+        reported = self.reported(t, values)
+        if any(silence.since(t) is not None for silence in self._silences):
+            return []
+        if self._clock is not None and self._clock.wrong:
+            time_us = self._clock.at(t)
+        sent: list[Sent] = [(t, message) for message in self._believable(self.encode(time_us, reported))]
         for fault, strikes in self._stream:
             if strikes.since(t) is not None:
                 sent = [after for due_s, message in sent for after in fault.send(due_s, message, strikes.rng)]
@@ -203,6 +195,6 @@ class Member:
 
     def _believable(self, messages: Sequence[Encoded]) -> Sequence[Encoded]:
         """Say that nothing may be stored of messages from the future."""
-        if self._clock.ahead_s <= FUTURE_S:
+        if self._clock is None or self._clock.ahead_s <= FUTURE_S:
             return messages
         return [message._replace(metrics=(), values=()) if message.timed else message for message in messages]

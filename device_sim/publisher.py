@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from device_sim.intended import Intended
 from device_sim.ledger import Acknowledgement, LedgerWriter
 from device_sim.links.link import Link, LinkEvents
-from device_sim.message import LinkAction, Message
+from device_sim.message import LinkAction, Message, Will
 from device_sim.results import Recorder
+from device_sim.schedule import Schedule
 
 if TYPE_CHECKING:  # it brings SQLAlchemy and asyncpg, which a run without a database does not need
     from device_sim.stored import StoredSampler
@@ -73,17 +74,20 @@ class Publisher:
         recorder: Recorder | None = None,
         intended: Intended | None = None,
         sampler: "StoredSampler | None" = None,
+        schedule: Schedule | None = None,
     ) -> None:
+        """Make the link; `schedule` says what devices announce on connections that it has not asked for."""
         self._ledger = ledger
         self._recorder = recorder
         self._intended = intended
         self._sampler = sampler
+        self._schedule = schedule
         self._wake = asyncio.Event()
         self._stopped = False
         self._begin = 0.0
         self._held_back = False
         self.tally = Tally()
-        self.link = make_link(LinkEvents(acknowledged=self._on_acknowledged, room=self._wake.set))
+        self.link = make_link(LinkEvents(self._on_acknowledged, self._wake.set, self._will, self._births))
 
     @property
     def now_s(self) -> float:
@@ -166,11 +170,25 @@ class Publisher:
         return head
 
     def _send(self, burst: Sequence[Message]) -> None:
+        self._enter(burst)
+        self.link.send(burst)
+
+    def _will(self, source: int) -> Will | None:
+        return None if self._schedule is None else self._schedule.will(source)
+
+    def _births(self, source: int) -> Sequence[Message]:
+        """Enter what the link is about to send with a connection that it made again."""
+        births = () if self._schedule is None else self._schedule.births(source, max(self.now_s, 0.0))
+        if births:
+            self._enter(births)
+        return births
+
+    def _enter(self, burst: Sequence[Message]) -> None:
+        """Take down what is about to leave."""
         now_s = self.now_s  # the schedule took its time, too
         self._ledger.sent(burst)
         if self._intended is not None:
             self._intended.add(burst)
-        self.link.send(burst)
         tally, readings = self.tally, sum([len(message.metrics) for message in burst])
         tally.messages += len(burst)
         tally.published += readings

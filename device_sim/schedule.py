@@ -5,30 +5,32 @@ lateness instead of as a pause of the load (reliability reference, 3.1). Same sc
 octet by octet, however the devices are shared out over processes. Messages are made when they are taken: an hour costs no
 memory. No I/O, no clock.
 
-The main line is the devices' beats (windows.py). Whatever else is to come waits in a heap, ordered by time, device and
-the order in which the device thought of it: connections that change, messages held back, measurements of a burst.
+The main line is the devices' beats (cohort.py). Whatever else is to come waits in a heap, ordered by time, device and
+the order in which the device thought of it: connections that change, messages held back.
 """
 
 import heapq
 import random
 from collections.abc import Iterator, Sequence
+from itertools import chain, count
 from typing import TypeAlias
 
+from device_sim.cohort import Cohort
 from device_sim.connection_times import Change, changes, taking_part
 from device_sim.faults.settings import LinkFault
 from device_sim.member import KeyedFault, Member
-from device_sim.message import LinkAction, LinkActionKind, Message
+from device_sim.message import LinkAction, LinkActionKind, Message, Value, Will
 from device_sim.payloads.format import Encoded
 from device_sim.roster import Entry, hit, roster
 from device_sim.scenario.check import refuse
 from device_sim.scenario.model import Scenario
-from device_sim.windows import Ring, windows
+from device_sim.windows import windows
 
 _CONNECT = LinkActionKind.CONNECT
 _new = tuple.__new__  # half of what Message(...) costs
 
-Waiting: TypeAlias = tuple[float, int, int, Change | Encoded | None]
-"""When, which device, its count, and what: a change of its connection, a message, or a measurement (None)."""
+Waiting: TypeAlias = tuple[float, int, int, Change | Encoded]
+"""When, which device, its count, and what: a change of its connection or a message."""
 
 
 class Schedule:
@@ -47,14 +49,19 @@ class Schedule:
         refuse(scenario)
         entries = roster(scenario)
         part, parts = share
-        self._members = _members(scenario, entries, seed, range(part, len(entries), parts))
-        self._run = _Run(scenario, entries, seed, self._members)
+        self._run = _Run(scenario, entries, seed, _members(scenario, entries, seed, range(part, len(entries), parts)))
 
     def events(self, start_us: int) -> Iterator[Message | LinkAction]:
         """Yield what happens from `start_us` (epoch) on, in the order of `due_s`."""
-        for member in self._members.values():
-            member.start(start_us)
-        return self._run.events()
+        return self._run.events(start_us)
+
+    def will(self, source: int) -> Will | None:
+        """Return the will of a connection that a device makes again because the last one was lost."""
+        return self._run.will(source)
+
+    def births(self, source: int, due_s: float) -> Sequence[Message]:
+        """Return what it publishes first on that; when this happens is the system's doing, so it is in no `events`."""
+        return self._run.births(source, due_s)
 
 
 def schedule(
@@ -100,86 +107,72 @@ class _Run:
         self._duration_s = scenario.duration
         self._stages = scenario.stages
         self._members = members
-        self._rings = _rings(scenario, entries, seed, members)
+        self._cohorts = _cohorts(scenario, entries, seed, members)
         self._waiting: list[Waiting] = []
+        self._numbers = count()
         for member in members.values():
             self._await_change(member)
 
-    def events(self) -> Iterator[Message | LinkAction]:
+    def events(self, start_us: int) -> Iterator[Message | LinkAction]:
         """Walk. The short way through this loop is most of the simulator's work: a device without faults, connected."""
-        members, waiting, pop = self._members, self._waiting, heapq.heappop
-        number = 0
-        for beats in windows(self._rings, self._stages, self._duration_s):
-            for due_s, source in beats:
+        for cohort in self._cohorts:
+            cohort.start(start_us)
+        members, waiting, pop, numbers = self._members, self._waiting, heapq.heappop, self._numbers
+        for window in windows(sum(cohort.rate for cohort in self._cohorts), self._stages, self._duration_s):
+            beats = sorted(chain.from_iterable(cohort.take(window) for cohort in self._cohorts))
+            for due_s, source, time_us, values, payload in beats:
                 while waiting and waiting[0][0] <= due_s:
-                    for event in self._happen(pop(waiting), number):
-                        number += event.__class__ is Message
-                        yield event
+                    yield from self._happen(pop(waiting))
                 member = members[source]
-                if not (member.up and member.plain):
-                    for message in self._beat(member, due_s, number):
-                        number += 1
-                        yield message
-                    continue
-                for topic, payload, metrics, values, time_us, timed, retain, qos in member.encoded(due_s):
+                if payload is not None and member.plain and member.up:
+                    device, names, topic, qos = member.device, member.names, member.topic, member.qos
                     yield _new(
                         Message,
                         (
-                            number,
+                            next(numbers),
                             source,
-                            member.device,
-                            metrics,
+                            device,
+                            names,
                             time_us,
                             due_s,
                             topic,
                             payload,
                             values,
-                            timed,
-                            retain,
+                            True,
+                            False,
                             qos,
                         ),
                     )
-                    number += 1
+                else:
+                    yield from self._beat(member, due_s, time_us, values)
         while waiting and waiting[0][0] < self._duration_s:
-            for event in self._happen(pop(waiting), number):
-                number += event.__class__ is Message
-                yield event
+            yield from self._happen(pop(waiting))
 
-    def _beat(self, member: Member, due_s: float, number: int) -> Iterator[Message]:
-        """Measure: on a beat, of a device that has a fault or is not connected."""
-        if not member.part:
+    def _beat(self, member: Member, due_s: float, time_us: int, values: Sequence[Value]) -> Iterator[Message]:
+        """Do what a device does that has a fault, is not connected, or writes its messages itself."""
+        if member.plain and member.up:
+            for encoded in member.encode(time_us, values):
+                yield self._message(member, due_s, encoded)
             return
-        samples = member.samples(due_s)
-        if samples == 0 or not (member.up or member.backfill):
-            member.values(due_s)
+        if not (member.up or (member.part and member.backfill)):
+            member.reported(due_s, values)
             return
-        for extra in range(1, samples):
-            self._wait(member, due_s + extra * member.period_s / samples, None)
-        yield from self._send(member, due_s, number)
-
-    def _send(self, member: Member, due_s: float, number: int) -> Iterator[Message]:
-        for when_s, encoded in member.sent(due_s):
+        for when_s, encoded in member.sent(due_s, time_us, values):
             if when_s <= due_s:
-                yield _message(number, member, due_s, encoded)
-                number += 1
+                yield self._message(member, due_s, encoded)
             else:
                 self._wait(member, when_s, encoded)
 
-    def _happen(self, waiting: Waiting, number: int) -> Iterator[Message | LinkAction]:
+    def _happen(self, waiting: Waiting) -> Iterator[Message | LinkAction]:
         """Let happen what has waited for its time."""
         due_s, source, _, what = waiting
         member = self._members[source]
         if isinstance(what, Change):
-            yield from self._change(member, what, number)
-        elif not (member.up or (member.part and member.backfill)):
-            if what is None:
-                member.values(due_s)
-        elif what is None:
-            yield from self._send(member, due_s, number)
-        else:
-            yield _message(number, member, due_s, what)
+            yield from self._change(member, what)
+        elif member.up or (member.part and member.backfill):
+            yield self._message(member, due_s, what)
 
-    def _change(self, member: Member, change: Change, number: int) -> Iterator[Message | LinkAction]:
+    def _change(self, member: Member, change: Change) -> Iterator[Message | LinkAction]:
         member.part = change.taking_part
         self._await_change(member)
         if change.action is None:
@@ -188,35 +181,46 @@ class _Run:
         if not member.up:
             yield LinkAction(change.due_s, member.number, change.action)
             return
-        yield LinkAction(change.due_s, member.number, _CONNECT, member.encoder.will())
-        for encoded in member.births(change.due_s):
-            yield _message(number, member, change.due_s, encoded)
-            number += 1
+        yield LinkAction(change.due_s, member.number, _CONNECT, self.will(member.number))
+        yield from self.births(member.number, change.due_s)
+
+    def will(self, source: int) -> Will | None:
+        """Return the will of a device's next connection."""
+        return self._members[source].encoder.will()
+
+    def births(self, source: int, due_s: float) -> Sequence[Message]:
+        """Return what it publishes when that stands."""
+        member = self._members[source]
+        return [self._message(member, due_s, encoded) for encoded in member.births(due_s)]
 
     def _await_change(self, member: Member) -> None:
         change = next(member.changes, None)
         if change is not None:
             self._wait(member, change.due_s, change)
 
-    def _wait(self, member: Member, due_s: float, what: Change | Encoded | None) -> None:
+    def _wait(self, member: Member, due_s: float, what: Change | Encoded) -> None:
         if due_s < self._duration_s:
             heapq.heappush(self._waiting, (due_s, member.number, member.count, what))
             member.count += 1
 
+    def _message(self, member: Member, due_s: float, encoded: Encoded) -> Message:
+        topic, payload, metrics, values, time_us, timed, retain, qos = encoded
+        number, source, device = next(self._numbers), member.number, member.device
+        fields = (number, source, device, metrics, time_us, due_s, topic, payload, values, timed, retain, qos)
+        return _new(Message, fields)
 
-def _rings(scenario: Scenario, entries: Sequence[Entry], seed: int, members: dict[int, Member]) -> list[Ring]:
+
+def _cohorts(scenario: Scenario, entries: Sequence[Entry], seed: int, members: dict[int, Member]) -> list[Cohort]:
     """Give each device its own phase of its class's period, whichever share it is in."""
-    rings = []
+    cohorts = []
     for device_class in scenario.classes:
-        period_s = 1.0 / device_class.rate
         rng = random.Random(f"{seed}/{device_class.name}/phases")
-        phases = [(rng.uniform(0.0, period_s), entry.number) for entry in entries if entry.device_class is device_class]
-        rings.append(Ring(sorted(phase for phase in phases if phase[1] in members), period_s))
-    return rings
-
-
-def _message(number: int, member: Member, due_s: float, encoded: Encoded) -> Message:
-    topic, payload, metrics, values, time_us, timed, retain, qos = encoded
-    return Message(
-        number, member.number, member.device, metrics, time_us, due_s, topic, payload, values, timed, retain, qos
-    )
+        phases = [
+            (rng.uniform(0.0, 1.0 / device_class.rate), entry.number)
+            for entry in entries
+            if entry.device_class is device_class
+        ]
+        mine = sorted(phase for phase in phases if phase[1] in members)
+        among = [members[number] for _, number in mine]
+        cohorts.append(Cohort(device_class, seed, among, [phase for phase, _ in mine]))
+    return cohorts

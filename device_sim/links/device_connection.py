@@ -3,7 +3,8 @@
 Rules: `window` messages are unacknowledged at most (paho would queue without limit and ignores the broker's Receive
 Maximum: reliability reference, M14); up to `hold` wait beside them while the connection is down or its window full, after
 that the oldest is dropped and counted, as a device with a full memory does. What is unacknowledged when a connection is
-lost is sent again on the next one, oldest first, before anything new.
+lost is sent again on the next one, oldest first, before anything new but the births of the device: a connection that is
+made again because it was lost has a will and births of its own, as the one that the schedule asked for.
 """
 
 import time
@@ -15,7 +16,7 @@ from device_sim.links.address import Address
 from device_sim.links.connection import Changed, Connection, State
 from device_sim.links.reactor import Reactor
 from device_sim.links.tls import TlsFiles
-from device_sim.message import Message
+from device_sim.message import Message, Will
 
 LONGEST_TEND_S = 5.0
 
@@ -35,17 +36,28 @@ class DeviceEvents(NamedTuple):
     given_up: Callable[[Sequence[Message], str], None]
     """These will never be acknowledged: refused by the peer, or no room to hold them. The second is the reason."""
     changed: Changed
+    will: Callable[[int], Will | None]
+    births: Callable[[int], Sequence[Message]]
+    """What the device `source` says with a connection that nobody but the connection itself asked for."""
 
 
 class DeviceConnection(Connection):
     """Subclasses implement what raises NotImplementedError, here and in `Connection`."""
 
-    __slots__ = ("_acked_at", "_bounds", "_events", "_held", "_tending")
+    __slots__ = ("_acked_at", "_again", "_bounds", "_events", "_held", "_source", "_tending")
 
     def __init__(
-        self, address: Address, tls: TlsFiles | None, reactor: Reactor, events: DeviceEvents, bounds: Bounds
+        self,
+        source: int,
+        address: Address,
+        tls: TlsFiles | None,
+        reactor: Reactor,
+        events: DeviceEvents,
+        bounds: Bounds,
     ) -> None:
         super().__init__(address, tls, reactor, events.changed)
+        self._source = source
+        self._again = False  # the connection asked for has stood already: the next one is made again
         self._events = events
         self._bounds = bounds
         self._held: deque[Message] | None = None
@@ -59,12 +71,16 @@ class DeviceConnection(Connection):
 
     @property
     def room(self) -> int:
-        """How many messages could leave now."""
-        return self._bounds.window - self.in_flight if self.state is State.UP else 0
+        """How many messages could leave now; births leave whether or not there is room."""
+        return max(self._bounds.window - self.in_flight, 0) if self.state is State.UP else 0
 
     @property
     def outstanding(self) -> int:
         return self.in_flight + (len(self._held) if self._held else 0)
+
+    def connect(self, will: Will | None = None) -> None:
+        self._again = False
+        super().connect(will)
 
     def send_one(self, message: Message) -> None:
         """Do what `send` does with one message."""
@@ -91,8 +107,8 @@ class DeviceConnection(Connection):
         """Put them on the wire and remember them until they are acknowledged."""
         raise NotImplementedError
 
-    def _transmit_again(self) -> None:
-        """Put what is unacknowledged on the new wire, oldest first."""
+    def _transmit_again(self, first: Sequence[Message]) -> None:
+        """Put `first` on the new wire, and then what is unacknowledged, oldest first."""
         raise NotImplementedError
 
     def _look_after(self) -> float:
@@ -102,7 +118,8 @@ class DeviceConnection(Connection):
     def _accepted(self) -> None:
         super()._accepted()
         self._acked_at = time.monotonic()
-        self._transmit_again()
+        self._transmit_again(self._events.births(self._source) if self._again else ())
+        self._again = True
         self._send_held()
         if not self._tending:
             self._tending = True

@@ -7,6 +7,7 @@ the whole link reach, so that one dead device does not stop the others.
 import asyncio
 import contextlib
 import itertools
+import operator
 from collections.abc import Mapping, Sequence
 
 from device_sim.ledger import Acknowledgement
@@ -18,13 +19,14 @@ from device_sim.links.mqtt_identity import MqttIdentity
 from device_sim.links.reactor import Reactor
 from device_sim.links.stomp_device import StompDevice
 from device_sim.links.stomp_identity import StompIdentity
-from device_sim.message import LinkAction, LinkActionKind, Message
+from device_sim.message import LinkAction, LinkActionKind, Message, Will
 
 DEVICE_BOUNDS = Bounds(window=20, hold=10_000)
 """20 unacknowledged messages of one device: paho's, Mosquitto's and most firmware's in-flight window."""
 MOST_OUTSTANDING = 200_000
 """Of all devices together; beyond it the publisher waits. About 100 MB of messages."""
 
+_SOURCE = operator.attrgetter("source")
 Identity = MqttIdentity | StompIdentity
 
 
@@ -34,7 +36,9 @@ class Arrivals:
     def __init__(self, link: "DeviceLink") -> None:
         self.by: dict[Acknowledgement, list[Message]] = {Acknowledgement.PUBACK: [], Acknowledgement.RECEIPT: []}
         self.events = {
-            kind: DeviceEvents(messages.append, messages.extend, link.give_up, link.change)
+            kind: DeviceEvents(
+                messages.append, messages.extend, link.give_up, link.change, link.will_again, link.born_again
+            )
             for kind, messages in self.by.items()
         }
 
@@ -59,7 +63,7 @@ class DeviceLink:
         self._reactor = Reactor(self._flush)
         self.counts.problems = self._reactor.problems
         self._arrivals = Arrivals(self)
-        self._connections = {source: self._make(identity, bounds) for source, identity in identities.items()}
+        self._connections = {source: self._make(source, identity, bounds) for source, identity in identities.items()}
 
     @property
     def room(self) -> int:
@@ -77,21 +81,13 @@ class DeviceLink:
 
     def send(self, messages: Sequence[Message]) -> None:
         self.counts.outstanding += len(messages)
-        connections, waiting = self._connections, messages[0]
-        run: list[Message] = []  # what one device sends at once leaves in one piece
-        for message in itertools.islice(messages, 1, None):
-            if message.source == waiting.source:
-                run.append(waiting)
-            elif run:
-                connections[waiting.source].send([*run, waiting])
-                run = []
+        connections = self._connections
+        for source, run in itertools.groupby(messages, _SOURCE):
+            first, *more = run
+            if more:  # what one device sends at once leaves in one piece
+                connections[source].send([first, *more])
             else:
-                connections[waiting.source].send_one(waiting)
-            waiting = message
-        if run:
-            connections[waiting.source].send([*run, waiting])
-        else:
-            connections[waiting.source].send_one(waiting)
+                connections[source].send_one(first)
 
     def act(self, action: LinkAction) -> None:
         connection = self._connections[action.source]
@@ -133,11 +129,21 @@ class DeviceLink:
             if not self.counts.up:
                 self._all_down.set()
 
-    def _make(self, identity: Identity, bounds: Bounds) -> DeviceConnection:
+    def will_again(self, source: int) -> Will | None:
+        """Asked by a connection that is made again."""
+        return self._events.will(source)
+
+    def born_again(self, source: int) -> Sequence[Message]:
+        """Asked when it stands."""
+        births = self._events.births(source)
+        self.counts.outstanding += len(births)
+        return births
+
+    def _make(self, source: int, identity: Identity, bounds: Bounds) -> DeviceConnection:
         events = self._arrivals.events
         if isinstance(identity, MqttIdentity):
-            return MqttConnection(identity, self._reactor, events[Acknowledgement.PUBACK], bounds)
-        return StompDevice(identity, self._reactor, events[Acknowledgement.RECEIPT], bounds)
+            return MqttConnection(source, identity, self._reactor, events[Acknowledgement.PUBACK], bounds)
+        return StompDevice(source, identity, self._reactor, events[Acknowledgement.RECEIPT], bounds)
 
     def _check(self) -> None:
         if self._reactor.failure is not None:

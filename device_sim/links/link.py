@@ -3,7 +3,8 @@
 - Order: messages of one source are sent in the order they are given, and sent again in that order after a reconnect.
 - Acknowledged means the other side took responsibility: PUBACK for MQTT QoS 1, RECEIPT for STOMP.
 - Nothing is dropped in silence: a message stays with the link until it is acknowledged; a lost connection is made again,
-  with jittered back-off, for as long as it is wanted, and what is unacknowledged is sent again. What will never be
+  with jittered back-off, for as long as it is wanted, and what is unacknowledged is sent again, after the births of
+  the device. What will never be
   acknowledged is counted in `counts.given_up`, by reason.
 - Bounded: `room` says how many more messages are taken; giving more is an error of the caller.
 - All calls and call-backs happen on the event loop that ran `start`.
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from device_sim.ledger import Acknowledgement
-from device_sim.message import LinkAction, Message
+from device_sim.message import LinkAction, Message, Will
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class LinkEvents:
     """These messages are the other side's responsibility now, and whose; never empty, each message once."""
     room: Callable[[], None]
     """There may be room again: a connection came up, or acknowledgements came."""
+    will: Callable[[int], Will | None] = lambda _: None
+    """Asked for a device whose connection was lost and is made again though no LinkAction said so: its will."""
+    births: Callable[[int], Sequence[Message]] = lambda _: ()
+    """Asked when that stands: what the device sends first on it, outstanding from now on."""
 
 
 @dataclass(slots=True)

@@ -32,8 +32,10 @@ class MqttConnection(DeviceConnection):
 
     __slots__ = ("_blocked", "_client", "_mid", "_torn", "_unacknowledged", "_v5", "_wrote_at")
 
-    def __init__(self, identity: MqttIdentity, reactor: Reactor, events: DeviceEvents, bounds: Bounds) -> None:
-        super().__init__(identity.address, identity.tls, reactor, events, bounds)
+    def __init__(
+        self, source: int, identity: MqttIdentity, reactor: Reactor, events: DeviceEvents, bounds: Bounds
+    ) -> None:
+        super().__init__(source, identity.address, identity.tls, reactor, events, bounds)
         self._client = BurstClient(identity, self)
         self._v5 = identity.version == 5
         self._unacknowledged: dict[int, Message] = {}  # by message id, in the order of sending
@@ -57,10 +59,11 @@ class MqttConnection(DeviceConnection):
         ):
             self.send((message,))
             return
-        mid = self._mid = self._mid % LAST_MID + 1
+        self._wrote_at = _now()
         if not unacknowledged:
-            self._acked_at = _now()
-        elif mid in unacknowledged:
+            self._acked_at = self._wrote_at
+        mid = self._mid = self._mid % LAST_MID + 1
+        if mid in unacknowledged:
             mid = self._free_mid()
         unacknowledged[mid] = message
         packet = publish_packet(mid, message.topic, message.payload, retain=message.retain, v5=self._v5)
@@ -68,7 +71,6 @@ class MqttConnection(DeviceConnection):
             sent = self._sock.send(packet)  # type: ignore[union-attr]  # there is one while the state is UP
         except (OSError, ValueError):
             sent = 0  # full, or lost: paho meets the same and knows what to make of it
-        self._wrote_at = _now()
         if sent != len(packet):
             self._client.queue(packet[sent:])
 
@@ -105,7 +107,8 @@ class MqttConnection(DeviceConnection):
     def _greet(self, sock: socket.socket) -> None:
         self._wrote_at = _now()
         self._watch_with(self._read, self._client.loop_write)
-        self._client.connect_over(sock, self.address.host, self.address.port, self._will)
+        will = self._events.will(self._source) if self._again else self._will
+        self._client.connect_over(sock, self.address.host, self.address.port, will)
 
     def _say_goodbye(self) -> None:
         self._client.disconnect()
@@ -152,9 +155,11 @@ class MqttConnection(DeviceConnection):
         if unanswered := [message for message in messages if not message.qos]:
             self._events.given_up(unanswered, "qos_0")
 
-    def _transmit_again(self) -> None:
-        if self._unacknowledged:
-            again = [self._packet(mid, message, again=True) for mid, message in self._unacknowledged.items()]
+    def _transmit_again(self, first: Sequence[Message]) -> None:
+        again = [self._packet(mid, message, again=True) for mid, message in self._unacknowledged.items()]
+        if first:
+            self._transmit(first)
+        if again:
             self._client.publish_burst(b"".join(again))
 
     def _packet(self, mid: int, message: Message, *, again: bool) -> bytes:

@@ -4,6 +4,8 @@ A fleet sends one packet a system call, so a packet is put together with as few 
 are remembered, as a device sends to the same one all its life.
 """
 
+from functools import lru_cache
+
 PUBLISH = 0x30
 QOS1 = 0x02
 RETAIN = 0x01
@@ -23,18 +25,16 @@ def publish_packet(
     name = _topics.get(topic) or _remember(topic)
     first = PUBLISH | (QOS1 if qos else 0) | (RETAIN if retain else 0) | (DUP if again else 0)
     properties = b"\0" if v5 else b""
-    if qos:
-        rest = len(name) + 2 + len(properties) + len(payload)
-        if rest < 128:
-            return b"%c%c%b%c%c%b%b" % (first, rest, name, mid >> 8, mid & 0xFF, properties, payload)
-        return b"%c%b%b%c%c%b%b" % (first, remaining_length(rest), name, mid >> 8, mid & 0xFF, properties, payload)
     rest = len(name) + len(properties) + len(payload)
-    return b"%c%b%b%b%b" % (first, remaining_length(rest), name, properties, payload)
+    if qos:
+        return b"".join((_fixed_header(first, rest + 2), name, mid.to_bytes(2, "big"), properties, payload))
+    return b"".join((_fixed_header(first, rest), name, properties, payload))
 
 
-def remaining_length(rest: int) -> bytes:
-    """Encode a length: seven bits a byte, the eighth says that more follow (section 2.2.3)."""
-    head = bytearray()
+@lru_cache(maxsize=4_096)
+def _fixed_header(first: int, rest: int) -> bytes:
+    """Encode the first octet and a length: seven bits an octet, the eighth says that more follow (section 2.2.3)."""
+    head = bytearray((first,))
     while True:
         rest, digit = rest >> 7, rest & 0x7F
         head.append(digit | 0x80 if rest else digit)

@@ -23,8 +23,10 @@ class StompDevice(DeviceConnection):
 
     __slots__ = ("_identity", "_in_flight", "_number", "_stream", "_unacknowledged")
 
-    def __init__(self, identity: StompIdentity, reactor: Reactor, events: DeviceEvents, bounds: Bounds) -> None:
-        super().__init__(identity.address, identity.tls, reactor, events, bounds)
+    def __init__(
+        self, source: int, identity: StompIdentity, reactor: Reactor, events: DeviceEvents, bounds: Bounds
+    ) -> None:
+        super().__init__(source, identity.address, identity.tls, reactor, events, bounds)
         self._identity = identity
         self._stream: StompStream | None = None
         self._unacknowledged: dict[str, Sequence[Message]] = {}  # by receipt id, in the order of sending
@@ -79,8 +81,11 @@ class StompDevice(DeviceConnection):
         self._in_flight += len(messages)
         self._put(receipt, messages)
 
-    def _transmit_again(self) -> None:
-        for receipt, messages in self._unacknowledged.items():
+    def _transmit_again(self, first: Sequence[Message]) -> None:
+        again = list(self._unacknowledged.items())
+        if first:
+            self._transmit(first)
+        for receipt, messages in again:
             self._put(receipt, messages)
 
     def _put(self, receipt: str, messages: Sequence[Message]) -> None:

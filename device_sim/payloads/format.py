@@ -81,6 +81,10 @@ class Encoder(Protocol):
         ...
 
 
+Writer: TypeAlias = Callable[[Sequence[int], Sequence[Sequence[Value | None]]], list[bytes]]
+"""From the times and the columns of values of many messages to their payloads."""
+
+
 class Unannounced:
     """Part of encoders whose devices say nothing when they connect."""
 
@@ -117,6 +121,9 @@ class Format:
     nested: bool = False
     """Whether a dot in a metric's name is a level, so that `a` and `a.b` exclude each other."""
     births_carry_values: bool = False
+    columns: Callable[[Sequence[Measured]], Writer] | None = None
+    """Makes what writes many devices' payloads at once: where one message says all, and nothing in it is the device's own.
+    What `make` writes of the same values is the same."""
     by_sort: Mapping[Sort, re.Pattern[str]] | None = None
     """Where the metric's name says what its values are: the names for each."""
 

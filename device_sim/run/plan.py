@@ -3,7 +3,7 @@
 Data only, so that it can be handed to other processes; what it makes lives in them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,7 +14,6 @@ from device_sim.links.link import Link, LinkEvents
 from device_sim.links.mqtt import MqttLink
 from device_sim.links.stomp import StompLink
 from device_sim.links.tls import TlsFiles
-from device_sim.message import LinkAction, Message
 from device_sim.results import Mark
 from device_sim.run.identities import Targets, device_identities
 from device_sim.scenario.bound import Bound
@@ -66,8 +65,8 @@ class Plan(Protocol):
 
     def link(self, events: LinkEvents, share: Share) -> Link: ...
 
-    def prepare(self, share: Share) -> Callable[[int], Iterator[Message | LinkAction]]:
-        """Make the share's devices, which takes its time; what is returned gives their schedule from a start (epoch, us)."""
+    def prepare(self, share: Share) -> Schedule:
+        """Make the share's devices, which takes its time."""
         ...
 
 
@@ -101,7 +100,7 @@ class SimplePlan:
             return MqttLink(self.address, events, sources=sources, tls=self.tls)
         return StompLink(self.address, events, sources=sources, ca=self.tls.ca)
 
-    def prepare(self, share: Share) -> Callable[[int], Iterator[Message | LinkAction]]:
+    def prepare(self, share: Share) -> Schedule:
         return self.fleet.prepare(self.duration_s, share)
 
 
@@ -161,5 +160,5 @@ class ScenarioPlan:
     def link(self, events: LinkEvents, share: Share) -> Link:
         return DeviceLink(device_identities(self.scenario, self.targets, share), events)
 
-    def prepare(self, share: Share) -> Callable[[int], Iterator[Message | LinkAction]]:
-        return Schedule(self.scenario, self.seed, share).events
+    def prepare(self, share: Share) -> Schedule:
+        return Schedule(self.scenario, self.seed, share)

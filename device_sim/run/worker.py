@@ -62,7 +62,7 @@ class Worker:
     ) -> None:
         self._plan = plan
         self._share = share
-        self._events = plan.prepare(share)
+        self._schedule = plan.prepare(share)
         self._recorder = Recorder(plan.name, plan.seed, 0)
         watched = bool(plan.dashboards)
         raw = any(not to.startswith(READINGS) for dashboard in plan.dashboards for to in dashboard.destinations)
@@ -74,6 +74,7 @@ class Worker:
             self._recorder,
             intended if watched else None,
             self._sampler,
+            self._schedule,
         )
         self._audience = Audience(self._recorder, self._publisher, intended)
         if targets is not None:
@@ -129,7 +130,7 @@ class Worker:
         gc.freeze()
         gc.set_threshold(COLLECT_EVERY)
         self._audience.begin()
-        schedule = self._events(start_us)
+        schedule = self._schedule.events(start_us)
         publishing = asyncio.create_task(self._publisher.publish(schedule, start_us, self._plan.duration_s))
         measuring = [asyncio.create_task(self._lag.run()), asyncio.create_task(self._tick(tick))]
         if self._sampler is not None:

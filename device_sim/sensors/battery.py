@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.settings import EachSensor, Sampler
 
 
-class Battery(SensorSettings):
+class Battery(EachSensor):
     """Percent of charge: falls evenly from `start` to `end` within `lasts_s`, each device at a pace of its own."""
 
     kind: Literal["battery"]

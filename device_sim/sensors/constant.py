@@ -7,10 +7,10 @@ from pydantic import Field, StrictBool, StrictStr
 
 from device_sim.message import Value
 from device_sim.payloads.format import Sort
-from device_sim.sensors.settings import Sampler, SensorSettings, sort_of
+from device_sim.sensors.settings import EachSensor, Sampler, sort_of
 
 
-class Constant(SensorSettings):
+class Constant(EachSensor):
     """The same value, for ever."""
 
     kind: Literal["constant"]

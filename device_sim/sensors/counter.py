@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.settings import EachSensor, Sampler
 
 DAY_S = 86_400.0
 
 
-class Counter(SensorSettings):
+class Counter(EachSensor):
     """Grows by `per_s` a second; back to 0 at `wrap`, and at random restarts of the device."""
 
     kind: Literal["counter"]

@@ -8,14 +8,14 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 from annotated_types import Len
 from pydantic import Field, model_validator
 
-from device_sim.sensors.settings import GroupSampler, SensorSettings
+from device_sim.sensors.settings import EachSensor, GroupSampler
 
 DEGREE_M = 111_195.0  # along a meridian of a sphere of 6,371 km
 Latitude: TypeAlias = Annotated[float, Field(ge=-89.0, le=89.0)]
 Longitude: TypeAlias = Annotated[float, Field(ge=-180.0, le=180.0)]
 
 
-class GpsTrack(SensorSettings):
+class GpsTrack(EachSensor):
     """Latitude, longitude and speed on a closed track at a steady pace; the sphere is flat between two points."""
 
     parts: ClassVar[tuple[str, ...]] = ("latitude", "longitude", "speed")

@@ -1,11 +1,15 @@
 """Relative humidity: falls when the day warms."""
 
 import random
+from collections.abc import Sequence
 from typing import Literal
+
+import numpy as np
 
 from device_sim.sensors.daily import warmth
 from device_sim.sensors.noise import wander
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.normal import Numbers, Rows
+from device_sim.sensors.settings import Gauge, SensorSettings, rounded
 
 
 class Humidity(SensorSettings):
@@ -14,12 +18,12 @@ class Humidity(SensorSettings):
     kind: Literal["humidity"] = "humidity"
     unit: str = "%RH"
 
-    def make(self, rng: random.Random) -> Sampler:
-        mean, swing = rng.uniform(40.0, 60.0), rng.uniform(6.0, 12.0)
-        drift = wander(1.5, 900.0, rng)
+    def gauge(self, rngs: Sequence[random.Random]) -> Gauge:
+        mean = np.array([rng.uniform(40.0, 60.0) for rng in rngs])
+        swing = np.array([rng.uniform(6.0, 12.0) for rng in rngs])
+        drift = wander(1.5, 900.0, rngs)
 
-        def sample(t: float) -> float:
-            value = (mean - swing * warmth(t) + drift(t)) * 10.0
-            return (min(max(value, 50.0), 1_000.0) + 0.5) // 1.0 / 10.0
+        def curve(rows: Rows, t: Numbers) -> Numbers:
+            return np.clip(mean[rows] - swing[rows] * warmth(t) + drift(rows, t), 5.0, 100.0)
 
-        return sample
+        return rounded(curve, 1)

@@ -9,10 +9,10 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, StrictBool, StrictS
 
 from device_sim.message import Value
 from device_sim.payloads.format import Sort
-from device_sim.sensors.settings import Sampler, SensorSettings, sort_of
+from device_sim.sensors.settings import EachSensor, Sampler, sort_of
 
 
-class Markov(SensorSettings):
+class Markov(EachSensor):
     """A continuous-time Markov chain: it stays in state i for `mean_s[i]` seconds on average, then jumps."""
 
     kind: Literal["markov"]

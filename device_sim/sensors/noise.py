@@ -4,37 +4,25 @@ Exact for any spacing of the samples (Gillespie, Phys. Rev. E 54, 1996): after `
 of itself. White noise would make a chart that no real room or machine draws.
 """
 
-import math
 import random
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Sequence
 
-from device_sim.sensors.normal import BITS, NORMALS
+import numpy as np
 
-SAME_STEP: Final = 1e-3
-"""Steps this much alike (as a share) get the same factors: clocks in ms make equal periods differ a little."""
+from device_sim.sensors.normal import Numbers, Rows, normals
+from device_sim.sensors.settings import Curve
 
 
-def wander(sigma: float, tau_s: float, rng: random.Random) -> Callable[[float], float]:
-    """Make an offset around 0 with standard deviation `sigma` that forgets over `tau_s` seconds.
+def wander(sigma: float, tau_s: float, rngs: Sequence[random.Random]) -> Curve:
+    """Make offsets around 0 with standard deviation `sigma` that forget over `tau_s` seconds; a time may go back."""
+    draw = normals(rngs)
+    # Before its first value a device has forgotten everything: exp(-inf) is 0.
+    values, last_t = np.zeros(len(rngs)), np.full(len(rngs), -np.inf)
 
-    What is returned takes the time in seconds, which never goes back.
-    """
-    bits, normals = rng.getrandbits, NORMALS
-    value = sigma * normals[bits(BITS)]
-    last_t = math.inf
-    kept, kick, shortest, longest = 1.0, 0.0, 0.0, 0.0
-
-    def at(t: float) -> float:
-        nonlocal value, last_t, kept, kick, shortest, longest
-        dt = t - last_t
-        last_t = t
-        if dt > 0.0:
-            if not shortest < dt < longest:
-                kept = math.exp(-dt / tau_s)
-                kick = sigma * math.sqrt(1.0 - kept * kept)
-                shortest, longest = dt * (1.0 - SAME_STEP), dt * (1.0 + SAME_STEP)
-            value = value * kept + kick * normals[bits(BITS)]
+    def at(rows: Rows, t: Numbers) -> Numbers:
+        kept = np.exp(np.minimum(last_t[rows] - t, 0.0) / tau_s)
+        value: Numbers = values[rows] * kept + sigma * np.sqrt(1.0 - kept * kept) * draw(rows)
+        values[rows], last_t[rows] = value, t
         return value
 
     return at

@@ -1,11 +1,14 @@
 """Air pressure: hours-long weather with the half-daily tide on top."""
 
 import random
+from collections.abc import Sequence
 from typing import Literal
+
+import numpy as np
 
 from device_sim.sensors.daily import tide
 from device_sim.sensors.noise import wander
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.settings import Gauge, SensorSettings, rounded
 
 
 class Pressure(SensorSettings):
@@ -14,11 +17,7 @@ class Pressure(SensorSettings):
     kind: Literal["pressure"] = "pressure"
     unit: str = "hPa"
 
-    def make(self, rng: random.Random) -> Sampler:
-        mean = rng.uniform(1005.0, 1020.0)
-        weather, reading = wander(4.0, 36_000.0, rng), wander(0.05, 5.0, rng)
-
-        def sample(t: float) -> float:
-            return ((mean + tide(t) + weather(t) + reading(t)) * 100.0 + 0.5) // 1.0 / 100.0
-
-        return sample
+    def gauge(self, rngs: Sequence[random.Random]) -> Gauge:
+        mean = np.array([rng.uniform(1005.0, 1020.0) for rng in rngs])
+        weather, reading = wander(4.0, 36_000.0, rngs), wander(0.05, 5.0, rngs)
+        return rounded(lambda rows, t: mean[rows] + tide(t) + weather(rows, t) + reading(rows, t), 2)

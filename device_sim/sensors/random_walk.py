@@ -2,12 +2,14 @@
 
 import math
 import random
+from collections.abc import Sequence
 from typing import Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
-from device_sim.sensors.normal import BITS, NORMALS
-from device_sim.sensors.settings import Sampler, SensorSettings, limits
+from device_sim.sensors.normal import Numbers, Rows, normals
+from device_sim.sensors.settings import Gauge, SensorSettings, limits, rounded
 
 
 class RandomWalk(SensorSettings):
@@ -27,21 +29,20 @@ class RandomWalk(SensorSettings):
             raise ValueError("`start` must lie between `low` and `high`")
         return self
 
-    def make(self, rng: random.Random) -> Sampler:
-        (low, high), step, ticks = limits(self.low, self.high), self.step, 10.0**self.digits
-        sqrt, bits, normals = math.sqrt, rng.getrandbits, NORMALS
-        value, last_t = self.start, math.inf
+    def gauge(self, rngs: Sequence[random.Random]) -> Gauge:
+        low, high = limits(self.low, self.high)
+        draw = normals(rngs)
+        values, last_t = np.full(len(rngs), self.start), np.full(len(rngs), np.inf)
 
-        def sample(t: float) -> float:
-            nonlocal value, last_t
-            if t > last_t:
-                value += step * sqrt(t - last_t) * normals[bits(BITS)]
-                if not low <= value <= high:
-                    value = _reflected(value, low, high)
-            last_t = t
-            return (value * ticks + 0.5) // 1.0 / ticks
+        def curve(rows: Rows, t: Numbers) -> Numbers:
+            passed_s = np.maximum(t - last_t[rows], 0.0)  # the first value is `start`
+            value: Numbers = values[rows] + self.step * np.sqrt(passed_s) * draw(rows)
+            for place in np.flatnonzero((value < low) | (value > high)):
+                value[place] = _reflected(float(value[place]), low, high)
+            values[rows], last_t[rows] = value, t
+            return value
 
-        return sample
+        return rounded(curve, self.digits)
 
 
 def _reflected(value: float, low: float, high: float) -> float:

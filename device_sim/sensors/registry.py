@@ -4,14 +4,13 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from device_sim.sensors.around_a_mean import DailyCycle, OrnsteinUhlenbeck
 from device_sim.sensors.battery import Battery
 from device_sim.sensors.constant import Constant
 from device_sim.sensors.counter import Counter
-from device_sim.sensors.daily_cycle import DailyCycle
 from device_sim.sensors.gps import GpsTrack
 from device_sim.sensors.humidity import Humidity
 from device_sim.sensors.markov import Markov
-from device_sim.sensors.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from device_sim.sensors.pressure import Pressure
 from device_sim.sensors.random_walk import RandomWalk
 from device_sim.sensors.replay import Replay

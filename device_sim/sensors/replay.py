@@ -17,7 +17,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from device_sim.errors import BadArgumentError
 from device_sim.recorded_time import parse_time_us
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.settings import EachSensor, Sampler
 
 
 class Column(NamedTuple):
@@ -27,7 +27,7 @@ class Column(NamedTuple):
     times_s: "array[float]"
 
 
-class Replay(SensorSettings):
+class Replay(EachSensor):
     """One row a sample, or with `speed` the row that belongs to the time passed; begins again after the last."""
 
     kind: Literal["replay"]

@@ -1,19 +1,31 @@
-"""What all sensors declare. Each kind adds its parameters and knows how to make the sensor of one device."""
+"""What all sensors declare. Each kind adds its parameters and knows how to make the sensors of a class's devices.
+
+A gauge measures for many devices in one call, since a call for each value would cost more than all the rest of a message.
+Rules: within one call no device is asked twice; the times of one device never go back; what a device measures depends on
+its own random source and its own times alone, never on whom it is asked together with.
+"""
 
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeAlias, cast
 
+import numpy as np
 from pydantic import Field
 
 from device_sim.declared import Declared
 from device_sim.message import Value
 from device_sim.payloads.format import Sort
+from device_sim.sensors.normal import Numbers, Rows
 
+Gauge: TypeAlias = Callable[[Rows, Numbers], Sequence[Sequence[Value]]]
+"""From which devices measure, and when (seconds since the epoch), to their values: a column for each part of the sensor,
+one where it has no parts."""
+Curve: TypeAlias = Callable[[Rows, Numbers], Numbers]
+"""The same for numbers that are not rounded yet."""
 Sampler: TypeAlias = Callable[[float], Value]
-"""A sensor of one device: from seconds since the epoch, which never go back, to its value."""
+"""A sensor of one device: from seconds since the epoch to its value."""
 GroupSampler: TypeAlias = Callable[[float], tuple[Value, ...]]
 """The same for a sensor of several values, such as a position: one for each of its `parts`."""
 
@@ -32,8 +44,33 @@ class SensorSettings(Declared, ABC):
         return "number"
 
     @abstractmethod
-    def make(self, rng: random.Random) -> "Sampler | GroupSampler":
-        """Make the sensor of one device; `rng` is the device's own and stays with it."""
+    def gauge(self, rngs: Sequence[random.Random]) -> Gauge:
+        """Make the sensors of as many devices; each `rng` is a device's own and stays with it."""
+
+
+class EachSensor(SensorSettings, ABC):
+    """A sensor whose devices are asked one after the other: states, counters, recordings."""
+
+    @abstractmethod
+    def make(self, rng: random.Random) -> Sampler | GroupSampler:
+        """Make the sensor of one device."""
+
+    def gauge(self, rngs: Sequence[random.Random]) -> Gauge:
+        samplers = [self.make(rng) for rng in rngs]
+
+        def measure(rows: Rows, t: Numbers) -> Sequence[Sequence[Value]]:
+            values = [samplers[row](when) for row, when in zip(rows.tolist(), t.tolist(), strict=True)]
+            if self.parts:
+                return list(zip(*cast("list[tuple[Value, ...]]", values), strict=True))
+            return [cast("list[Value]", values)]
+
+        return measure
+
+
+def rounded(curve: Curve, digits: int) -> Gauge:
+    """Measure a curve to so many decimals."""
+    ticks = 10.0**digits
+    return lambda rows, t: [(np.floor(curve(rows, t) * ticks + 0.5) / ticks).tolist()]
 
 
 def sort_of(value: Value) -> Sort:

@@ -2,12 +2,14 @@
 
 import math
 import random
+from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
-from device_sim.sensors.normal import BITS, NORMALS
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.normal import Numbers, Rows, normals
+from device_sim.sensors.settings import Gauge, SensorSettings, rounded
 
 
 class Sine(SensorSettings):
@@ -22,14 +24,13 @@ class Sine(SensorSettings):
     spread: float = Field(default=0.0, ge=0.0, description="standard deviation of the devices' own means")
     digits: int = Field(default=2, ge=0, le=9, description="decimals")
 
-    def make(self, rng: random.Random) -> Sampler:
-        mean = rng.gauss(self.mean, self.spread)
-        phase = rng.uniform(0.0, math.tau) if self.phase is None else self.phase
-        turn, amplitude, noise, ticks = math.tau / self.period_s, self.amplitude, self.noise, 10.0**self.digits
-        sin, bits, normals = math.sin, rng.getrandbits, NORMALS
+    def gauge(self, rngs: Sequence[random.Random]) -> Gauge:
+        mean = np.array([rng.gauss(self.mean, self.spread) for rng in rngs])
+        phase = np.array([rng.uniform(0.0, math.tau) if self.phase is None else self.phase for rng in rngs])
+        turn, draw = math.tau / self.period_s, normals(rngs)
 
-        def sample(t: float) -> float:
-            value = mean + amplitude * sin(turn * t + phase) + noise * normals[bits(BITS)]
-            return (value * ticks + 0.5) // 1.0 / ticks
+        def curve(rows: Rows, t: Numbers) -> Numbers:
+            value: Numbers = mean[rows] + self.amplitude * np.sin(turn * t + phase[rows]) + self.noise * draw(rows)
+            return value
 
-        return sample
+        return rounded(curve, self.digits)

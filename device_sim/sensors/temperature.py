@@ -1,11 +1,14 @@
 """Air temperature near a machine: warm afternoons, cool nights, minutes-long wandering."""
 
 import random
+from collections.abc import Sequence
 from typing import Literal
+
+import numpy as np
 
 from device_sim.sensors.daily import warmth
 from device_sim.sensors.noise import wander
-from device_sim.sensors.settings import Sampler, SensorSettings
+from device_sim.sensors.settings import Gauge, SensorSettings, rounded
 
 
 class Temperature(SensorSettings):
@@ -14,11 +17,8 @@ class Temperature(SensorSettings):
     kind: Literal["temperature"] = "temperature"
     unit: str = "Cel"
 
-    def make(self, rng: random.Random) -> Sampler:
-        mean, swing = rng.uniform(18.0, 24.0), rng.uniform(2.0, 4.0)
-        drift = wander(0.4, 600.0, rng)
-
-        def sample(t: float) -> float:
-            return ((mean + swing * warmth(t) + drift(t)) * 100.0 + 0.5) // 1.0 / 100.0
-
-        return sample
+    def gauge(self, rngs: Sequence[random.Random]) -> Gauge:
+        mean = np.array([rng.uniform(18.0, 24.0) for rng in rngs])
+        swing = np.array([rng.uniform(2.0, 4.0) for rng in rngs])
+        drift = wander(0.4, 600.0, rngs)
+        return rounded(lambda rows, t: mean[rows] + swing[rows] * warmth(t) + drift(rows, t), 2)
