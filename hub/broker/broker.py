@@ -108,10 +108,11 @@ class Broker:
         fanout = NOBODY
         for topic, body, headers, value in messages:
             number += 1
+            # Delivering has given a slow connection up, or the messages before this one had the topic forgotten.
+            if topic.generation != self.routing.generation:
+                topic = self.routing.topic(topic.address.destination)  # noqa: PLW2901 - the same one, found again
             if topic.kept:
                 self.topics.keep(topic, (number, body, headers))
-            if topic.generation != self.routing.generation:  # delivering has given a slow connection up
-                topic = self.routing.topic(topic.address.destination)  # noqa: PLW2901 - the same one, found again
             if topic.fanout is not fanout:
                 self._deliver(fanout, run)
                 run = []
@@ -119,10 +120,10 @@ class Broker:
             if fanout.wanted:
                 publication = new_publication(Publication, (topic.address, number, body, headers, value))
                 run.append(publication)
-                if fanout.special:
+                if special := fanout.special if consumed else fanout.bystanders:
                     self._deliver(fanout, run)
                     run = []
-                    self._offer(publication, fanout.special if consumed else fanout.bystanders)
+                    self._offer(publication, special)
         self._deliver(fanout, run)
 
     def expect(self, topic: Topic, confirmation: Confirmation) -> None:

@@ -10,14 +10,13 @@ from collections import Counter
 from hub.broker.outbox import Outbox
 from hub.broker.publication import Address
 from hub.broker.subscription import Subscription
-from hub.broker.topic import READINGS, Fanout, Member, Topic, Topics
+from hub.broker.topic import READINGS, STALE, Fanout, Member, Topic, Topics
 from hub.stomp.errors import SessionError
 from hub.stomp.frames import quoted
 from hub.topics.names import ONE, RESERVED, REST, FilterLimits, is_exact, parse_filter, validate_topic
 from hub.topics.tree import TopicTree
 
 TOPIC_PREFIX = "/topic/"
-STALE = -1  # a generation that never is the present one
 # What only the hub publishes: readings that it decoded, and what it says of itself.
 RESERVED_TOPICS = ("$SYS/", READINGS)
 

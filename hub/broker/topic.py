@@ -3,7 +3,7 @@
 A topic's fan-out is found once and remembered until a subscription that could match it comes or goes. The last message is
 kept for subscribers that ask `replay:last`. Both are bounded, in topics and in octets of last messages; the topic known
 for longest is forgotten first. Forgetting a fan-out costs a look-up; forgetting a last message is counted with reason
-`retained-evicted`.
+`retained-evicted`. A topic that was forgotten is stale: who still holds it asks again before using it.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from hub.broker.subscription import Subscription
 from hub.stomp.frames import UserHeaders
 
 READINGS = "readings/"
+STALE = -1  # a generation that never is the present one
 Member = tuple[Subscription, Outbox]
 # A last message: its number, body and headers. A tuple and no Publication: most are never asked for.
 Last = tuple[int, bytes, UserHeaders]
@@ -88,7 +89,7 @@ class Topics:
         self._topics[topic.address.destination] = topic
 
     def keep(self, topic: Topic, message: Last) -> None:
-        """Remember a topic's last message."""
+        """Remember the last message of a topic that is known."""
         last = topic.last
         topic.last = message
         if last is not None and last[2] is message[2]:
@@ -110,6 +111,7 @@ class Topics:
 
     def _forget_oldest(self) -> None:
         topic = self._topics.pop(next(iter(self._topics)))
+        topic.generation = STALE
         if topic.last is not None:
             self.bytes -= _size(topic.last)
             topic.last = None

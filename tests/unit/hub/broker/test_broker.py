@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hub.broker.broker import BrokerLimits
+from hub.broker.client import ClientLimits
 from hub.stomp.errors import SessionError
 from hub.stomp.frames import NO_HEADERS
 from hub.topics.names import TopicError
@@ -17,13 +18,19 @@ def subscribe(peer: Peer, key: str, destination: str, *lines: str) -> None:
     peer.send(f"SUBSCRIBE\nid:{key}\ndestination:{destination}\n{''.join(line + chr(10) for line in lines)}\n^@")
 
 
+def commit(peer: Peer, names: str) -> None:
+    """Send a message on each of some topics of one letter, which is its body as well, in a transaction."""
+    sends = "".join(f"SEND\ndestination:/topic/{name}\ntransaction:t\n\n{name}^@" for name in names)
+    peer.send(f"BEGIN\ntransaction:t\n\n^@{sends}COMMIT\ntransaction:t\n\n^@")
+
+
 class Fanouts(RuleBasedStateMachine):
     """The model: each peer's filters by id; a message goes to each that a naive matcher says, once, in order."""
 
     def __init__(self) -> None:
         super().__init__()
-        # So few topics are remembered that forgetting them is part of the test.
-        self.hub = Hub(broker=BrokerLimits(topics=3))
+        # So few topics and octets are remembered that forgetting them is part of the test.
+        self.hub = Hub(broker=BrokerLimits(topics=3, retained_bytes=600))
         self.peers = [self.hub.peer(version) for version in ("1.1", "1.2", "1.2")]
         self.filters: list[dict[str, str]] = [{} for _ in self.peers]
         self.publisher = self.hub.peer()
@@ -51,9 +58,10 @@ class Fanouts(RuleBasedStateMachine):
         self.peers[who].lose()
         self.peers[who] = self.hub.peer()
 
-    @rule(published=st.lists(topics, min_size=1, max_size=4))
-    def publish(self, published: list[str]) -> None:
+    @rule(published=st.lists(topics, min_size=1, max_size=4), together=st.booleans())
+    def publish(self, published: list[str], together: bool) -> None:
         expected: list[list[tuple[str, str, str]]] = [[] for _ in self.peers]
+        transaction = "BEGIN\ntransaction:t\n\n^@"
         for topic in published:
             self.number += 1
             count = 0
@@ -63,11 +71,14 @@ class Fanouts(RuleBasedStateMachine):
                         count += 1
                         expected[who].append((key, f"/topic/{topic}", str(self.number)))
             assert bool(count) == self.hub.broker.wanted(f"/topic/{topic}")
-            # Some by a client, some by the hub itself.
-            if self.number % 2:
+            # Some by a client, at once or in a transaction, some by the hub itself.
+            if together:
+                transaction += f"SEND\ndestination:/topic/{topic}\ntransaction:t\n\n{self.number}^@"
+            elif self.number % 2:
                 assert count == self.hub.broker.publish(f"/topic/{topic}", str(self.number).encode())
             else:
                 self.publisher.send(f"SEND\ndestination:/topic/{topic}\n\n{self.number}^@")
+        self.publisher.send(f"{transaction}COMMIT\ntransaction:t\n\n^@")
         for who, peer in enumerate(self.peers):
             frames = [
                 (one.headers["subscription"], one.headers["destination"], one.body.decode()) for one in peer.messages()
@@ -79,7 +90,9 @@ class Fanouts(RuleBasedStateMachine):
 
     @invariant()
     def what_is_remembered_is_bounded(self) -> None:
-        assert len(self.hub.broker.topics) <= 3
+        known = self.hub.broker.topics
+        assert len(known) <= 3
+        assert sum(last.size for last in known.last_messages(lambda _: True)) == known.bytes <= 600
         assert sum(map(len, self.filters)) == self.hub.broker.subscriptions
 
 
@@ -224,6 +237,31 @@ def test_replay_believes_a_source_before_what_was_published() -> None:
     subscribe(peer, "s", "/topic/r/#", "replay:last")
     frames = {frame.headers["destination"]: frame.body for frame in peer.messages()}
     assert {"/topic/r/known": b"sourced", "/topic/r/quiet": b"sourced", "/topic/r/other": b"published"} == frames
+
+
+def test_a_topic_that_is_forgotten_in_the_middle_of_a_transaction_is_known_again_with_its_last_message() -> None:
+    hub = Hub(BrokerLimits(retained_bytes=600))  # room for two of 257
+    publisher, dashboard = hub.peer(), hub.peer()
+    publisher.send("SEND\ndestination:/topic/a\n\n0^@SEND\ndestination:/topic/b\n\n0^@")
+    commit(publisher, "cab")
+    subscribe(dashboard, "0", "/topic/+", "replay:last")
+    assert [("a", b"a"), ("b", b"b")] == [
+        (one.headers["destination"].removeprefix("/topic/"), one.body) for one in dashboard.messages()
+    ]
+    assert 514 == hub.broker.topics.bytes
+
+
+def test_who_is_given_up_in_the_middle_of_a_transaction_gets_nothing_more_and_the_others_everything() -> None:
+    # Topics are forgotten as well: their fan-outs are no less stale.
+    hub = Hub(BrokerLimits(retained_bytes=300), ClientLimits(outbox_bytes=600))
+    publisher, slow, dashboard = hub.peer(), hub.peer(), hub.peer()
+    subscribe(slow, "0", "/topic/a", "ack:client", "prefetch-count:1", "on-slow:disconnect")
+    subscribe(slow, "1", "/topic/b")
+    subscribe(dashboard, "0", "/topic/#")
+    commit(publisher, "ababababab")
+    assert slow.closed
+    assert "ababababab" == "".join(one.body.decode() for one in dashboard.messages())
+    assert b"MESSAGE" not in slow.wire.data
 
 
 def test_last_messages_are_bounded_with_their_headers() -> None:
