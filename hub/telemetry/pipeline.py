@@ -161,6 +161,9 @@ class Pipeline:
                     seen.append((series, reading, late))
             remarks = notes
             if notes.dirty:
+                transient = self._transient(place, notes, now_us)
+                if watched:
+                    seen += transient
                 self._write(gathered, size, futures)
                 gathered, size = [], 0
                 futures[self._finish_with_notes(place, body, readings, notes, now_us)] = None
@@ -191,7 +194,6 @@ class Pipeline:
         """Store what is good; quarantine the payload as well if a part of it ought to have been a reading."""
         self._notes = Notes()
         self.counters.add(notes)
-        self._show_transient(place, notes, now_us)
         stored = self._store_states(notes)
         self._send_commands(notes)
         good = readings
@@ -227,14 +229,14 @@ class Pipeline:
         self.counters.retained_untimed += notes.old_state
         return timed
 
-    def _show_transient(self, place: Place, notes: Notes, now_us: int) -> None:
+    def _transient(self, place: Place, notes: Notes, now_us: int) -> list[Seen]:
+        """Return what is to be shown and not stored; it makes no other reading late."""
         seen: list[Seen] = []
         for reading in notes.transient:
             series = self._learn_series(place, reading, notes)
             if series is not None and not self._window.fault(reading.time_us, now_us):
                 seen.append((series, reading, series.last is not None and reading.time_us < series.last.time_us))
-        if seen:
-            self.counters.published += self._audience.show_readings(seen)
+        return seen
 
     def _store_states(self, notes: Notes) -> asyncio.Future[None] | None:
         """Publish and store what is new of devices; return the future of the last."""

@@ -92,6 +92,21 @@ async def test_a_transient_reading_is_shown_and_not_stored(bench: Callable[..., 
     assert future.done()
 
 
+async def test_a_transient_reading_keeps_its_place_among_those_that_came_with_it(bench: Callable[..., Bench]) -> None:
+    """One of the same series, from a message before it, is shown before it."""
+    numbers = iter((1.0, 2.0, 3.0))
+    made = bench(
+        lambda notes: notes.show_only(Reading("devices", "m", NOW_US, next(numbers))),
+        "/topic/readings/#",
+        readings=[Reading("devices", "m", NOW_US, 0.0)],
+    )
+
+    made.pipeline.accept_all([("devices/d/telemetry", b"x", None, False)] * 3, NOW_US, bridged=True)
+
+    assert [orjson.loads(body)["v"] for _, body in made.broker.published] == [0.0, 1.0, 0.0, 2.0, 0.0, 3.0]
+    assert made.pipeline.counters.published == 6
+
+
 async def test_a_defect_of_a_decoder_costs_its_payload_and_not_the_connection(bench: Callable[..., Bench]) -> None:
     def fail(_notes: Notes) -> None:
         raise ZeroDivisionError("made up")
