@@ -3,7 +3,8 @@
 BridgeError
 ├── LinkError          one side is away: retried with back-off, shown in /readyz
 │   ├── BrokerUnreachableError
-│   │   └── ProtocolVersionError
+│   │   ├── ProtocolVersionError
+│   │   └── NoAnswerError
 │   └── HubUnreachableError
 ├── MqttProtocolError  the broker sent bytes that are not MQTT: the connection is closed
 └── UnsendableTopicError  an MQTT topic that the hub cannot take: the message is dropped, counted, acknowledged
@@ -27,6 +28,10 @@ class BrokerUnreachableError(LinkError):
 
 class ProtocolVersionError(BrokerUnreachableError):
     """The broker does not speak the version of MQTT that was asked for."""
+
+
+class NoAnswerError(BrokerUnreachableError):
+    """The broker took the connection, and closed it without an answer to CONNECT."""
 
 
 class HubUnreachableError(LinkError):

@@ -4,7 +4,8 @@ It is not the client (mqtt_client.py, the one place that knows paho), nor the ri
 sends the PUBACKs that it is told to send. Everything runs on the event loop; what blocks gets a thread.
 
 The protocol's version: with `auto` it begins with MQTT 5 and takes 3.1.1, until the program ends, when the broker refuses
-that version in its CONNACK. A broker that just closes the connection is not asked in another version: it may be starting.
+that version in its CONNACK; or when it answers nothing to 5 (RabbitMQ before 3.13 just closes the connection) and takes
+3.1.1 at once. One that closes both may be starting: it is asked in 5 again.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Final
 import structlog
 
 from bridge.backoff import until_useful
-from bridge.errors import BrokerUnreachableError, ProtocolVersionError
+from bridge.errors import BrokerUnreachableError, NoAnswerError, ProtocolVersionError
 from bridge.mqtt_client import BurstClient
 from bridge.mqtt_events import Granted, MqttEvents
 from bridge.publishes import PublishParser
@@ -105,16 +106,24 @@ class MqttLink:
             raise BrokerUnreachableError("waiting for the hub to take what is held, before more is read")
         try:
             await self._try()
-        except ProtocolVersionError:
+        except (ProtocolVersionError, NoAnswerError):
             if self._settings.mqtt_version != "auto" or not self.mqtt5:
                 raise
-            log.info("mqtt.version", version="3.1.1", reason="the broker does not speak MQTT 5")
-            self.mqtt5 = False
-            self._client = self._new_client()
-            await self._try()
+            await self._try_the_other_version()
         self.connected = True
         self.detail = "connected and subscribed"
         self._say("online")
+
+    async def _try_the_other_version(self) -> None:
+        self.mqtt5 = False
+        self._client = self._new_client()
+        try:
+            await self._try()
+        except NoAnswerError:
+            self.mqtt5 = True
+            self._client = self._new_client()
+            raise
+        log.info("mqtt.version", version="3.1.1", reason="the broker does not speak MQTT 5")
 
     async def _try(self) -> None:
         client = self._client
@@ -191,7 +200,8 @@ class MqttLink:
     def ended(self, reason: str) -> None:
         """End the epoch; `run` connects again."""
         detail = f"the connection was lost: {reason}"
-        self._not_up(BrokerUnreachableError(detail))
+        unanswered = "the broker closed the connection without an answer to CONNECT"
+        self._not_up(BrokerUnreachableError(detail) if self._accepted else NoAnswerError(unanswered))
         if self.connected:
             self.connected = False
             self.detail = detail

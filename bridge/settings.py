@@ -86,7 +86,7 @@ class BridgeSettings(settings_source.Settings):
         default=30.0, gt=0, description="seconds to wait for a receipt before reconnecting and sending again"
     )
     connect_timeout_s: float = Field(default=5.0, gt=0, description="seconds for one attempt to connect to either side")
-    reconnect_max_s: float = Field(default=3.0, gt=0, description="longest pause between attempts, in seconds")
+    reconnect_max_s: float = Field(default=2.0, gt=0, description="longest pause between attempts, in seconds")
     transaction_messages: int = Field(default=500, ge=1, le=900, description="SENDs in one transaction at most")
     transaction_bytes: int = Field(
         default=512 * _KIB, ge=_KIB, description="bytes of one transaction at most; a larger message goes alone"

@@ -314,6 +314,50 @@ async def test_a_broker_of_3_1_1_only_is_asked_in_5_first_and_then_in_3_1_1(
     assert broker.refusals == 1  # and not again at the reconnection
 
 
+class HangingUp(ScriptedBroker):
+    """As RabbitMQ before 3.13: it answers nothing to a CONNECT in another version, and closes the connection."""
+
+    def _packet(self, writer: asyncio.StreamWriter, first: int, body: bytes) -> None:
+        if first >> 4 == 1 and body[6] not in self.levels:
+            self.refusals += 1
+            writer.close()
+        else:
+            super()._packet(writer, first, body)
+
+
+async def test_a_broker_that_hangs_up_on_5_is_asked_in_3_1_1_at_once_and_from_then_on(sink: StompSink) -> None:
+    broker = HangingUp(frozenset({4}))
+    await broker.start()
+    async with running(broker.url, sink.url):
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: broker.acknowledged == [1])
+        broker.cut()
+        await wait_until(lambda: broker.connections == 2)
+    await broker.stop()
+
+    assert broker.refusals == 1
+
+
+async def test_a_broker_that_hangs_up_on_both_is_asked_in_5_again(sink: StompSink) -> None:
+    broker = HangingUp(frozenset())  # as one does that is starting
+    await broker.start()
+    settings = BridgeSettings(mqtt_url=broker.url, hub_url=sink.url, health_port=0, reconnect_max_s=0.1)
+    bridge = Bridge(settings)
+    ready = asyncio.Event()
+    task = asyncio.create_task(bridge.run(lambda _: ready.set()))
+    await wait_until(lambda: broker.refusals >= 4)
+    reason = bridge.state()["mqtt"]["detail"]
+    broker.levels = frozenset({5})
+    await wait_until(ready.is_set)
+    broker.send(publish(TOPIC, b"x", 1, properties=b""))
+    await wait_until(lambda: broker.acknowledged == [1])
+    bridge.stop()
+    await task
+    await broker.stop()
+
+    assert reason == "the broker closed the connection without an answer to CONNECT"
+
+
 async def test_with_mqtt_5_the_session_lasts_and_retained_messages_come_with_a_new_subscription_only(
     sink: StompSink,
 ) -> None:
