@@ -1,33 +1,106 @@
-"""F1, F2, F20: kill -9 of the hub, and of the bridge, again and again in the middle of a run; a thousand payloads of poison.
+"""F1, F2, F3, F20: kill -9 of the hub, the bridge or the broker, again and again in the middle of a run; a thousand poisons.
 
-Nothing that was acknowledged may be missing or there twice, and readings flow again within seconds of a restart.
+Nothing that was acknowledged may be missing or there twice, and readings flow again within seconds of a restart. `make
+test` kills four times, `make soak` twenty times under the fault matrix' standard load; the figures of one such run are in
+docs/explanation/bridge.md.
 """
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 from paho.mqtt import publish as mqtt_publish
 
-from tests.support.system import ACK_WAIT_S, System
+from hub.embedded_mqtt import ACK_WAIT_S, EmbeddedMqttBroker
+from tests.support.mosquitto import Mosquitto, shipped_config
+from tests.support.system import System
 from tests.support.waiting import wait_for
 
-KILLS = 4
-# Between a restart and the next kill, in readings: one to three seconds at this rate. The row says 2 to 6 s, twenty times.
-FLOW = (1_500, 4_500)
-# The row says 5 s; other tests run beside this one.
-RESUMES_WITHIN_S = 10.0
 STORED_BEFORE = 1_500
-FLEET = ("--devices", "200", "--rate", "500")
 POISONED = 1_000
+# A backlog, and what a killed bridge held comes only after the broker's ack_wait.
+DRAIN_S = 240
+# In readings, a kill: what one turn of Mosquitto's loop acknowledges before it saves (docs/how-to/connect-your-broker.md).
+MOSQUITTO_TURN = 30
+
+
+class Siege(NamedTuple):
+    """How often, under which load, and how soon readings must flow again."""
+
+    kills: int
+    rate: int  # messages a second, of 200 devices together
+    between_s: tuple[float, float]  # at random, measured in readings
+    resumes_within_s: float  # from the part's readiness to the next reading in the database
+    ack_wait_s: int  # of the broker
+
+    @property
+    def fleet(self) -> tuple[str, ...]:
+        return ("--devices", "200", "--rate", str(self.rate))
+
+
+class Figures(NamedTuple):
+    """What a siege took."""
+
+    longest_start_s: float  # of the part, to its line `ready`
+    longest_resume_s: float
+
+
+# Other tests run beside this one.
+SHORT = Siege(4, 500, (3, 9), 10.0, 3)
+# The row of the matrix.
+LONG = Siege(20, 1_000, (2, 6), 5.0, ACK_WAIT_S)
+SIEGES = [
+    pytest.param(SHORT, id="4 kills", marks=[pytest.mark.slow, pytest.mark.timeout(300)]),
+    pytest.param(LONG, id="20 kills", marks=[pytest.mark.minutes, pytest.mark.timeout(900)]),
+]
+
+
+class Broker:
+    """Mosquitto as the page for it says, in the place of the embedded broker."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._running: Mosquitto | None = None
+
+    def start(self) -> str:
+        if self._running is None:
+            self._directory.mkdir()
+            self._running = Mosquitto(self._directory, shipped_config())
+        else:
+            self._running.start()
+        return self._running.url
+
+    def kill(self) -> None:
+        assert self._running is not None
+        self._running.kill()
+
+    def stop(self) -> None:
+        if self._running is not None:
+            self._running.stop()
 
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     with System(tmp_path) as system:
+        yield system
+
+
+@pytest.fixture(params=SIEGES)
+def siege(request: pytest.FixtureRequest) -> Siege:
+    assert isinstance(request.param, Siege)
+    return request.param
+
+
+@pytest.fixture
+def besieged(siege: Siege, tmp_path: Path) -> Iterator[System]:
+    system = System(tmp_path)
+    system._broker = EmbeddedMqttBroker(tmp_path, ack_wait_s=siege.ack_wait_s)
+    with system:
         yield system
 
 
@@ -39,58 +112,76 @@ def more_stored(system: System, than: int) -> bool:
     return stored(system) > than
 
 
-def all_acknowledged_is_stored(system: System) -> bool:
-    return int(system.verify()["lost"]) == 0
+def lost_at_most(system: System, count: int) -> bool:
+    return int(system.verify()["lost"]) <= count
 
 
-def kill_again_and_again(system: System, kill_and_start: Callable[[], None]) -> None:
+def besiege(system: System, siege: Siege, kill: Callable[[], None], start: Callable[[], object]) -> Figures:
     """Kill, start, see readings flow; then let some time pass that is measured in readings, at random."""
     rng = random.Random(1)
-    for _ in range(KILLS):
-        kill_and_start()
+    starts, resumes = [], []
+    for _ in range(siege.kills):
+        kill()
+        killed = time.monotonic()
+        start()
+        ready = time.monotonic()
         before = stored(system)
-        wait_for(partial(more_stored, system, before), RESUMES_WITHIN_S)
-        wait_for(partial(more_stored, system, stored(system) + rng.randint(*FLOW)), 60)
+        wait_for(partial(more_stored, system, before), 60)
+        starts.append(ready - killed)
+        resumes.append(time.monotonic() - ready)
+        pause = round(siege.rate * rng.uniform(*siege.between_s))
+        wait_for(partial(more_stored, system, stored(system) + pause), 60)
+    return Figures(max(starts), max(resumes))
 
 
-def check(system: System) -> None:
-    wait_for(lambda: all_acknowledged_is_stored(system), ACK_WAIT_S + 60)
+def check(system: System, siege: Siege, figures: Figures, may_lose: int = 0) -> None:
+    wait_for(lambda: lost_at_most(system, may_lose), DRAIN_S)
     verdict = system.verify()
-    assert (0, 0) == (verdict["lost"], verdict["duplicates"])
-    assert verdict["stored"] > KILLS * FLOW[0]
+    found = {name: verdict[name] for name in ("acknowledged", "stored", "lost", "duplicates")}
+    print(siege, figures, found)  # noqa: T201 - pytest -rP shows it
+
+    assert verdict["lost"] <= may_lose
+    assert verdict["duplicates"] == 0
+    assert verdict["stored"] > siege.kills * siege.rate * siege.between_s[0]
+    assert figures.longest_resume_s < siege.resumes_within_s
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("protocol", ["mqtt", "stomp"])
-def test_a_hub_that_is_killed_again_and_again_loses_nothing(system: System, protocol: str) -> None:
+def test_a_hub_that_is_killed_again_and_again_loses_nothing(besieged: System, siege: Siege, protocol: str) -> None:
     """F1: by way of the bridge, and for devices that speak STOMP to the hub."""
-    fleet = system.start_fleet(*FLEET, "--protocol", protocol)
-    wait_for(lambda: stored(system) > STORED_BEFORE, 30)
-
-    def kill_and_start() -> None:
-        system.kill(system.hub)
-        system.start_hub()
-
-    kill_again_and_again(system, kill_and_start)
-    system.supervisor.stop(fleet, 30)
-    check(system)
+    fleet = besieged.start_fleet(*siege.fleet, "--protocol", protocol)
+    wait_for(lambda: stored(besieged) > STORED_BEFORE, 30)
+    figures = besiege(besieged, siege, lambda: besieged.kill(besieged.hub), besieged.start_hub)
+    besieged.supervisor.stop(fleet, 30)
+    check(besieged, siege, figures)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_bridge_that_is_killed_again_and_again_loses_nothing(system: System) -> None:
+def test_a_bridge_that_is_killed_again_and_again_loses_nothing(besieged: System, siege: Siege) -> None:
     """F2: what a killed bridge had taken and not acknowledged comes again after the broker's ack_wait."""
-    fleet = system.start_fleet(*FLEET)
-    wait_for(lambda: stored(system) > STORED_BEFORE, 30)
+    fleet = besieged.start_fleet(*siege.fleet)
+    wait_for(lambda: stored(besieged) > STORED_BEFORE, 30)
+    figures = besiege(besieged, siege, lambda: besieged.kill(besieged.bridge), besieged.start_bridge)
+    besieged.supervisor.stop(fleet, 30)
+    check(besieged, siege, figures)
 
-    def kill_and_start() -> None:
-        system.kill(system.bridge)
-        system.start_bridge()
 
-    kill_again_and_again(system, kill_and_start)
-    system.supervisor.stop(fleet, 30)
-    check(system)
+@pytest.mark.minutes
+@pytest.mark.timeout(900)
+def test_a_broker_that_is_killed_again_and_again_costs_no_more_than_it_acknowledged_unsaved(tmp_path: Path) -> None:
+    """F3: Mosquitto in the documented configuration, which 500 messages a second fill: each is saved by itself.
+
+    The loss is Mosquitto's, and nobody behind it can mend it.
+    """
+    siege = LONG._replace(rate=500)
+    system = System(tmp_path)
+    broker = Broker(tmp_path / "mosquitto")
+    system._broker = broker  # type: ignore[assignment]
+    with system:
+        fleet = system.start_fleet(*siege.fleet)
+        wait_for(lambda: stored(system) > STORED_BEFORE, 30)
+        figures = besiege(system, siege, broker.kill, broker.start)
+        system.supervisor.stop(fleet, 30)
+        check(system, siege, figures, siege.kills * MOSQUITTO_TURN)
 
 
 def test_poison_is_quarantined_and_acknowledged_and_readings_go_on(system: System) -> None:
