@@ -3,10 +3,10 @@
 What it is: the order in which things start and stop, and the line of figures. Processes are hub/supervisor.py's, the
 status line is hub/demo_status.py's, the proof is `device-sim verify`'s.
 
-Order: Postgres, MQTT broker, then hub, bridge and simulated dashboard together, then the fleet, since a broker keeps a
-message only for a session that exists. The end goes the other way, and each step waits for what is on its way: the fleet for
-its acknowledgements, then until the database holds what was acknowledged, then dashboard, bridge, hub, broker,
-Postgres.
+Order: Postgres, MQTT broker, hub, bridge, each while those before it come up; then the simulated dashboard, then the fleet,
+since a broker keeps a message only for a session that exists. The end goes the other way, and each step waits for what
+is on its way: the fleet for its acknowledgements, then until the database holds what was acknowledged, then dashboard,
+bridge, hub, broker, Postgres.
 
 All counts of the last line are readings (a message of the fleet carries three), but `quarantined`, which counts
 payloads; `seconds` is how long the fleet sent.
@@ -24,7 +24,7 @@ import time
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple, NoReturn
+from typing import BinaryIO, Final, NoReturn
 
 from platformdirs import user_data_path
 from rich.console import Console
@@ -60,14 +60,6 @@ class DemoOptions:
     browser: bool
 
 
-class _Parts(NamedTuple):
-    """The hub and what connects to it for as long as it runs."""
-
-    hub: Child
-    bridge: Child
-    dashboard: Child
-
-
 @dataclass(frozen=True, slots=True)
 class _System:
     """What runs."""
@@ -75,7 +67,9 @@ class _System:
     postgres: EmbeddedPostgres
     broker: EmbeddedMqttBroker
     supervisor: Supervisor
-    parts: _Parts
+    hub: Child
+    bridge: Child
+    dashboard: Child
     fleet: Child
     database_url: str
     addresses: tuple[str, ...]  # of the hub, the page first
@@ -149,42 +143,46 @@ class Demo:
         stack.callback(broker.stop)
         mqtt_url = broker.start()
         supervisor = stack.enter_context(Supervisor(self._data_dir / "logs"))
-        parts, addresses = self._start_hub(supervisor, postgres.url, mqtt_url)
-        postgres.wait_ready()
-        for child in (parts.bridge, parts.dashboard):
+        hub, bridge, addresses = self._start_hub_and_bridge(supervisor, postgres, mqtt_url)
+        hub_url = next(address for address in addresses if address.startswith("ws:"))
+        device_sim = child_process.program("device-sim")
+        dashboard = supervisor.start("dashboard", [device_sim, "watch", "--hub-url", hub_url])
+        for child in (bridge, dashboard):
             child.wait_ready(READY_DEADLINE_S)
         fleet_options = ["--devices", str(self._options.devices), "--rate", str(self._options.rate)]
         fleet_options += ["--mqtt-url", mqtt_url, "--ledger", str(self._ledger)]
-        fleet = supervisor.start("fleet", [child_process.program("device-sim"), "run", *fleet_options])
+        fleet = supervisor.start("fleet", [device_sim, "run", *fleet_options])
         fleet.wait_ready(READY_DEADLINE_S)
-        return _System(postgres, broker, supervisor, parts, fleet, postgres.url, tuple(addresses))
+        return _System(postgres, broker, supervisor, hub, bridge, dashboard, fleet, postgres.url, tuple(addresses))
 
-    def _start_hub(self, supervisor: Supervisor, database_url: str, mqtt_url: str) -> tuple[_Parts, list[str]]:
-        """Start the hub and its clients on the asked or the usual ports, or free ones instead; return its addresses too.
+    def _start_hub_and_bridge(
+        self, supervisor: Supervisor, postgres: EmbeddedPostgres, mqtt_url: str
+    ) -> tuple[Child, Child, list[str]]:
+        """Start both on the asked or the usual ports, or free ones instead of these; return them and the hub's addresses.
 
-        All at once, as most of a start is imports, on one core each: the clients try until the hub listens.
+        The bridge does not wait for the hub, as most of a start is imports, on one core each; it tries until the hub
+        listens.
         """
         asked = self._options.port
         while True:
             http_port = _usual_or_free(HTTP_PORT) if asked is None else asked or _free_port()
             stomp_port = _usual_or_free(STOMP_PORT)
-            hub_url = f"ws://{HOST}:{http_port}/ws"
-            hub_options = ["--database-url", database_url, "--data-dir", str(self._data_dir / "hub")]
-            hub_options += ["--port", str(http_port), "--stomp-port", str(stomp_port)]
-            bridge_options = ["--mqtt-url", mqtt_url, "--hub-url", hub_url, "--health-port", "0"]
-            parts = _Parts(
-                supervisor.start("hub", [child_process.program("telemetry-hub"), "serve", *hub_options]),
-                supervisor.start("bridge", [child_process.program("telemetry-bridge"), "run", *bridge_options]),
-                supervisor.start("dashboard", [child_process.program("device-sim"), "watch", "--hub-url", hub_url]),
-            )
+            command = [child_process.program("telemetry-hub"), "serve", "--database-url", postgres.url]
+            command += ["--data-dir", str(self._data_dir / "hub")]
+            command += ["--port", str(http_port), "--stomp-port", str(stomp_port)]
+            hub = supervisor.start("hub", command)
+            postgres.wait_ready()
+            command = [child_process.program("telemetry-bridge"), "run", "--health-port", "0"]
+            command += ["--mqtt-url", mqtt_url, "--hub-url", f"ws://{HOST}:{http_port}/ws"]
+            bridge = supervisor.start("bridge", command)
             try:
-                return parts, parts.hub.wait_ready(READY_DEADLINE_S)
+                return hub, bridge, hub.wait_ready(READY_DEADLINE_S)
             except ChildFailedError:
                 # Another program (a second demo) may have taken a usual port between our look and the hub's.
                 taken = [port for port in (http_port, stomp_port) if not _is_free(port)]
                 if not taken or asked in taken:
                     raise
-                for child in parts:
+                for child in (bridge, hub):
                     supervisor.discard(child)
 
     def _live(self, system: _System) -> None:
@@ -213,10 +211,10 @@ class Demo:
         deadline = time.monotonic() + DRAIN_DEADLINE_S
         while self._verify(system.database_url)["lost"] and time.monotonic() < deadline:
             system.check()
-        watched = json.loads(system.supervisor.stop(system.parts.dashboard))
+        watched = json.loads(system.supervisor.stop(system.dashboard))
         quarantined = int(scrape(system.page).get(QUARANTINED, 0))
-        system.supervisor.stop(system.parts.bridge)
-        system.supervisor.stop(system.parts.hub)
+        system.supervisor.stop(system.bridge)
+        system.supervisor.stop(system.hub)
         proof = self._verify(system.database_url)
         return {
             **{name: proof[name] for name in ("published", "acknowledged", "stored", "duplicates", "lost")},

@@ -6,7 +6,6 @@ from collections import defaultdict
 from types import TracebackType
 from typing import Final, Self
 
-from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -21,6 +20,9 @@ PLAIN_PERIOD_S: Final = 5.0
 
 def scrape(page: str) -> dict[str, float]:
     """Return the hub's metrics, summed over their labels; empty when it does not answer just now."""
+    # Nothing of it is needed until everything runs.
+    from prometheus_client.parser import text_string_to_metric_families
+
     try:
         with urllib.request.urlopen(f"{page.rstrip('/')}/metrics", timeout=SCRAPE_TIMEOUT_S) as answer:  # noqa: S310
             text = answer.read().decode()

@@ -14,7 +14,7 @@ from tests.support.demo import STOP_DEADLINE_S, running_demo
 from tests.support.waiting import wait_for
 
 FLEET = ("--devices", "20", "--rate", "200")
-SECOND_START_S = 8.0  # 5.1 s on a slow machine of its own; here another test runs beside it
+SECOND_START_S = 8.0  # 3.6-4.6 s on two slow cores of its own, 3.6-6.2 with a busy process beside it, as tests have
 
 
 def processes_of(data_dir: Path) -> list[psutil.Process]:
