@@ -16,7 +16,7 @@ class Agenda:
         self._alive = alive
         self._due: list[tuple[float, int, Subscription, str]] = []
         self._count = 0  # of all entries ever: those of one time come in their order
-        self._stale = 0  # entries of subscriptions that have ended
+        self._stale = 0  # entries of subscriptions that have ended, at least
 
     def __len__(self) -> int:
         return len(self._due)
@@ -31,7 +31,8 @@ class Agenda:
         while self._due and self._due[0][0] <= now:
             _, _, subscription, topic = heapq.heappop(self._due)
             if subscription not in self._alive:
-                self._stale -= 1
+                # A topic whose message went out before its time, with a newer one, may have had two entries.
+                self._stale = max(0, self._stale - 1)
             elif subscription.pacer is not None:
                 subscription.pacer.release(topic, now)
         return self._due[0][0] if self._due else None

@@ -1,8 +1,8 @@
 """The fan-out: from a publication to the outboxes of everybody who subscribed.
 
-`publish` is the one place where a message enters it; who gets it says `routing`. Subscribers are grouped in cohorts that
-share one encoded frame. Nothing is written here: outboxes with new frames are flushed together, once per tick, by whoever
-passed `schedule`. Work queues (`queues`) and held messages (`agenda`) are apart.
+Messages enter it in `publish_on`, those that came together in `publish_all`; who gets them says `routing`. Subscribers
+are grouped in cohorts that share one encoded frame. Nothing is written here: outboxes with new frames are flushed
+together, once per tick, by whoever passed `schedule`. Work queues (`queues`) and held messages (`agenda`) are apart.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -101,7 +101,7 @@ class Publisher:
                 or topic.generation != routing.generation
                 or topic.reserved
                 or head.wants_reply
-                or (confirm and topic.fanout.consumers)
+                or (confirm and consumed and topic.fanout.consumers)
             ):
                 broker.publish_all(outgoing, consumed=consumed)
                 outgoing = []
