@@ -9,6 +9,7 @@ room all along is the simulator's own, and is counted apart (`Tally.own_late`).
 """
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -146,28 +147,33 @@ class Publisher:
     async def close(self) -> None:
         await self.link.close()
 
-    def _send_due(self, head: Item | None, schedule: Iterator[Item], now_s: float) -> Item | None:
+    def _send_due(self, head: Item, schedule: Iterator[Item], now_s: float) -> Item | None:
         """Send what is due and fits; return the first item that stays."""
         burst: list[Message] = []
         most, actions = min(self.link.room, BURST), 0
-        while head is not None and head.due_s <= now_s:
-            if isinstance(head, Message):
+        stays: Item | None = None
+        for item in itertools.chain((head,), schedule):
+            if item.due_s > now_s:
+                stays = item
+                break
+            if isinstance(item, Message):
                 if len(burst) >= most:
+                    stays = item
                     break
-                burst.append(head)
-            else:
-                if burst:
-                    self._send(burst)
-                    most -= len(burst)
-                    burst = []
-                if actions == ACTIONS:
-                    break
-                actions += 1
-                self.link.act(head)
-            head = next(schedule, None)
+                burst.append(item)
+                continue
+            if burst:
+                self._send(burst)
+                most -= len(burst)
+                burst = []
+            if actions == ACTIONS:
+                stays = item
+                break
+            actions += 1
+            self.link.act(item)
         if burst:
             self._send(burst)
-        return head
+        return stays
 
     def _send(self, burst: Sequence[Message]) -> None:
         self._enter(burst)

@@ -9,10 +9,11 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from device_sim.links.connection import Changed, Connection, State
+from device_sim.links.connection import Changed, State
 from device_sim.links.device_connection import LONGEST_TEND_S
 from device_sim.links.reactor import Reactor
 from device_sim.links.stomp_client import Received
+from device_sim.links.stomp_connection import StompConnection
 from device_sim.links.stomp_identity import StompIdentity
 from device_sim.links.stomp_stream import READ_BYTES, StompStream
 from hub.stomp.dialects import V1_2
@@ -45,8 +46,8 @@ class DashboardEvents(NamedTuple):
     changed: Changed
 
 
-class Dashboard(Connection):
-    """Implements `stomp_stream.StreamOwner`."""
+class Dashboard(StompConnection):
+    """Subscribes again with each connection."""
 
     __slots__ = ("_appetite", "_events", "_identity", "_stream", "_tending")
 
@@ -81,18 +82,7 @@ class Dashboard(Connection):
     def _greet(self, sock: socket.socket) -> None:
         if self._appetite.reads != "fast":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
-        self._stream = stream = StompStream(sock, self._identity, self)
-        self._watch_with(stream.read, stream.write_more)
-        stream.begin()
-
-    def _say_goodbye(self) -> None:
-        if self._stream is not None:
-            self._stream.say_goodbye()
-
-    def _drop(self, *, reset: bool) -> None:
-        if self._stream is not None:
-            self._stream.close(reset=reset)
-            self._stream = None
+        super()._greet(sock)
 
     def _subscribe(self) -> None:
         frames = []

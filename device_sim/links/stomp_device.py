@@ -4,7 +4,6 @@ A RECEIPT means that the hub has it durably. What has none when the connection i
 half-received transaction died with its connection, so nothing is stored by halves.
 """
 
-import socket
 import time
 from collections.abc import Sequence
 
@@ -13,13 +12,14 @@ from device_sim.links.device_connection import LONGEST_TEND_S, Bounds, DeviceCon
 from device_sim.links.reactor import Reactor
 from device_sim.links.stomp import RECEIPT_DEADLINE_S, encode_send, encode_transaction
 from device_sim.links.stomp_client import Received
+from device_sim.links.stomp_connection import StompConnection
 from device_sim.links.stomp_identity import StompIdentity
 from device_sim.links.stomp_stream import StompStream
 from device_sim.message import Message
 
 
-class StompDevice(DeviceConnection):
-    """Implements `stomp_stream.StreamOwner`."""
+class StompDevice(StompConnection, DeviceConnection):
+    """What is unacknowledged is kept by receipt."""
 
     __slots__ = ("_identity", "_in_flight", "_number", "_stream", "_unacknowledged")
 
@@ -49,20 +49,6 @@ class StompDevice(DeviceConnection):
                     self._events.acknowledged(messages)
             if self._held and self.state is State.UP:
                 self._send_held()
-
-    def _greet(self, sock: socket.socket) -> None:
-        self._stream = stream = StompStream(sock, self._identity, self)
-        self._watch_with(stream.read, stream.write_more)
-        stream.begin()
-
-    def _say_goodbye(self) -> None:
-        if self._stream is not None:
-            self._stream.say_goodbye()
-
-    def _drop(self, *, reset: bool) -> None:
-        if self._stream is not None:
-            self._stream.close(reset=reset)
-            self._stream = None
 
     def _look_after(self) -> float:
         again = self._stream.look_after() if self._stream is not None else None

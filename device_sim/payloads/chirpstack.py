@@ -2,32 +2,22 @@
 
 import base64
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-
-from device_sim.message import Value
 from device_sim.payloads import stamps
-from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
-from device_sim.payloads.lorawan import METRICS, Radio
-from device_sim.payloads.tree import Planter
+from device_sim.payloads.format import Device, Format, MakeRng
+from device_sim.payloads.lorawan import METRIC, Link, Uplinks
+from device_sim.payloads.tree import Tree
 
 GATEWAY: Final = "0016c001f153a14c"
 
 
-class ChirpStack(Unannounced):
-    """Uplinks of one device: the codec's `object`, and link quality as two more metrics."""
+class ChirpStack(Uplinks):
+    """Its uplinks carry what the codec decoded as `object`."""
 
     def __init__(self, device: Device, make_rng: MakeRng) -> None:
-        rng = make_rng()
-        self.device = device.stored_as or device.id
-        self._topic = device.topic
-        self._names = (*device.names, *METRICS)
-        self._planter = Planter(device.names)
-        self._rng, self._radio = rng, Radio(rng)
-        self._count = 0
+        super().__init__(device, make_rng)
         self._info = {
             "applicationId": device.topic.split("/")[1],
             "applicationName": "simulated",
@@ -35,10 +25,8 @@ class ChirpStack(Unannounced):
             "deviceName": f"meter {device.id}",
             "devEui": device.id,
         }
-        self._qos = device.qos
 
-    def encode(self, time_us: int, values: Sequence[Value | None]) -> Sequence[Encoded]:
-        link = self._radio.link(time_us)
+    def _document(self, time_us: int, values: Tree, link: Link, count: int) -> dict[str, Any]:
         reception: dict[str, Any] = {"gatewayId": GATEWAY, "uplinkId": self._rng.getrandbits(32)}
         if link.rssi:
             reception["rssi"] = link.rssi
@@ -52,15 +40,13 @@ class ChirpStack(Unannounced):
             "dr": 5,
             "fPort": 1,
             "data": base64.b64encode(self._rng.randbytes(8)).decode(),
-            "object": self._planter.plant(values),
+            "object": values,
             "rxInfo": [reception],
             "txInfo": {"frequency": 868_100_000, "modulation": {"lora": {"bandwidth": 125_000, "spreadingFactor": 7}}},
         }
-        if self._count:
-            document["fCnt"] = self._count
-        self._count += 1
-        names, there = stored(self._names, (*values, float(link.rssi), link.snr))
-        return (Encoded(self._topic, orjson.dumps(document), names, there, time_us, qos=self._qos),)
+        if count:
+            document["fCnt"] = count
+        return document
 
 
 FORMAT: Final = Format(
@@ -68,7 +54,7 @@ FORMAT: Final = Format(
     ChirpStack,
     "application/17c82e96-be03-4f38-aef3-f83d48582d97/device/{device}/event/up",
     re.compile(r"application/[^/+#{}]+/device/\{device\}/event/up"),
-    metric=re.compile(r"(?!lorawan\.)[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*"),
+    metric=METRIC,
     id=re.compile(r"[0-9a-f]{16}"),
     id_example="70b3d57ed0000001",
     nested=True,

@@ -1,7 +1,7 @@
 """A broker is restarted: devices announce themselves on the connections that they make again, as they did at first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,22 +14,14 @@ from device_sim.publisher import Publisher
 from device_sim.run.identities import Targets
 from device_sim.run.plan import ScenarioPlan
 from device_sim.scenario.model import Scenario
-from tests.integration.device_sim.test_device_link import listener
 from tests.support.breakable_mosquitto import BreakableMosquitto
+from tests.support.mqtt_listener import listener
 from tests.support.proxy import FaultProxy, fault_proxy
 from tests.support.scenarios import scenario
 from tests.support.simulated import now_us
 from tests.support.waiting import wait_until
 
 Received = list[tuple[str, bytes]]
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[BreakableMosquitto]:
-    broker = BreakableMosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 def one_device(form: str, metric: str) -> Scenario:

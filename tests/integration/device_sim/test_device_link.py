@@ -1,14 +1,11 @@
 """Devices with a connection each, against a real Mosquitto: what the schedule does to a connection shows at the broker."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import paho.mqtt.client as paho
 import pytest
 import trustme
-from paho.mqtt.enums import CallbackAPIVersion
 from structlog.testing import capture_logs
 
 from device_sim.links.address import Address, parse_address
@@ -19,6 +16,7 @@ from device_sim.links.mqtt_identity import MqttIdentity
 from device_sim.links.tls import TlsFiles
 from device_sim.message import LinkAction, LinkActionKind, Message, Will
 from tests.support.breakable_mosquitto import BreakableMosquitto
+from tests.support.mqtt_listener import listener
 from tests.support.simulated import burst
 from tests.support.waiting import wait_until
 
@@ -28,44 +26,6 @@ CONNECT, DISCONNECT, CUT, FREEZE = (
     LinkActionKind.CUT,
     LinkActionKind.FREEZE,
 )
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[BreakableMosquitto]:
-    broker = BreakableMosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
-
-
-@asynccontextmanager
-async def listener(address: Address, topic: str = "#") -> AsyncIterator[list[tuple[str, bytes]]]:
-    """Collect what the broker delivers at QoS 1."""
-    received: list[tuple[str, bytes]] = []
-    ready = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    client = paho.Client(CallbackAPIVersion.VERSION2)
-
-    def on_connect(*_: object) -> None:
-        client.subscribe(topic, 1)
-
-    def on_subscribe(*_: object) -> None:
-        loop.call_soon_threadsafe(ready.set)
-
-    def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        received.append((message.topic, bytes(message.payload)))
-
-    client.on_connect = on_connect
-    client.on_subscribe = on_subscribe
-    client.on_message = on_message
-    client.connect(address.host, address.port)
-    client.loop_start()
-    try:
-        await asyncio.wait_for(ready.wait(), 10)
-        yield received
-    finally:
-        client.disconnect()
-        client.loop_stop()
 
 
 def act(link: DeviceLink, source: int, kind: LinkActionKind) -> None:

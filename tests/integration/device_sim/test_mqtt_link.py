@@ -8,9 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 from structlog.testing import capture_logs
 
 from device_sim.ledger import LedgerWriter
@@ -21,17 +19,10 @@ from device_sim.links.mqtt import MqttLink
 from device_sim.message import Message
 from device_sim.publisher import Publisher
 from hub.embedded_mqtt import EmbeddedMqttBroker
-from tests.support.breakable_mosquitto import BreakableMosquitto as Mosquitto
+from tests.support.breakable_mosquitto import BreakableMosquitto
+from tests.support.mqtt_listener import listener
 from tests.support.simulated import burst, now_us, steady
 from tests.support.waiting import wait_until
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 @pytest.fixture(scope="module")
@@ -39,36 +30,6 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     broker = EmbeddedMqttBroker(tmp_path_factory.mktemp("nats"))
     yield parse_address(broker.start(), "mqtt", "--mqtt-url")
     broker.stop()
-
-
-@asynccontextmanager
-async def subscriber(address: Address, client_id: str) -> AsyncIterator[list[tuple[str, bytes]]]:
-    """Collect what the broker delivers at QoS 1."""
-    received: list[tuple[str, bytes]] = []
-    ready = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id)
-
-    def on_connect(*_: object) -> None:
-        client.subscribe("devices/+/telemetry", 1)
-
-    def on_subscribe(*_: object) -> None:
-        loop.call_soon_threadsafe(ready.set)
-
-    def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        received.append((message.topic, bytes(message.payload)))
-
-    client.on_connect = on_connect
-    client.on_subscribe = on_subscribe
-    client.on_message = on_message
-    client.connect(address.host, address.port)
-    client.loop_start()
-    try:
-        await asyncio.wait_for(ready.wait(), 10)
-        yield received
-    finally:
-        client.disconnect()
-        client.loop_stop()
 
 
 @asynccontextmanager
@@ -85,7 +46,7 @@ async def link_to(address: Address, **bounds: Any) -> AsyncIterator[tuple[MqttLi
 
 async def test_every_message_is_acknowledged_once_and_a_device_keeps_its_order(nats: Address) -> None:
     sent = burst(1_500)
-    async with subscriber(nats, "order") as received, link_to(nats) as (link, acknowledged):
+    async with listener(nats, "devices/+/telemetry") as received, link_to(nats) as (link, acknowledged):
         link.send(sent)
         assert link.counts.outstanding == 1_500
         await wait_until(lambda: len(received) == 1_500 and link.counts.outstanding == 0)
@@ -95,7 +56,7 @@ async def test_every_message_is_acknowledged_once_and_a_device_keeps_its_order(n
         assert [payload for at, payload in received if at == topic] == [m.payload for m in sent if m.topic == topic]
 
 
-async def test_the_window_bounds_what_is_unacknowledged(mosquitto: Mosquitto) -> None:
+async def test_the_window_bounds_what_is_unacknowledged(mosquitto: BreakableMosquitto) -> None:
     async with link_to(mosquitto.address, connections=1, window=50) as (link, acknowledged):
         assert link.room == 50
         link.send(burst(50))
@@ -104,7 +65,7 @@ async def test_the_window_bounds_what_is_unacknowledged(mosquitto: Mosquitto) ->
         assert link.room == 50
 
 
-async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: Mosquitto) -> None:
+async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: BreakableMosquitto) -> None:
     sent = burst(200)
     async with link_to(mosquitto.address) as (link, acknowledged):
         mosquitto.kill()
@@ -117,7 +78,7 @@ async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: 
 
 
 async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None:
-    broker = Mosquitto(tmp_path)
+    broker = BreakableMosquitto(tmp_path)
     link = MqttLink(broker.address, LinkEvents(lambda *_: None, lambda: None), sources=1)
     starting = asyncio.create_task(link.start())
     try:
@@ -131,7 +92,7 @@ async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None
 
 
 async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path) -> None:
-    broker = Mosquitto(tmp_path, "allow_anonymous false")
+    broker = BreakableMosquitto(tmp_path, "allow_anonymous false")
     broker.start()
     address = parse_address(f"mqtt://fleet:wrong@127.0.0.1:{broker.port}", "mqtt", "--mqtt-url")
     link = MqttLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
@@ -191,7 +152,7 @@ def test_a_fleet_sends_5000_messages_a_second_and_its_ledger_agrees(
 
 
 def test_a_run_goes_on_through_two_deaths_of_the_broker(
-    mosquitto: Mosquitto, publish: Callable[..., Publisher], tmp_path: Path
+    mosquitto: BreakableMosquitto, publish: Callable[..., Publisher], tmp_path: Path
 ) -> None:
     def restart() -> None:
         mosquitto.kill()

@@ -5,7 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,14 +36,6 @@ share = 0.2
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[BreakableMosquitto]:
-    mosquitto = BreakableMosquitto(tmp_path)
-    mosquitto.start()
-    yield mosquitto
-    mosquitto.kill()
-
-
-@pytest.fixture
 def scenario(tmp_path: Path) -> Path:
     return written(tmp_path)
 
@@ -54,32 +46,34 @@ def written(directory: Path, more: str = "", link: str = "") -> Path:
     return file
 
 
-def command(file: Path, broker: BreakableMosquitto, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "device_sim", "run", str(file), "--mqtt-url", str(broker.address), *arguments]
+def command(file: Path, mosquitto: BreakableMosquitto, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "device_sim", "run", str(file), "--mqtt-url", str(mosquitto.address), *arguments]
 
 
 def finished(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_scenario_runs_and_its_last_line_counts(broker: BreakableMosquitto, scenario: Path, tmp_path: Path) -> None:
-    done = finished(*command(scenario, broker, "--ledger", str(tmp_path / "ledger"), "--quiet"))
+def test_a_scenario_runs_and_its_last_line_counts(
+    mosquitto: BreakableMosquitto, scenario: Path, tmp_path: Path
+) -> None:
+    done = finished(*command(scenario, mosquitto, "--ledger", str(tmp_path / "ledger"), "--quiet"))
     ready, last = done.stdout.splitlines()
     summary = json.loads(last)
     entries = list(read_ledger(tmp_path / "ledger"))
 
     assert done.returncode in {0, 3}, done.stderr  # 3: this machine was too busy for the figures to mean anything
-    assert ready == f"ready {broker.address}"
+    assert ready == f"ready {mosquitto.address}"
     assert summary["acknowledged"] == summary["published"] == sum(len(entry.metrics) for entry in entries) > 200
     assert len({entry.device for entry in entries}) == 40
 
 
 def test_the_shares_of_three_processes_are_the_whole(
-    broker: BreakableMosquitto, scenario: Path, tmp_path: Path
+    mosquitto: BreakableMosquitto, scenario: Path, tmp_path: Path
 ) -> None:
     """Same devices, same values, whoever sends them; a share each to its own ledger."""
-    alone = finished(*command(scenario, broker, "--ledger", str(tmp_path / "alone"), "--quiet"))
-    shared = finished(*command(scenario, broker, "--ledger", str(tmp_path / "part"), "--processes", "3", "--quiet"))
+    alone = finished(*command(scenario, mosquitto, "--ledger", str(tmp_path / "alone"), "--quiet"))
+    shared = finished(*command(scenario, mosquitto, "--ledger", str(tmp_path / "part"), "--processes", "3", "--quiet"))
     of_one = sorted((entry.device, entry.values) for entry in read_ledger(tmp_path / "alone"))
     parts = [list(read_ledger(tmp_path / f"part.{part}")) for part in range(3)]
 
@@ -95,12 +89,12 @@ def test_the_shares_of_three_processes_are_the_whole(
 @pytest.mark.parametrize("processes", ["1", "2"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_in_order(
-    broker: BreakableMosquitto, scenario: Path, tmp_path: Path, processes: str, number: signal.Signals
+    mosquitto: BreakableMosquitto, scenario: Path, tmp_path: Path, processes: str, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"
     with out.open("wb") as file:
         process = subprocess.Popen(
-            command(scenario, broker, "--for", "60", "--processes", processes, "--json", "--quiet"), stdout=file
+            command(scenario, mosquitto, "--for", "60", "--processes", processes, "--json", "--quiet"), stdout=file
         )
     wait_for(lambda: out.read_text().count('"sent_per_s"') >= 1, 20)
     process.send_signal(number)
@@ -110,8 +104,8 @@ def test_a_signal_ends_a_run_in_order(
     assert summary["acknowledged"] == summary["published"] > 0
 
 
-def test_json_gives_a_line_a_second(broker: BreakableMosquitto, scenario: Path) -> None:
-    _, *lines, _ = finished(*command(scenario, broker, "--json", "--quiet")).stdout.splitlines()
+def test_json_gives_a_line_a_second(mosquitto: BreakableMosquitto, scenario: Path) -> None:
+    _, *lines, _ = finished(*command(scenario, mosquitto, "--json", "--quiet")).stdout.splitlines()
     shots = [json.loads(line) for line in lines]
 
     assert len(shots) >= 1
@@ -121,11 +115,11 @@ def test_json_gives_a_line_a_second(broker: BreakableMosquitto, scenario: Path) 
 
 
 def test_reports_are_written_and_an_expectation_that_is_not_met_is_the_exit_status(
-    broker: BreakableMosquitto, tmp_path: Path
+    mosquitto: BreakableMosquitto, tmp_path: Path
 ) -> None:
     file = written(tmp_path, '[expectations]\nmessages = "> 100"\nunacknowledged = "> 1000000"')
     reports = tmp_path / "report.json", tmp_path / "report.xml"
-    done = finished(*command(file, broker, *(word for path in reports for word in ("--report", str(path)))))
+    done = finished(*command(file, mosquitto, *(word for path in reports for word in ("--report", str(path)))))
     report = json.loads(reports[0].read_bytes())
 
     assert done.returncode in {1, 3}, done.stderr
@@ -137,15 +131,17 @@ def test_reports_are_written_and_an_expectation_that_is_not_met_is_the_exit_stat
     assert "unacknowledged" in done.stderr
 
 
-def test_mqtt_5_devices(broker: BreakableMosquitto, tmp_path: Path) -> None:
-    done = finished(*command(written(tmp_path, link='link = "mqtt5"'), broker, "--quiet"))
+def test_mqtt_5_devices(mosquitto: BreakableMosquitto, tmp_path: Path) -> None:
+    done = finished(*command(written(tmp_path, link='link = "mqtt5"'), mosquitto, "--quiet"))
     summary = json.loads(done.stdout.splitlines()[-1])
 
     assert summary["acknowledged"] == summary["published"] > 200
 
 
-def test_options_of_the_simple_fleet_are_refused_beside_a_scenario(broker: BreakableMosquitto, scenario: Path) -> None:
-    done = finished(*command(scenario, broker, "--devices", "3"))
+def test_options_of_the_simple_fleet_are_refused_beside_a_scenario(
+    mosquitto: BreakableMosquitto, scenario: Path
+) -> None:
+    done = finished(*command(scenario, mosquitto, "--devices", "3"))
 
     assert done.returncode == 2
     assert "--devices" in done.stderr
@@ -155,9 +151,9 @@ def _limit(soft: int, hard: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_the_limit_of_open_files_is_raised_where_it_may_be(broker: BreakableMosquitto, scenario: Path) -> None:
+def test_the_limit_of_open_files_is_raised_where_it_may_be(mosquitto: BreakableMosquitto, scenario: Path) -> None:
     done = subprocess.run(
-        command(scenario, broker, "--quiet"),
+        command(scenario, mosquitto, "--quiet"),
         capture_output=True,
         text=True,
         timeout=60,
@@ -168,9 +164,9 @@ def test_the_limit_of_open_files_is_raised_where_it_may_be(broker: BreakableMosq
     assert json.loads(done.stdout.splitlines()[-1])["acknowledged"] > 200
 
 
-def test_a_hard_limit_of_open_files_that_is_too_low_is_told(broker: BreakableMosquitto, scenario: Path) -> None:
+def test_a_hard_limit_of_open_files_that_is_too_low_is_told(mosquitto: BreakableMosquitto, scenario: Path) -> None:
     done = subprocess.run(
-        command(scenario, broker, "--quiet"),
+        command(scenario, mosquitto, "--quiet"),
         capture_output=True,
         text=True,
         timeout=60,

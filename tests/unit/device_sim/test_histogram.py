@@ -2,7 +2,7 @@
 
 import pytest
 from hdrh.histogram import HdrHistogram
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_sim.histogram import DIGITS, GATHER, HIGHEST_US, LOWEST_US, Histogram
@@ -21,6 +21,7 @@ def figures(histogram: Histogram) -> list[float]:
     return [histogram.count, histogram.max_s, *(histogram.percentile_s(percent) for percent in PERCENTS)]
 
 
+@settings(deadline=None)  # a histogram is 190 KB: the first takes its time on a busy machine
 @given(seconds)
 def test_recording_in_bulk_is_recording_one_by_one(values: list[float]) -> None:
     single = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
@@ -35,11 +36,13 @@ def test_recording_in_bulk_is_recording_one_by_one(values: list[float]) -> None:
         assert histogram.percentile_s(percent) == single.get_value_at_percentile(percent) / 1e6
 
 
+@settings(deadline=None)
 @given(seconds)
 def test_a_percentile_is_right_to_three_digits(values: list[float]) -> None:
     assert of(values).percentile_s(100) == pytest.approx(max(values), rel=2e-3, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(seconds, seconds)
 def test_two_processes_add_up_to_one(first: list[float], second: list[float]) -> None:
     both = of(first)
@@ -48,6 +51,7 @@ def test_two_processes_add_up_to_one(first: list[float], second: list[float]) ->
     assert figures(both) == figures(of([*first, *second]))
 
 
+@settings(deadline=None)
 @given(seconds)
 def test_a_histogram_travels_as_text(values: list[float]) -> None:
     assert figures(Histogram.decode(of(values).encode())) == figures(of(values))
