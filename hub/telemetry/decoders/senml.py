@@ -92,7 +92,10 @@ def cbor_readings_of(document: CborValue, origin: Origin, received_us: int, note
     for position, record in enumerate(document):
         if not isinstance(record, dict):
             raise PayloadError("not_senml", f"[{position}] is no map")
-        pack.append({LABELS.get(key, str(key)) if isinstance(key, int) else key: v for key, v in record.items()})
+        fields = {LABELS.get(key, str(key)) if isinstance(key, int) else key: v for key, v in record.items()}
+        if len(fields) < len(record):
+            raise PayloadError("duplicate_key", f"[{position}] has a label both as a number and as text")
+        pack.append(fields)
     return _readings(pack, origin, received_us, notes)
 
 

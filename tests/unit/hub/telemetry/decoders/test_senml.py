@@ -119,6 +119,11 @@ def test_a_cbor_pack_is_told_from_other_arrays_by_its_labels() -> None:
     assert not is_cbor_pack([])
 
 
+def test_a_label_as_a_number_and_as_text_is_one_key_twice() -> None:
+    with pytest.raises(PayloadError, match="duplicate_key"):
+        decoded(cbor2.dumps([{0: "t", "n": "u", 2: 1}]))
+
+
 def test_the_update_time_is_checked_and_not_kept() -> None:
     readings, _ = decoded(b'[{"n":"t","v":1,"ut":60}]')
 
