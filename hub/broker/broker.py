@@ -6,6 +6,7 @@ together, once per tick, by whoever passed `schedule`. Work queues (`queues`) an
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from hub.broker.agenda import Agenda
@@ -217,13 +218,7 @@ class Broker:
         blocked: list[Outbox] = []
         for fanout in fanouts:
             fanout.dirty = False
-            for outbox in fanout.outboxes:
-                if outbox.pending:
-                    if outbox.blocked:
-                        blocked.append(outbox)
-                    else:
-                        outbox.flush(joined)
-        for outbox in outboxes:
+        for outbox in chain(*[fanout.outboxes for fanout in fanouts], outboxes):
             if outbox.pending:
                 if outbox.blocked:
                     blocked.append(outbox)
