@@ -55,6 +55,20 @@ def test_a_child_that_is_not_ready_in_time_is_reported(tmp_path: Path) -> None:
         supervisor.start("hub", python("import signal; signal.pause()")).wait_ready(0.1)
 
 
+def test_a_child_that_is_discarded_ends_and_is_watched_no_longer_even_one_that_failed(tmp_path: Path) -> None:
+    with Supervisor(tmp_path) as supervisor:
+        failed = supervisor.start("hub", python("raise SystemExit(1)"))
+        serving = supervisor.start("bridge", python(SERVES))
+        serving.wait_ready(10)
+        failed.process.wait(10)
+
+        for child in (serving, failed):
+            supervisor.discard(child)
+
+        assert serving.process.returncode is not None
+        supervisor.check()
+
+
 def test_leaving_ends_every_child(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor:
         processes = [psutil.Process(supervisor.start(f"{n}", python(SERVES)).process.pid) for n in range(3)]
