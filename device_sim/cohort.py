@@ -41,7 +41,9 @@ class Cohort:
         self._phases = np.array(phases)
         self._period_s = 1.0 / device_class.rate
         self._next = 0  # beats so far
-        self._bursting = any(member.bursts for member in members)
+        self._bursting = any(member.most_samples > 1 for member in members)
+        self.turn_s = self._period_s / max((member.most_samples for member in members), default=1)
+        """Between two beats of one device at least."""
         self._extra: list[tuple[float, int]] = []
         # A text as seed goes through SHA-512, so neighbouring devices are not alike, on any platform.
         rngs = [random.Random(f"{seed}/{member.id}") for member in members]

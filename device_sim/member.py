@@ -147,9 +147,9 @@ class Member:
         self.part = False
 
     @property
-    def bursts(self) -> bool:
-        """Whether it measures more often now and then."""
-        return bool(self._bursts)
+    def most_samples(self) -> int:
+        """How often it measures instead of once in its worst burst."""
+        return max((instead for instead, _ in self._bursts), default=1)
 
     def start(self, start_us: int) -> None:
         """Say when the schedule begins (epoch), before anything else is asked."""

@@ -118,7 +118,8 @@ class _Run:
         for cohort in self._cohorts:
             cohort.start(start_us)
         members, waiting, pop, numbers = self._members, self._waiting, heapq.heappop, self._numbers
-        for window in windows(sum(cohort.rate for cohort in self._cohorts), self._stages, self._duration_s):
+        beats_per_s, turn_s = sum(cohort.rate for cohort in self._cohorts), min(one.turn_s for one in self._cohorts)
+        for window in windows(beats_per_s, turn_s, self._stages, self._duration_s):
             beats = sorted(chain.from_iterable(cohort.take(window) for cohort in self._cohorts))
             for due_s, source, time_us, values, payload in beats:
                 while waiting and waiting[0][0] <= due_s:

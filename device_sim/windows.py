@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from device_sim.scenario.model import Stage
 
 BEATS_A_WINDOW: Final = 1_000.0
+TURNS_A_WINDOW: Final = 10.0
+"""Beats of one device at most: each turn is calls of numpy of its own, some 0.1 ms, and nothing is sent meanwhile."""
 LONGEST_WINDOW_S: Final = 3_600.0
 
 
@@ -44,11 +46,15 @@ def spans(stages: Sequence[Stage], duration_s: float) -> Iterator[Span]:
         yield Span(begin_s, duration_s, beats_s, 1.0)
 
 
-def windows(beats_per_s: float, stages: Sequence[Stage], duration_s: float) -> Iterator[Window]:
-    """Yield one window after the other until `duration_s`, each of some BEATS_A_WINDOW beats."""
+def windows(beats_per_s: float, turn_s: float, stages: Sequence[Stage], duration_s: float) -> Iterator[Window]:
+    """Yield one window after the other until `duration_s`, each of some BEATS_A_WINDOW beats.
+
+    There are `beats_per_s` in all, and of one device one each `turn_s` at most.
+    """
     for span in spans(stages, duration_s):
-        beats = beats_per_s * span.rate
-        width_s = min(BEATS_A_WINDOW / beats, LONGEST_WINDOW_S) if beats else LONGEST_WINDOW_S
+        width_s = LONGEST_WINDOW_S
+        if beats_per_s and span.rate:
+            width_s = min(width_s, BEATS_A_WINDOW / beats_per_s / span.rate, TURNS_A_WINDOW * turn_s / span.rate)
         count = 1
         end_s = span.begin_s
         while end_s < span.end_s:

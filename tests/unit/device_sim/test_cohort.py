@@ -1,5 +1,6 @@
 """A class's devices measured together: each as if it were alone, in order, on its beats and in its bursts."""
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ from device_sim.cohort import Beat, Cohort, _turns
 from device_sim.faults.settings import SamplingFault
 from device_sim.member import KeyedFault, Member
 from device_sim.roster import roster
-from device_sim.windows import windows
+from device_sim.windows import BEATS_A_WINDOW, TURNS_A_WINDOW, windows
 from tests.support.scenarios import START_US, scenario
 
 
@@ -25,8 +26,15 @@ def beats(
     ]
     cohort = Cohort(wanted.classes[0], 1, members, [number / rate / count for number in range(count)])
     cohort.start(START_US)
-    per_s = cohort.rate if window_s is None else 1_000.0 / window_s
-    return [beat for window in windows(per_s, (), duration) for beat in sorted(cohort.take(window))]
+    per_s, turn_s = (cohort.rate, cohort.turn_s) if window_s is None else (BEATS_A_WINDOW / window_s, math.inf)
+    return [beat for window in windows(per_s, turn_s, (), duration) for beat in sorted(cohort.take(window))]
+
+
+def test_a_window_has_few_beats_of_one_device_however_fast_it_is() -> None:
+    """What numpy does for one device at a time takes its time, and nothing is sent meanwhile."""
+    ends = [window.end_s for window in windows(1_000.0, 0.001, (), 1.0)]
+
+    assert len(ends) == 1.0 / 0.001 / TURNS_A_WINDOW
 
 
 def test_each_device_beats_with_its_period_from_its_phase_on() -> None:
