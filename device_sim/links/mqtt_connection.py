@@ -74,15 +74,6 @@ class MqttConnection(DeviceConnection):
         if sent != len(packet):
             self._client.queue(packet[sent:])
 
-    def puback(self, mid: int) -> None:
-        """Take one PUBACK; the many go the same way as a list."""
-        self._acked_at = _now()
-        message = self._unacknowledged.pop(mid, None)
-        if message is not None:
-            self._events.one_acknowledged(message)
-        if self._held and self.state is State.UP:
-            self._send_held()
-
     def pubacks(self, taken: Sequence[int], refused: Sequence[int]) -> None:
         self._acked_at = _now()
         pop = self._unacknowledged.pop
@@ -126,10 +117,15 @@ class MqttConnection(DeviceConnection):
             return
         except OSError:
             data = b""  # lost: paho meets the same and knows what to make of it
-        if len(data) == 4 and data[0] == PUBACK and data[1] == 2:
-            self.puback(data[2] << 8 | data[3])
-        else:
+        if len(data) != 4 or data[0] != PUBACK or data[1] != 2:
             self._torn = self._client.take(data)
+            return
+        self._acked_at = _now()
+        message = self._unacknowledged.pop(data[2] << 8 | data[3], None)
+        if message is not None:
+            self._events.one_acknowledged(message)
+        if self._held and self.state is State.UP:
+            self._send_held()
 
     def _look_after(self) -> float:
         self._client.wrote(self._wrote_at)

@@ -62,26 +62,29 @@ class Poller:
             watch.mask = mask
 
     def _serve(self) -> None:
-        for watch, readable, writable in self._ready.take():
+        readable, writable = self._ready.readable, self._ready.writable
+        for watch, events in self._ready.take():
             # What an earlier callback of this round forgot must not be called: its descriptor may be another's by now.
             try:
-                if readable and watch.mask & READ:
+                if events & readable and watch.mask & READ:
                     watch.on_read()
-                if writable and watch.mask & WRITE:
+                if events & writable and watch.mask & WRITE:
                     watch.on_write()
             except Exception as error:  # noqa: BLE001 - task border: one socket's bug is told, not the end of all others
                 self.failure = self.failure or error
         self._after()
 
 
-Readiness = tuple[Watch, int, int]
-"""A socket, and whether it can be read and written (or is lost, which both sides find out)."""
+Readiness = tuple[Watch, int]
+"""A socket, and bits that say whether it can be read and written: those of `readable` and `writable`."""
 
 
 class _Epoll:
     """Linux: `selectors` would spend as much again on each event."""
 
     def __init__(self) -> None:
+        # What is lost or hung up is found out by both sides.
+        self.readable, self.writable = ~select.EPOLLOUT, ~select.EPOLLIN
         self._epoll = select.epoll()
         self._watches: dict[int, Watch] = {}
 
@@ -103,15 +106,14 @@ class _Epoll:
             self._epoll.register(watch.descriptor, events)
 
     def take(self) -> list[Readiness]:
-        watches, lost = self._watches, ~(select.EPOLLIN | select.EPOLLOUT)
-        return [
-            (watches[descriptor], events & (select.EPOLLIN | lost), events & (select.EPOLLOUT | lost))
-            for descriptor, events in self._epoll.poll(0, MOST_EVENTS)
-        ]
+        watches = self._watches
+        return [(watches[descriptor], events) for descriptor, events in self._epoll.poll(0, MOST_EVENTS)]
 
 
 class _Selector:
     """Elsewhere (kqueue)."""
+
+    readable, writable = READ, WRITE
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -131,4 +133,4 @@ class _Selector:
             self._selector.register(watch.descriptor, mask, watch)
 
     def take(self) -> list[Readiness]:
-        return [(key.data, events & READ, events & WRITE) for key, events in self._selector.select(0)[:MOST_EVENTS]]
+        return [(key.data, events) for key, events in self._selector.select(0)[:MOST_EVENTS]]
