@@ -104,3 +104,10 @@ def test_the_text_of_an_exception_is_cleaned_too() -> None:
 )
 def test_credentials_are_replaced(key: str, value: object, shown: object) -> None:
     assert redact(None, "info", {key: value}) == {key: shown}
+
+
+def test_a_text_that_looks_like_a_thousand_addresses_is_cleaned_at_once() -> None:
+    """With an expression that goes back this takes a minute and more."""
+    text = "://a:" * 40_000
+
+    assert redact(None, "", {"event": text}) == {"event": text}
