@@ -127,23 +127,9 @@ class _Run:
                 member = members[source]
                 if payload is not None and member.plain and member.up:
                     device, names, topic, qos = member.device, member.names, member.topic, member.qos
-                    yield _new(
-                        Message,
-                        (
-                            next(numbers),
-                            source,
-                            device,
-                            names,
-                            time_us,
-                            due_s,
-                            topic,
-                            payload,
-                            values,
-                            True,
-                            False,
-                            qos,
-                        ),
-                    )
+                    n = next(numbers)
+                    fields = (n, source, device, names, time_us, due_s, topic, payload, values, True, False, qos)
+                    yield _new(Message, fields)
                 else:
                     yield from self._beat(member, due_s, time_us, values)
         while waiting and waiting[0][0] < self._duration_s:
