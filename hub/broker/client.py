@@ -107,23 +107,22 @@ class Client:
 
     # What frames ask for.
 
-    def commit(self, frames: Sequence[Frame], settles: bool, confirm: bool) -> list[Arrival]:
-        """Do the frames of a transaction in their order; gives what went to topics. `confirm`: see `Publisher.send`.
+    def commit(self, frames: Sequence[Frame], settles: bool, confirm: bool, arrivals: list[Arrival]) -> None:
+        """Do the frames of a transaction in their order; see `Publisher.send_all`.
 
         Raises:
-            SessionError: an acknowledgement is not outstanding, and nothing was done; or as `Publisher.send` does.
+            SessionError: an acknowledgement is not outstanding, and nothing was done; or as `Publisher.send_all` does.
         """
         if not settles:
-            return self.publisher.send_all(frames, confirm)
+            self.publisher.send_all(frames, confirm, arrivals)
+            return
         self._check_settlements(frames)
-        arrivals: list[Arrival] = []
         for frame in frames:
             if is_send(frame):
                 if (arrival := self.publisher.send(frame, confirm)) is not None:
                     arrivals.append(arrival)
             elif self._ack_id(frame) in self._acks:  # else an earlier cumulative one has covered it
                 self.acknowledge(frame)
-        return arrivals
 
     def subscribe(self, frame: Frame) -> str:
         """Begin a subscription; gives its key.

@@ -81,17 +81,16 @@ class Publisher:
         self._broker.publish_on(topic, body, user_headers, consumed=not bridged)
         return topic.name, body, head.content_type, head.retained
 
-    def send_all(self, frames: Sequence[Frame], confirm: bool) -> list[Arrival]:
-        """Route the SENDs of a transaction in their order; gives what went to topics.
+    def send_all(self, frames: Sequence[Frame], confirm: bool, arrivals: list[Arrival]) -> None:
+        """Route the SENDs of a transaction in their order; adds what went to topics to `arrivals`.
 
         Raises:
-            SessionError: as `send` does; what came before it is done.
+            SessionError: as `send` does; what came before it is done, and among the arrivals.
         """
         broker = self._broker
         routing = broker.routing
         known = routing.topics.get
         consumed = self._own_topic is None
-        arrivals: list[Arrival] = []
         outgoing: list[Outgoing] = []
         for frame in frames:
             head, body, _ = frame
@@ -111,7 +110,6 @@ class Publisher:
             outgoing.append((topic, body, head.kept_user_headers or head.user_headers, None))
             arrivals.append((topic.name, body, head.content_type, head.retained))
         broker.publish_all(outgoing, consumed=consumed)
-        return arrivals
 
     def _topic(self, destination: str, receipt: str | None) -> Topic:
         try:

@@ -241,8 +241,13 @@ class Connection:
         receipts = [asked for _, _, asked in frames if asked is not None]
         if receipt is not None:
             receipts.append(receipt)
-        arrivals = client.commit(frames, settles, bool(receipts))
-        futures = self._ingest(arrivals, time.time_ns() // 1000) if arrivals else None
+        arrivals: list[Arrival] = []
+        futures: Mapping[asyncio.Future[None], None] | None = None
+        try:
+            client.commit(frames, settles, bool(receipts), arrivals)
+        finally:  # where a queue is full in the middle: what subscribers have got is stored
+            if arrivals:
+                futures = self._ingest(arrivals, time.time_ns() // 1000)
         if not receipts:
             return
         if client.publisher.confirmation is not None:

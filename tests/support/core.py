@@ -225,7 +225,7 @@ class Peer:
         elif isinstance(event, Receipt):
             self._receipt(event.receipt)
         elif isinstance(event, Commit):
-            client.commit(event.frames, event.settles, confirm=False)
+            client.commit(event.frames, event.settles, False, [])
             for frame in event.frames:
                 self._receipt(frame.receipt)
             self._receipt(event.receipt)

@@ -4,6 +4,7 @@ import pytest
 
 from hub.broker.broker import BrokerLimits
 from hub.broker.client import Client, ClientLimits
+from hub.broker.publisher import Arrival
 from hub.broker.queues import QueueLimits
 from hub.stomp.dialects import V1_2
 from hub.stomp.errors import SessionError
@@ -44,7 +45,8 @@ def test_what_goes_together_keeps_its_order_and_its_numbers() -> None:
     publisher = sender(hub).publisher
     frames = send_frames("/topic/a", "/topic/a", "/topic/b", "/queue/q", "/topic/a")
     for number in (0, 5):  # the topics are new, and then known
-        arrivals = publisher.send_all(frames, confirm=False)
+        arrivals: list[Arrival] = []
+        publisher.send_all(frames, False, arrivals)
         assert ["a", "a", "b", "a"] == [topic for topic, *_ in arrivals]
         messages = all_of.messages()
         assert "0124" == "".join(message.body.decode() for message in messages)
@@ -58,7 +60,7 @@ def test_a_confirmation_waits_for_the_consumers_of_all_that_went_together() -> N
     hub = Hub()
     consumer = subscribed(hub, "/topic/commands/+", "ack:client-individual", "receipt-after-ack:true")
     publisher = sender(hub).publisher
-    publisher.send_all(send_frames("/topic/a", "/topic/commands/1", "/topic/a", "/topic/commands/2"), confirm=True)
+    publisher.send_all(send_frames("/topic/a", "/topic/commands/1", "/topic/a", "/topic/commands/2"), True, [])
     assert publisher.confirmation is not None
     outcomes: list[str | None] = []
     publisher.confirmation.when_settled(outcomes.append)
@@ -76,7 +78,7 @@ def test_what_a_bridge_sends_reaches_everybody_but_consumers() -> None:
     careful, plain = subscribed(hub, "/topic/#", "ack:client"), subscribed(hub, "/topic/#")
     publisher = sender(hub, BRIDGE_STATUS).publisher
     for _ in range(2):
-        publisher.send_all(send_frames("/topic/a", "/topic/a"), confirm=True)
+        publisher.send_all(send_frames("/topic/a", "/topic/a"), True, [])
     assert publisher.confirmation is None
     assert ("", "0101", "0101") == (bodies(consumer), bodies(careful), bodies(plain))
 
@@ -86,27 +88,29 @@ def test_what_came_before_a_send_that_is_refused_is_done_and_nothing_after_it() 
     dashboard = subscribed(hub, "/topic/#")
     publisher = sender(hub).publisher
     frames = send_frames("/topic/a", "/queue/q", "/topic/a", "/queue/q", "/topic/a")
+    arrivals: list[Arrival] = []
     with pytest.raises(SessionError, match="holds 1 messages"):
-        publisher.send_all(frames, confirm=False)
+        publisher.send_all(frames, False, arrivals)
     assert "02" == bodies(dashboard)
+    assert [b"0", b"2"] == [body for _, body, *_ in arrivals]
 
 
 def test_only_a_bridge_may_publish_on_a_reserved_topic_and_on_its_own_alone() -> None:
     hub = Hub()
     watcher = subscribed(hub, BRIDGE_STATUS)
     for _ in range(2):
-        sender(hub, BRIDGE_STATUS).publisher.send_all(send_frames(BRIDGE_STATUS), confirm=False)
+        sender(hub, BRIDGE_STATUS).publisher.send_all(send_frames(BRIDGE_STATUS), False, [])
         with pytest.raises(SessionError, match="by the hub alone"):
-            sender(hub).publisher.send_all(send_frames(BRIDGE_STATUS), confirm=False)
+            sender(hub).publisher.send_all(send_frames(BRIDGE_STATUS), False, [])
         with pytest.raises(SessionError, match="by the hub alone"):
-            sender(hub, f"{BRIDGE_STATUS}2").publisher.send_all(send_frames(BRIDGE_STATUS), confirm=False)
+            sender(hub, f"{BRIDGE_STATUS}2").publisher.send_all(send_frames(BRIDGE_STATUS), False, [])
     assert "00" == bodies(watcher)
 
 
 def test_who_asks_in_a_transaction_gets_the_answer() -> None:
     hub = Hub()
     asking, service = sender(hub), subscribed(hub, "/topic/questions")
-    asking.publisher.send_all(send_frames("/topic/questions", **{"reply-to": "/temp-queue/t"}), confirm=False)
+    asking.publisher.send_all(send_frames("/topic/questions", **{"reply-to": "/temp-queue/t"}), False, [])
     (question,) = service.messages()
     service.send(f"SEND\ndestination:{question.headers['reply-to']}\n\nyes^@")
     assert ["/temp-queue/t"] == list(asking.subscriptions)

@@ -1,4 +1,4 @@
-"""A connection's back-pressure, without sockets: who is held back while the store is full."""
+"""A connection without sockets: who is held back while the store is full, what of a failed COMMIT is stored."""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,10 +7,11 @@ import pytest
 
 from hub.broker.broker import Broker, BrokerLimits
 from hub.broker.publication import Framing
+from hub.broker.publisher import Arrival
+from hub.broker.queues import QueueLimits
 from hub.clock import BrokerClock
 from hub.limits import Limits
 from hub.transports.connection import Connection
-from hub.broker.publisher import Arrival
 from hub.transports.services import Services
 from hub.transports.tcp import no_framing
 
@@ -46,6 +47,7 @@ class OpenWire:
 
     def __init__(self) -> None:
         self.data = b""
+        self.closed: tuple[int, str] | None = None
 
     def framing(self) -> Framing:
         return no_framing
@@ -57,7 +59,7 @@ class OpenWire:
         raise AssertionError("it reads everything")
 
     def close(self, code: int, reason: str) -> None:
-        raise AssertionError(f"closed: {code} {reason}")
+        self.closed = (code, reason)
 
 
 @pytest.fixture
@@ -108,3 +110,20 @@ async def test_who_is_gone_is_not_held_back_any_more(opened: tuple[Connection, F
     connection.closed()
     assert 0 == services.counters.publishers_paused
     assert not services.connections
+
+
+async def test_what_a_failed_commit_has_shown_is_stored() -> None:
+    loop = asyncio.get_running_loop()
+    store, wire = FullStore(), OpenWire()
+    store.full = False
+    limits = BrokerLimits(queues=QueueLimits(messages=1))
+    services = Services(Broker(limits, loop.time, lambda: None), BrokerClock(), Limits(heart_beat_s=0), {}, store)
+    connection = Connection(services, wire)
+    connection.receive(b"CONNECT\naccept-version:1.2\nhost:h\n\n\0")
+    destinations = ("/topic/devices/a/telemetry", "/queue/q", "/queue/q", "/topic/devices/b/telemetry")
+    sends = "".join(f"SEND\ntransaction:t\ndestination:{destination}\n\n1\0" for destination in destinations)
+    connection.receive(f"BEGIN\ntransaction:t\n\n\0{sends}COMMIT\ntransaction:t\nreceipt:c\n\n\0".encode())
+    assert store.taken == ["devices/a/telemetry"]
+    assert b"message:Queue full" in wire.data
+    assert b"RECEIPT" not in wire.data
+    assert wire.closed is not None
