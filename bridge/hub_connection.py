@@ -81,7 +81,10 @@ class HubConnection:
 
     def _new_stomp(self) -> WSStompConnection:
         endpoint = self._settings.hub
-        address = (endpoint.host, endpoint.port)
+        address = (
+            f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host,
+            endpoint.port,
+        )  # stomp.py makes a URL of it
         beat_ms = round(self._settings.hub_heart_beat_s * 1000)
         connection = WSStompConnection(
             [address],
@@ -117,18 +120,19 @@ class HubConnection:
             )
         except ConnectFailedException:
             raise HubUnreachableError(stomp_log.take_reason() or "cannot connect") from None
+        except ValueError as error:  # a host name that is none
+            raise HubUnreachableError(f"no connection can be made: {error}") from error
 
     def wait_without_limit(self) -> None:
         """Take the handshake's time limit off the socket: from now on heart-beats tell who is alive."""
         websocket = self._stomp.transport.socket
         if websocket is not None:
             websocket.settimeout(None)
-            self._websocket = websocket
             self._cutter = socket.socket(fileno=os.dup(websocket.sock.fileno()))
 
     def _receive(self) -> bytes:
         """Do what WSTransport.receive does, and keep the close code, which it would read as data."""
-        websocket = self._stomp.transport.socket
+        websocket = self._websocket = self._stomp.transport.socket or self._websocket
         if websocket is None:
             return b""
         try:

@@ -18,6 +18,7 @@ from bridge import command_frames
 from bridge.backoff import until_useful
 from bridge.errors import HubUnreachableError
 from bridge.hub_connection import BROKEN, STATUS_RECEIPT, FrameEvents, HubConnection
+from bridge.opening import opened
 from bridge.poison import Loss
 from bridge.send_frames import encode_status
 from bridge.settings import BridgeSettings
@@ -99,8 +100,11 @@ class HubLink:
         connection = HubConnection(self._settings, self.events)
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
-                await asyncio.to_thread(connection.open)
+                await opened(connection.open, lambda _: connection.abort())
                 await connection.up
+        except asyncio.CancelledError:
+            await connection.finish()
+            raise
         except (*BROKEN, TimeoutError, HubUnreachableError) as error:
             await connection.finish()
             timeout = f"no connection within {self._settings.connect_timeout_s:g} s"

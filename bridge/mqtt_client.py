@@ -109,16 +109,18 @@ class BurstClient(paho.Client):
             endpoint.host, endpoint.port, settings.mqtt_keepalive_s, clean_start=not lasting, properties=properties
         )
 
-    def open_socket(self) -> None:
-        """Resolve, connect and shake hands for the next `reconnect()`; blocks, so it is called in a thread."""
-        late, self._opened = self._opened, None
-        if late is not None:
-            late.close()  # of an attempt that was given up
+    def open_socket(self) -> "paho.SocketLike":
+        """Resolve, connect and shake hands; blocks, so it is called in a thread."""
         try:
-            self._opened = self._shaken_hands()
+            return self._shaken_hands()
         except (ValueError, IndexError) as error:
             # A host name that is none; a strange answer to the WebSocket handshake.
             raise ConnectionError(f"no connection can be made: {error}") from error
+
+    def start(self, sock: "paho.SocketLike") -> None:
+        """Send CONNECT on a socket that was opened."""
+        self._opened = sock
+        self.reconnect()
 
     def _shaken_hands(self) -> "paho.SocketLike":
         sock = self._create_socket_connection()

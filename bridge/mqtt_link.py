@@ -19,6 +19,7 @@ from bridge.backoff import until_useful
 from bridge.errors import BrokerUnreachableError, NoAnswerError, ProtocolVersionError
 from bridge.mqtt_client import BurstClient
 from bridge.mqtt_events import Granted, MqttEvents
+from bridge.opening import opened
 from bridge.publishes import PublishParser
 from bridge.settings import BridgeSettings
 from bridge.status import LastError
@@ -131,8 +132,7 @@ class MqttLink:
         self._up = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
-                await asyncio.to_thread(client.open_socket)
-                client.reconnect()
+                client.start(await opened(client.open_socket, lambda sock: sock.close()))
                 await self._up
         except (OSError, TimeoutError) as error:
             self._drop()

@@ -79,8 +79,7 @@ async def test_reconnect_opens_its_socket_through_the_overridden_method() -> Non
     with ours, theirs:
         client = new_client()
         client.connect_async("127.0.0.1", 1883)
-        client._opened = ours
-        client.reconnect()
+        client.start(ours)
         client.loop_write()
 
         assert client.socket() is ours
@@ -94,8 +93,7 @@ async def test_a_list_of_pubacks_leaves_as_one_packet() -> None:
     with ours, theirs:
         client = new_client()
         client.connect_async("127.0.0.1", 1883)
-        client._opened = ours
-        client.reconnect()
+        client.start(ours)
         client.loop_write()
         theirs.recv(100)
         client.acknowledge([b"\0\1", b"\0\2"])
@@ -111,8 +109,7 @@ async def test_a_command_leaves_with_a_packet_id_that_nobody_uses_and_its_repeat
     with ours, theirs:
         client = new_client()
         client.connect_async("127.0.0.1", 1883)
-        client._opened = ours
-        client.reconnect()
+        client.start(ours)
         client.loop_write()
         theirs.recv(100)
         status = client.publish("s", b"", 1).mid  # paho keeps this one: its id is taken

@@ -1,0 +1,241 @@
+"""Sides that are there and do not behave: silent, half open, of another protocol, with other secrets.
+
+The bridge says why on its health page, and relays once the side is well again.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+from tornado.websocket import WebSocketHandler
+
+from bridge import advice
+from bridge.bridge import Bridge
+from bridge.settings import BridgeSettings
+from hub.settings import UserSettings
+from tests.support.certificates import Certificates
+from tests.support.hub import RunningHub
+from tests.support.ports import free_port
+from tests.support.proxy import fault_proxy
+from tests.support.running_bridge import running
+from tests.support.scripted_broker import ScriptedBroker, publish
+from tests.support.stomp_sink import StompSink
+from tests.support.waiting import wait_until
+
+TOPIC = "devices/a/telemetry"
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def a_web_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    writer.close()
+
+
+async def noise(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(bytes(range(256)) * 40)
+    writer.close()
+
+
+class _NoConnected(WebSocketHandler):
+    def check_origin(self, origin: str) -> bool:  # noqa: ARG002
+        return True
+
+    def on_message(self, message: str | bytes) -> None:
+        """Say nothing to CONNECT."""
+
+
+@asynccontextmanager
+async def serving(port: int, answer: Answer) -> AsyncIterator[None]:
+    server = await asyncio.start_server(answer, "127.0.0.1", port)
+    yield
+    server.close()
+
+
+@asynccontextmanager
+async def a_hub_without_connected(port: int) -> AsyncIterator[None]:
+    server = HTTPServer(Application([("/ws", _NoConnected)]))
+    server.add_sockets(bind_sockets(port, "127.0.0.1"))
+    yield
+    server.stop()
+    await server.close_all_connections()
+
+
+@asynccontextmanager
+async def trying(broker_url: str, hub_url: str, **settings: object) -> AsyncIterator[Bridge]:
+    """Run a bridge that may not get ready."""
+    quick = {"reconnect_max_s": 0.1, "connect_timeout_s": 0.5, "drain_timeout_s": 0.1}
+    values = {"mqtt_url": broker_url, "hub_url": hub_url, "health_port": 0, **quick, **settings}
+    bridge = Bridge(BridgeSettings.model_validate(values))
+    task = asyncio.create_task(bridge.run(lambda _: None))
+    try:
+        yield bridge
+    finally:
+        bridge.stop()
+        await task
+
+
+def detail(bridge: Bridge, side: str) -> str:
+    return str(bridge.state()[side]["detail"])
+
+
+def says(bridge: Bridge, side: str, text: str) -> bool:
+    return text in detail(bridge, side)
+
+
+def ok(bridge: Bridge) -> bool:
+    return all(side["ok"] for side in bridge.state().values())
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[ScriptedBroker]:
+    broker = ScriptedBroker()
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[StompSink]:
+    sink = StompSink()
+    yield sink
+    await sink.stop()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("certificates")
+    Certificates(directory)
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (partial(serving, answer=silence), "no connection within 0.5 s"),
+        (partial(serving, answer=a_web_page), "Handshake status 400"),
+        (partial(serving, answer=noise), ""),
+        (a_hub_without_connected, "no connection within 0.5 s"),
+    ],
+    ids=["silence", "a web page", "noise", "no CONNECTED"],
+)
+async def test_a_hub_that_does_not_behave_is_left_until_it_does(
+    broker: ScriptedBroker, sink: StompSink, bad: Callable[..., AsyncIterator[None]], reason: str
+) -> None:
+    await sink.stop()
+    async with trying(broker.url, sink.url) as bridge:
+        async with bad(port=sink.port):  # type: ignore[attr-defined]
+            await wait_until(lambda: bridge.state()["mqtt"]["ok"])
+            broker.send(publish(TOPIC, b"x", 1))
+            await wait_until(partial(says, bridge, "hub", reason))
+            await wait_until(lambda: bridge.relay.messages == 1)
+            assert detail(bridge, "hub") != "not connected yet"
+        sink.start()
+        await wait_until(lambda: broker.acknowledged == [1])
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (silence, "no answer within 0.5 s"),
+        (a_web_page, "without an answer to CONNECT"),
+        (noise, "without an answer to CONNECT"),
+    ],
+)
+async def test_a_broker_that_does_not_behave_is_left_until_it_does(
+    broker: ScriptedBroker, sink: StompSink, answer: Answer, reason: str
+) -> None:
+    await broker.stop()
+    async with trying(broker.url, sink.url) as bridge:
+        async with serving(broker.port, answer):
+            await wait_until(partial(says, bridge, "mqtt", reason))
+        await broker.start()
+        await wait_until(partial(ok, bridge))
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: broker.acknowledged == [1])
+
+
+async def test_a_hub_that_reads_no_more_is_left_and_nothing_is_lost(broker: ScriptedBroker, sink: StompSink) -> None:
+    async with fault_proxy(sink.port) as proxy:
+        hub_url = f"ws://127.0.0.1:{proxy.port}/ws"
+        async with running(broker.url, hub_url, receipt_timeout_s=0.5, connect_timeout_s=0.5) as bridge:
+            proxy.black_hole()
+            # More than the sockets hold: the thread that writes is stuck as well.
+            broker.send(b"".join(publish(TOPIC, b"%d" % mid + b" " * 100_000, mid) for mid in range(1, 101)))
+            await wait_until(lambda: bridge.relay.outstanding > 0)
+            await wait_until(lambda: "no receipt within 0.5 s" in detail(bridge, "hub"))
+            proxy.forward()
+            await wait_until(lambda: broker.acknowledged == list(range(1, 101)), 20)
+
+    assert {int(body) for body in sink.bodies} == set(range(1, 101))
+
+
+async def test_a_wrong_login_is_said_and_the_right_one_tried_no_sooner(broker: ScriptedBroker, tmp_path: Path) -> None:
+    users = (UserSettings(name="ann", password=SecretStr("correct horse")),)
+    with RunningHub(tmp_path, users=users) as hub:
+        async with trying(broker.url, hub.ws_url, hub_login="ann", hub_passcode="wrong") as bridge:
+            await wait_until(lambda: "login or passcode" in detail(bridge, "hub"))
+            said = detail(bridge, "hub")
+            assert bridge.relay.counts.refused == 0
+        async with trying(broker.url, hub.ws_url, hub_login="ann", hub_passcode="correct horse") as bridge:
+            await wait_until(partial(ok, bridge))
+
+    assert "hub_passcode" in advice.of(said, advice.HUB)
+
+
+async def test_a_certificate_of_a_stranger_is_said_on_both_sides(broker: ScriptedBroker, certificates: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    tls_sink = StompSink(ssl_context=context)
+    tls_broker = await asyncio.start_server(silence, "127.0.0.1", 0, ssl=context)
+    port = tls_broker.sockets[0].getsockname()[1]
+    urls = (f"mqtts://127.0.0.1:{port}", tls_sink.url.replace("ws:", "wss:"))
+    async with trying(*urls) as bridge:
+        for side, table in (("mqtt", advice.BROKER), ("hub", advice.HUB)):
+            await wait_until(partial(says, bridge, side, "certificate verify failed"))
+            assert "certificate" in advice.of(detail(bridge, side), table)
+    tls_broker.close()
+    await tls_sink.stop()
+
+
+async def test_tls_to_a_port_that_speaks_none_is_said_on_both_sides() -> None:
+    port = free_port()
+    urls = (f"mqtts://127.0.0.1:{port}", f"wss://127.0.0.1:{port}/ws")
+    async with serving(port, a_web_page), trying(*urls, connect_timeout_s=5.0) as bridge:
+        for side, table in (("mqtt", advice.BROKER), ("hub", advice.HUB)):
+            await wait_until(partial(says, bridge, side, "SSL"))
+            assert "TLS" in advice.of(detail(bridge, side), table), detail(bridge, side)
+
+
+async def test_both_sides_may_have_addresses_of_ipv6(sink: StompSink) -> None:
+    port = free_port()
+    broker = ScriptedBroker()
+    server = await asyncio.start_server(broker._serve, "::1", port)
+    hub = HTTPServer(sink._server.request_callback)  # type: ignore[union-attr]
+    hub.add_sockets(bind_sockets(port + 1, "::1"))
+    async with running(f"mqtt://[::1]:{port}", f"ws://[::1]:{port + 1}/ws"):
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: broker.acknowledged == [1])
+    server.close()
+    hub.stop()
+    await hub.close_all_connections()
+
+
+async def test_host_names_that_are_none_are_said_on_both_sides() -> None:
+    async with trying("mqtt://a..b:1883", "ws://a..b:8080/ws") as bridge:
+        for side in ("mqtt", "hub"):
+            await wait_until(partial(says, bridge, side, "no connection can be made"))
