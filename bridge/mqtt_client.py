@@ -35,6 +35,8 @@ READ_BYTES: Final = 128 * 1024
 _TLS_READS: Final = 16
 # Of a broken connection 1 MiB is still taken: beyond that the bound on what is held counts more.
 _RESCUE_READS: Final = 8
+# paho keeps what `publish` sends until its PUBACK, by default without limit; that is online and offline only.
+_MAX_STATES: Final = 8
 _PUBACK: Final = 0x40
 _PUBACK_HEAD: Final = b"\x40\x02"
 _QOS_1: Final = 1
@@ -77,6 +79,7 @@ class BurstClient(paho.Client):
         self._rescuing = False
         self.receive_maximum: int | None = None
         self.packet_bytes: int | None = None
+        self.max_queued_messages_set(_MAX_STATES)
         self.connect_timeout = settings.connect_timeout_s
         self.on_connect = self._connected
         self.on_subscribe = self._subscribed
