@@ -4,6 +4,7 @@ The bridge says why on its health page, and relays once the side is well again.
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,7 +24,6 @@ from bridge.settings import BridgeSettings
 from hub.settings import UserSettings
 from tests.support.certificates import Certificates
 from tests.support.hub import RunningHub
-from tests.support.ports import free_port
 from tests.support.proxy import fault_proxy
 from tests.support.running_bridge import running
 from tests.support.scripted_broker import ScriptedBroker, publish
@@ -40,13 +40,13 @@ async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def a_web_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read(1)
+    await reader.read(65_536)
     writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
     writer.close()
 
 
 async def noise(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read(1)
+    await reader.read(65_536)
     writer.write(bytes(range(256)) * 40)
     writer.close()
 
@@ -59,18 +59,51 @@ class _NoConnected(WebSocketHandler):
         """Say nothing to CONNECT."""
 
 
+class Side:
+    """A port that answers as the test says, and keeps it: a port that is given back may be taken by others."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.port = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.answer(reader, writer)
+
+
 @asynccontextmanager
-async def serving(port: int, answer: Answer) -> AsyncIterator[None]:
-    server = await asyncio.start_server(answer, "127.0.0.1", port)
-    yield
+async def serving(answer: Answer) -> AsyncIterator[Side]:
+    side = Side(answer)
+    server = await asyncio.start_server(side.serve, "127.0.0.1", 0)
+    side.port = server.sockets[0].getsockname()[1]
+    yield side
     server.close()
 
 
-@asynccontextmanager
-async def a_hub_without_connected(port: int) -> AsyncIterator[None]:
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+def through(port: int) -> Answer:
+    """Answer as the server on that port does."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, onward = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, onward), pump(back, writer))
+
+    return answer
+
+
+@pytest.fixture
+async def no_connected() -> AsyncIterator[Answer]:
+    """A hub that takes the WebSocket, and says nothing to CONNECT."""
     server = HTTPServer(Application([("/ws", _NoConnected)]))
-    server.add_sockets(bind_sockets(port, "127.0.0.1"))
-    yield
+    sockets = bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    yield through(sockets[0].getsockname()[1])
     server.stop()
     await server.close_all_connections()
 
@@ -126,30 +159,28 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (partial(serving, answer=silence), "no connection within 0.5 s"),
-        (partial(serving, answer=a_web_page), "Handshake status 400"),
-        (partial(serving, answer=noise), ""),
-        (a_hub_without_connected, "no connection within 0.5 s"),
+        (silence, "no connection within 0.5 s"),
+        (a_web_page, "Handshake status 400"),
+        (noise, ""),
+        (None, "no connection within 0.5 s"),
     ],
     ids=["silence", "a web page", "noise", "no CONNECTED"],
 )
 async def test_a_hub_that_does_not_behave_is_left_until_it_does(
-    broker: ScriptedBroker, sink: StompSink, bad: Callable[..., AsyncIterator[None]], reason: str
+    broker: ScriptedBroker, sink: StompSink, no_connected: Answer, bad: Answer | None, reason: str
 ) -> None:
-    await sink.stop()
-    async with trying(broker.url, sink.url) as bridge:
-        async with bad(port=sink.port):  # type: ignore[attr-defined]
-            await wait_until(lambda: bridge.state()["mqtt"]["ok"])
-            broker.send(publish(TOPIC, b"x", 1))
-            await wait_until(partial(says, bridge, "hub", reason))
-            await wait_until(lambda: bridge.relay.messages == 1)
-            assert detail(bridge, "hub") != "not connected yet"
-        sink.start()
-        await wait_until(lambda: broker.acknowledged == [1])
+    async with serving(bad or no_connected) as hub, trying(broker.url, f"ws://127.0.0.1:{hub.port}/ws") as bridge:
+        await wait_until(lambda: bridge.state()["mqtt"]["ok"])
+        broker.send(publish(TOPIC, b"x", 1))
+        await wait_until(lambda: bridge.relay.messages == 1)
+        await wait_until(lambda: detail(bridge, "hub") != "not connected yet")
+        assert reason in detail(bridge, "hub")
+        hub.answer = through(sink.port)
+        await wait_until(lambda: broker.acknowledged == [1], 20)
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("bad", "reason"),
     [
         (silence, "no answer within 0.5 s"),
         (a_web_page, "without an answer to CONNECT"),
@@ -157,16 +188,14 @@ async def test_a_hub_that_does_not_behave_is_left_until_it_does(
     ],
 )
 async def test_a_broker_that_does_not_behave_is_left_until_it_does(
-    broker: ScriptedBroker, sink: StompSink, answer: Answer, reason: str
+    broker: ScriptedBroker, sink: StompSink, bad: Answer, reason: str
 ) -> None:
-    await broker.stop()
-    async with trying(broker.url, sink.url) as bridge:
-        async with serving(broker.port, answer):
-            await wait_until(partial(says, bridge, "mqtt", reason))
-        await broker.start()
-        await wait_until(partial(ok, bridge))
+    async with serving(bad) as side, trying(f"mqtt://127.0.0.1:{side.port}", sink.url) as bridge:
+        await wait_until(partial(says, bridge, "mqtt", reason), 20)
+        side.answer = through(broker.port)
+        await wait_until(partial(ok, bridge), 20)
         broker.send(publish(TOPIC, b"x", 1))
-        await wait_until(lambda: broker.acknowledged == [1])
+        await wait_until(lambda: broker.acknowledged == [1], 20)
 
 
 async def test_a_hub_that_reads_no_more_is_left_and_nothing_is_lost(broker: ScriptedBroker, sink: StompSink) -> None:
@@ -213,21 +242,22 @@ async def test_a_certificate_of_a_stranger_is_said_on_both_sides(broker: Scripte
 
 
 async def test_tls_to_a_port_that_speaks_none_is_said_on_both_sides() -> None:
-    port = free_port()
-    urls = (f"mqtts://127.0.0.1:{port}", f"wss://127.0.0.1:{port}/ws")
-    async with serving(port, a_web_page), trying(*urls, connect_timeout_s=5.0) as bridge:
-        for side, table in (("mqtt", advice.BROKER), ("hub", advice.HUB)):
-            await wait_until(partial(says, bridge, side, "SSL"))
-            assert "TLS" in advice.of(detail(bridge, side), table), detail(bridge, side)
+    async with serving(a_web_page) as plain:
+        urls = (f"mqtts://127.0.0.1:{plain.port}", f"wss://127.0.0.1:{plain.port}/ws")
+        async with trying(*urls, connect_timeout_s=5.0) as bridge:
+            for side, table in (("mqtt", advice.BROKER), ("hub", advice.HUB)):
+                await wait_until(partial(says, bridge, side, "SSL"), 20)
+                assert "TLS" in advice.of(detail(bridge, side), table), detail(bridge, side)
 
 
 async def test_both_sides_may_have_addresses_of_ipv6(sink: StompSink) -> None:
-    port = free_port()
     broker = ScriptedBroker()
-    server = await asyncio.start_server(broker._serve, "::1", port)
+    server = await asyncio.start_server(broker._serve, "::1", 0)
     hub = HTTPServer(sink._server.request_callback)  # type: ignore[union-attr]
-    hub.add_sockets(bind_sockets(port + 1, "::1"))
-    async with running(f"mqtt://[::1]:{port}", f"ws://[::1]:{port + 1}/ws"):
+    sockets = bind_sockets(0, "::1")
+    hub.add_sockets(sockets)
+    broker_port, hub_port = (one.getsockname()[1] for one in (server.sockets[0], sockets[0]))
+    async with running(f"mqtt://[::1]:{broker_port}", f"ws://[::1]:{hub_port}/ws"):
         broker.send(publish(TOPIC, b"x", 1))
         await wait_until(lambda: broker.acknowledged == [1])
     server.close()
