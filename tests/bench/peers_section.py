@@ -7,11 +7,15 @@ from tests.bench import device_bench, machine, peers
 from tests.bench.cores import on_core, server_core
 from tests.bench.effort import Effort
 from tests.bench.figure import Row
-from tests.bench.rabbitmq import web_stomp
 from tests.bench.report import Section
 from tests.bench.servers import Server, Servers
 from tests.bench.stompload import BenchSkipped, Stompload
+from tests.support.rabbitmq import PROGRAM, rabbitmq
 
+WEB_STOMP = """\
+stomp.listeners.tcp.1 = 127.0.0.1:{free}
+web_stomp.tcp.ip = 127.0.0.1
+web_stomp.tcp.port = {port}"""
 TEXT = """\
 The hub (column "hub") and RabbitMQ's Web-STOMP (column "baseline"; Debian's package, stock settings), in turns, both on one
 core, the load on the other; CPU is that of all processes of a server. The figure is RabbitMQ's CPU time for a delivery, or
@@ -24,11 +28,14 @@ can do at most; at low rates there is little to batch, and the figure is small."
 
 def run(effort: Effort, directory: Path) -> tuple[Section, object]:
     """Measure the loads against both."""
+    if not PROGRAM.exists():
+        raise BenchSkipped("RabbitMQ is not installed (apt-get install rabbitmq-server)")
     facts = machine.facts()
     with Servers(directory) as servers, servers.hub() as hub:
         with on_core(server_core()):
-            rabbit = web_stomp(directory / "rabbitmq")
-            peer = rabbit.__enter__()
+            rabbit = rabbitmq(directory / "rabbitmq", "rabbitmq_web_stomp", WEB_STOMP)
+            node = rabbit.__enter__()
+            peer = Server(node.port, node.pid)
         try:
             paced = _paced(effort, hub, peer)
             rows, full = _at_full_speed(effort, directory, hub, peer)

@@ -1,7 +1,6 @@
-"""A RabbitMQ of Debian's package `rabbitmq-server` with its MQTT plugin: a node of its own on free loopback ports.
+"""A RabbitMQ of Debian's package `rabbitmq-server`: a node of its own on free loopback ports, with one plugin.
 
-It skips where the program is absent, with CI=true as well: a node takes 10 s and 150 MiB to show what few users need, so
-CI does not install it.
+A fresh node lets `guest` in with the password `guest`, on the virtual host `/`.
 """
 
 import contextlib
@@ -10,9 +9,8 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
@@ -22,27 +20,29 @@ START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 15.0
 
 
-def require_rabbitmq() -> None:
-    """Skip where it is absent."""
-    if not PROGRAM.exists():
-        pytest.skip("needs RabbitMQ; on Debian and Ubuntu: apt-get install rabbitmq-server")
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One that runs: the port of its plugin, and the process."""
+
+    port: int
+    pid: int
 
 
-def speaks_mqtt_5() -> bool:
-    """Say whether the one that is installed does: from 3.13 on."""
+def version() -> tuple[int, int]:
+    """Give the version that is installed."""
     (server,) = PROGRAM.parent.parent.glob("lib/rabbitmq_server-*")
     major, minor = server.name.partition("-")[2].split(".")[:2]
-    return (int(major), int(minor)) >= (3, 13)
+    return int(major), int(minor)
 
 
 @contextlib.contextmanager
-def rabbitmq(directory: Path, settings: str) -> Iterator[str]:
-    """Serve MQTT with these lines in `rabbitmq.conf`; give the broker's URL. A fresh node takes guest:guest."""
+def rabbitmq(directory: Path, plugin: str, settings: str) -> Iterator[Node]:
+    """Run with a plugin and these lines in `rabbitmq.conf`, where `{port}` is the plugin's and `{free}` is any."""
+    directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    (directory / "enabled_plugins").write_text("[rabbitmq_mqtt].\n")
-    (directory / "rabbitmq.conf").write_text(
-        f"listeners.tcp.1 = 127.0.0.1:{free_port()}\nmqtt.listeners.tcp.1 = 127.0.0.1:{port}\n{settings}\n"
-    )
+    (directory / "enabled_plugins").write_text(f"[{plugin}].\n")
+    settings = settings.replace("{port}", str(port)).replace("{free}", str(free_port()))
+    (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{free_port()}\n{settings}\n")
     environment = os.environ | {
         "HOME": str(directory),
         "RABBITMQ_NODENAME": f"test{port}@localhost",
@@ -64,7 +64,7 @@ def rabbitmq(directory: Path, settings: str) -> Iterator[str]:
 
     try:
         wait_for(serves, START_DEADLINE_S)
-        yield f"mqtt://guest:guest@127.0.0.1:{port}"
+        yield Node(port, process.pid)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
