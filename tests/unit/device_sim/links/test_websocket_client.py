@@ -90,7 +90,9 @@ def test_an_answer_that_is_no_upgrade_is_told(head: bytes, problem: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("frame", "problem"), [(encode(TEXT, b"masked"), "no server may send"), (b"\x8b\x00", "unknown kind 0xb")]
+    ("frame", "problem"),
+    [(encode(TEXT, b"masked"), "no server may send"), (b"\x8b\x00", "unknown kind 0xb")],
+    ids=["masked", "unknown kind"],  # the mask is random, and workers must agree on names
 )
 def test_what_no_server_may_send_ends_the_connection(frame: bytes, problem: str) -> None:
     with pytest.raises(WebSocketRefusedError, match=problem):
