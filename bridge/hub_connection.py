@@ -35,8 +35,6 @@ STATUS_RECEIPT: Final = "status"
 _ASIDE: Final = {STATUS_RECEIPT, command_frames.RECEIPT}
 BROKEN: Final = (OSError, WebSocketException, StompException)
 
-stomp_log.listen()
-
 
 class FrameEvents(Protocol):
     """What the hub sends, on the event loop; none of it may raise."""
@@ -63,6 +61,7 @@ class HubConnection:
     """A stomp.py connection: `open` in a thread, then `up`; `over` at its end."""
 
     def __init__(self, settings: BridgeSettings, events: FrameEvents) -> None:
+        stomp_log.listen()
         self._settings = settings
         self._events = events
         self.up: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -26,7 +26,7 @@ _reasons: Final = _Reasons()
 
 
 def listen() -> None:
-    """Take over stomp.py's log; what matters of it is said here."""
+    """Take over stomp.py's log, again if somebody else in the process has turned it off; what matters is said here."""
     log = logging.getLogger("stomp.py")
     log.addHandler(_reasons)
     log.setLevel(logging.WARNING)

@@ -75,8 +75,10 @@ async def serving(answer: Answer) -> AsyncIterator[Side]:
     side = Side(answer)
     server = await asyncio.start_server(side.serve, "127.0.0.1", 0)
     side.port = server.sockets[0].getsockname()[1]
-    yield side
-    server.close()
+    try:
+        yield side
+    finally:
+        server.close()
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -233,12 +235,14 @@ async def test_a_certificate_of_a_stranger_is_said_on_both_sides(broker: Scripte
     tls_broker = await asyncio.start_server(silence, "127.0.0.1", 0, ssl=context)
     port = tls_broker.sockets[0].getsockname()[1]
     urls = (f"mqtts://127.0.0.1:{port}", tls_sink.url.replace("ws:", "wss:"))
-    async with trying(*urls) as bridge:
-        for side, table in (("mqtt", advice.BROKER), ("hub", advice.HUB)):
-            await wait_until(partial(says, bridge, side, "certificate verify failed"))
-            assert "certificate" in advice.of(detail(bridge, side), table)
-    tls_broker.close()
-    await tls_sink.stop()
+    try:
+        async with trying(*urls) as bridge:
+            for side, table in (("mqtt", advice.BROKER), ("hub", advice.HUB)):
+                await wait_until(partial(says, bridge, side, "certificate verify failed"))
+                assert "certificate" in advice.of(detail(bridge, side), table)
+    finally:
+        tls_broker.close()
+        await tls_sink.stop()
 
 
 async def test_tls_to_a_port_that_speaks_none_is_said_on_both_sides() -> None:
