@@ -16,8 +16,7 @@ Here the simulator is what is measured, so no load is one of `device-sim bench`:
 process on one core; broker (nats-server) or hub on the other. CPU is the simulator's own time (`/proc/PID/stat`), user and
 system together. "The link alone" sends messages that were made beforehand, one a write, as the 20 a second of each device
 come apart; the baseline is one send and one receive without anything around them. "With the fleet" adds sensors, payloads
-and the schedule; a device that sends three messages a sample shares one write among them. The figures in the table were
-taken with real-time priority (`chrt -r 2 make bench BENCH=simulator`), as the machine had other work."""
+and the schedule; a device that sends three messages a sample shares one write among them."""
 CONNECTIONS = 5_000
 RATE = 20_000.0
 
