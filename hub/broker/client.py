@@ -76,7 +76,7 @@ class Client:
         self._framing = framing
         self._dialect = dialect
         self._limits = limits
-        self.publisher = Publisher(broker, own_topic, self._own_queue, self._with_reply_queue)
+        self.publisher = Publisher(broker, own_topic, self)
 
     # What the subscriptions need (`Recipient`).
 
@@ -104,6 +104,30 @@ class Client:
     def wake(self, when: float, subscription: Subscription, topic: str) -> None:
         self._broker.agenda.wake(when, subscription, topic)
         self._clock.wake_at(when)
+
+    # What the publisher needs (`TempQueues`).
+
+    def own_queue(self, destination: str) -> str:
+        """Give the hub-wide name of a temporary queue of this connection."""
+        name = destination.removeprefix(TEMP_PREFIX)
+        return f"{TEMP_PREFIX}{self.session_id}/{name}"
+
+    def with_reply_queue(self, user_headers: UserHeaders, receipt: str | None) -> UserHeaders:
+        """Make `reply-to:/temp-queue/…` an address that others can answer to, with a subscription that gets the answers.
+
+        As RabbitMQ does: the answers come with `subscription:/temp-queue/<name>` unless the client subscribed itself.
+        """
+        reply_to = dict(user_headers.items).get("reply-to", "")
+        if not reply_to.startswith(TEMP_PREFIX) or reply_to == TEMP_PREFIX:
+            return user_headers
+        own = self.own_queue(reply_to)
+        if not any(subscription.destination == own for subscription in self.subscriptions.values()):
+            if len(self.subscriptions) >= self._limits.subscriptions or reply_to in self.subscriptions:
+                text = f"the answers to {quoted(reply_to)} need one more subscription than is allowed"
+                raise SessionError("Too many subscriptions", text, POLICY_VIOLATION, receipt=receipt)
+            self._add_reply_subscription(reply_to, own)
+        items = ((name, own if name == "reply-to" else value) for name, value in user_headers.items)
+        return UserHeaders(tuple(items))
 
     # What frames ask for.
 
@@ -231,7 +255,7 @@ class Client:
     def _subscribe(self, key: str, destination: str, frame: Frame) -> None:
         receipt = frame.receipt
         if destination.startswith(TEMP_PREFIX):
-            destination = self._own_queue(destination)
+            destination = self.own_queue(destination)
         elif not destination.startswith((TOPIC_PREFIX, QUEUE_PREFIX)) or destination == QUEUE_PREFIX:
             text = "SUBSCRIBE takes /topic/<filter>, /queue/<name> or /temp-queue/<name>"
             raise bad_destination(destination, text, receipt)
@@ -288,28 +312,6 @@ class Client:
             self._acks.pop(item.message_id, None)
             attempt = attempt if delivery is None else delivery.attempt - 1
         return Delivery(item.publication, attempt)
-
-    def _own_queue(self, destination: str) -> str:
-        """Give the hub-wide name of a temporary queue of this connection."""
-        name = destination.removeprefix(TEMP_PREFIX)
-        return f"{TEMP_PREFIX}{self.session_id}/{name}"
-
-    def _with_reply_queue(self, user_headers: UserHeaders, receipt: str | None) -> UserHeaders:
-        """Make `reply-to:/temp-queue/…` an address that others can answer to, with a subscription that gets the answers.
-
-        As RabbitMQ does: the answers come with `subscription:/temp-queue/<name>` unless the client subscribed itself.
-        """
-        reply_to = dict(user_headers.items).get("reply-to", "")
-        if not reply_to.startswith(TEMP_PREFIX) or reply_to == TEMP_PREFIX:
-            return user_headers
-        own = self._own_queue(reply_to)
-        if not any(subscription.destination == own for subscription in self.subscriptions.values()):
-            if len(self.subscriptions) >= self._limits.subscriptions or reply_to in self.subscriptions:
-                text = f"the answers to {quoted(reply_to)} need one more subscription than is allowed"
-                raise SessionError("Too many subscriptions", text, POLICY_VIOLATION, receipt=receipt)
-            self._add_reply_subscription(reply_to, own)
-        items = ((name, own if name == "reply-to" else value) for name, value in user_headers.items)
-        return UserHeaders(tuple(items))
 
     def _add_reply_subscription(self, key: str, destination: str) -> None:
         dialect, framing = self._dialect, self._framing

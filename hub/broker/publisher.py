@@ -4,8 +4,8 @@ A SEND to a topic that has been published on before, without receipts to wait fo
 transaction are handed to the broker together.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
 from hub.broker.broker import Broker
 from hub.broker.confirmations import Confirmation
@@ -21,29 +21,30 @@ Arrival: TypeAlias = tuple[str, bytes, str | None, bool]
 """A message that went to a topic: its name without `/topic/`, body, content-type, whether it is a retained one."""
 
 
+class TempQueues(Protocol):
+    """What the client knows of its temporary queues."""
+
+    def own_queue(self, destination: str) -> str:
+        """Give the hub-wide name of one."""
+
+    def with_reply_queue(self, user_headers: UserHeaders, receipt: str | None) -> UserHeaders:
+        """Make the headers of a SEND whose answers the client waits for."""
+
+
 class Publisher:
     """The sending half of a client."""
 
-    __slots__ = ("_broker", "_own_queue", "_own_topic", "_reply_to", "confirmation")
+    __slots__ = ("_broker", "_own_topic", "_temp_queues", "confirmation")
 
-    def __init__(
-        self,
-        broker: Broker,
-        own_topic: str | None,
-        own_queue: Callable[[str], str],
-        reply_to: Callable[[UserHeaders, str | None], UserHeaders],
-    ) -> None:
-        """Take the broker and what the client knows of its temporary queues.
+    def __init__(self, broker: Broker, own_topic: str | None, temp_queues: TempQueues) -> None:
+        """Take the parts; `own_topic` is the one reserved destination that this client, a bridge, may publish on.
 
-        `own_topic` is the one reserved destination that this client, a bridge, may publish on. What a bridge sends was
-        MQTT, and does not reach consumers, which would take it back there. `own_queue` gives the hub-wide name of a
-        temporary queue; `reply_to` makes the headers of a SEND whose answers the client waits for.
+        What a bridge sends was MQTT, and does not reach consumers, which would take it back there.
         """
         self.confirmation: Confirmation | None = None  # of what was sent since this was last taken
         self._broker = broker
         self._own_topic = own_topic
-        self._own_queue = own_queue
-        self._reply_to = reply_to
+        self._temp_queues = temp_queues
 
     def check(self, frame: Frame) -> None:
         """Refuse a SEND that cannot be routed, before anything is done.
@@ -70,7 +71,7 @@ class Publisher:
         destination = head.headers["destination"]
         user_headers = head.kept_user_headers or head.user_headers
         if head.wants_reply:
-            user_headers = self._reply_to(user_headers, receipt)
+            user_headers = self._temp_queues.with_reply_queue(user_headers, receipt)
         if not destination.startswith(TOPIC_PREFIX):
             self._enqueue(frame, user_headers)
             return None
@@ -131,7 +132,7 @@ class Publisher:
         destination = frame.head.headers["destination"]
         queues = self._broker.queues
         if destination.startswith(TEMP_PREFIX):
-            own = self._own_queue(destination)
+            own = self._temp_queues.own_queue(destination)
             destination = own if own in queues else destination
             if destination not in queues:
                 # The requester has gone; its answer is nobody's fault.
