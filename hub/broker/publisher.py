@@ -72,10 +72,13 @@ class Publisher:
         user_headers = head.kept_user_headers or head.user_headers
         if head.wants_reply:
             user_headers = self._temp_queues.with_reply_queue(user_headers, receipt)
-        if not destination.startswith(TOPIC_PREFIX):
-            self._enqueue(frame, user_headers)
-            return None
-        topic = self._topic(destination, receipt)
+        routing = self._broker.routing
+        topic = routing.topics.get(destination)
+        if topic is None or topic.generation != routing.generation or topic.reserved:
+            if not destination.startswith(TOPIC_PREFIX):
+                self._enqueue(frame, user_headers)
+                return None
+            topic = self._topic(destination, receipt)
         bridged = self._own_topic is not None
         if confirm and not bridged and topic.fanout.consumers:
             self._confirm(topic)
