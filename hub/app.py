@@ -148,9 +148,13 @@ class HubApp:
                 "set users, or listen on 127.0.0.1"
             )
         buffer_bytes = settings.limits.send_buffer_bytes
-        http_sockets = _bind("HTTP", host, settings.http.port, buffer_bytes)
-        stomp_sockets = _bind("STOMP", host, settings.stomp.port, buffer_bytes) if settings.stomp.port else []
-        await self.store.start()
+        with contextlib.ExitStack() as opened:
+            http_sockets = _bind(opened, "HTTP", host, settings.http.port, buffer_bytes)
+            stomp_sockets = (
+                _bind(opened, "STOMP", host, settings.stomp.port, buffer_bytes) if settings.stomp.port else []
+            )
+            await self.store.start()
+            opened.pop_all()
         self._http.add_sockets(http_sockets)
         self._tcp.add_sockets(stomp_sockets)
         self._filling = asyncio.create_task(self._fill_last_readings(), name="last readings")
@@ -194,7 +198,8 @@ class HubApp:
         log.info("stopped")
 
 
-def _bind(what: str, host: str, port: int, send_buffer_bytes: int) -> list[socket.socket]:
+def _bind(opened: contextlib.ExitStack, what: str, host: str, port: int, send_buffer_bytes: int) -> list[socket.socket]:
+    """Listen; the sockets close with `opened`."""
     try:
         sockets = netutil.bind_sockets(port, host, backlog=1024)
     except OSError as error:
@@ -202,6 +207,7 @@ def _bind(what: str, host: str, port: int, send_buffer_bytes: int) -> list[socke
             raise PortInUseError(what, host, port) from None
         raise HubError(f"{what}: cannot listen on {host} port {port}: {error.strerror}") from error
     for listener in sockets:
+        opened.enter_context(listener)
         # Accepted sockets inherit it. Without, the kernel takes 2.5 MiB for each peer that does not read.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
     return sockets

@@ -17,7 +17,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -33,10 +32,10 @@ from hub import child_process
 from hub.demo_status import QUARANTINED, StatusLine, scrape
 from hub.embedded_mqtt import EmbeddedMqttBroker
 from hub.errors import ChildFailedError, HubError, PortInUseError
+from hub.ports import HOST, free_port, is_free
 from hub.supervisor import Child, Supervisor
 from storage.embedded import EmbeddedPostgres
 
-HOST: Final = "127.0.0.1"
 HTTP_PORT: Final = 8080
 STOMP_PORT: Final = 61613
 READY_DEADLINE_S: Final = 60.0
@@ -134,7 +133,7 @@ class Demo:
         return lock
 
     def _start(self, stack: contextlib.ExitStack) -> _System:
-        if self._options.port and not _is_free(self._options.port):
+        if self._options.port and not is_free(self._options.port):
             raise PortInUseError("web page", HOST, self._options.port)
         postgres = EmbeddedPostgres(self._data_dir / "postgres")
         stack.callback(postgres.stop)
@@ -165,7 +164,7 @@ class Demo:
         """
         asked = self._options.port
         while True:
-            http_port = _usual_or_free(HTTP_PORT) if asked is None else asked or _free_port()
+            http_port = _usual_or_free(HTTP_PORT) if asked is None else asked or free_port()
             stomp_port = _usual_or_free(STOMP_PORT)
             command = [child_process.program("telemetry-hub"), "serve", "--database-url", postgres.url]
             command += ["--data-dir", str(self._data_dir / "hub")]
@@ -179,7 +178,7 @@ class Demo:
                 return hub, bridge, hub.wait_ready(READY_DEADLINE_S)
             except ChildFailedError:
                 # Another program (a second demo) may have taken a usual port between our look and the hub's.
-                taken = [port for port in (http_port, stomp_port) if not _is_free(port)]
+                taken = [port for port in (http_port, stomp_port) if not is_free(port)]
                 if not taken or asked in taken:
                     raise
                 for child in (bridge, hub):
@@ -235,20 +234,9 @@ class Demo:
         return counts
 
 
-def _is_free(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_server((HOST, port)):
-        return True
-    return False
-
-
 def _usual_or_free(usual: int) -> int:
     """Return the usual port, where it is taken some free one."""
-    return usual if _is_free(usual) else _free_port()
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
+    return usual if is_free(usual) else free_port()
 
 
 def _has_screen() -> bool:

@@ -13,7 +13,6 @@ What holds:
 """
 
 import json
-import re
 import subprocess
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Final
 
 from hub import child_process
 from hub.errors import ChildFailedError, PortInUseError
+from hub.ports import free_port
 
 # How long a message may be unacknowledged before it comes again; so long, too, a killed bridge's messages take.
 ACK_WAIT_S: Final = 20
@@ -32,22 +32,21 @@ ACK_WAIT_S: Final = 20
 MAX_ACK_PENDING: Final = 20_000
 READY_DEADLINE_S: Final = 30.0
 _POLL_S: Final = 0.01
-_LISTENING = re.compile(r"Listening for MQTT clients on mqtt://[^\s]*:(\d+)")
 
 
 class EmbeddedMqttBroker:
-    """Start and stop one broker; `port` 0 takes a free one, and a later `start()` takes the same again."""
+    """Start and stop one broker; `port` 0 chooses a free one; each `start()` takes the same."""
 
     def __init__(self, data_dir: Path, port: int = 0, ack_wait_s: int = ACK_WAIT_S) -> None:
         self._data_dir = data_dir / "mqtt"
         self._log_path = self._data_dir / "nats-server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._ack_wait_s = ack_wait_s
-        self.port = port
+        self.port = port or free_port()
 
     @property
     def url(self) -> str:
-        """Where clients connect, once started."""
+        """Where clients connect."""
         return f"mqtt://127.0.0.1:{self.port}"
 
     @property
@@ -70,7 +69,7 @@ class EmbeddedMqttBroker:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self.port = self._wait_ready(self._process)
+        self._wait_ready(self._process)
         return self.url
 
     def stop(self) -> None:
@@ -85,13 +84,13 @@ class EmbeddedMqttBroker:
             tail = child_process.log_tail(self._log_path)
             raise ChildFailedError("MQTT broker", f"ended unexpectedly with status {status}", tail)
 
-    def _wait_ready(self, process: "subprocess.Popen[bytes]") -> int:
+    def _wait_ready(self, process: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + READY_DEADLINE_S
         while True:
             ended = process.poll() is not None
             log = self._log_path.read_text(encoding="utf-8", errors="replace")
-            if "Server is ready" in log and (listening := _LISTENING.search(log)):
-                return int(listening[1])
+            if "Server is ready" in log and "Listening for MQTT clients" in log:
+                return
             if ended and "address already in use" in log:
                 raise PortInUseError("MQTT broker", "127.0.0.1", self.port)
             if ended or time.monotonic() > deadline:
@@ -101,7 +100,7 @@ class EmbeddedMqttBroker:
             time.sleep(_POLL_S)
 
     def _config(self) -> str:
-        # -1 is nats-server's word for a free port. NATS's own port cannot be switched off, so it is a free one too.
+        # -1 is nats-server's word for a free port: NATS's own, which cannot be switched off and which nobody here dials.
         # sync_interval: a killed broker loses nothing in any case, a machine without power at most this much.
         # max_pending and write_deadline: a subscriber that is slow for a while is not cut off (the default is 64 MB,
         # less than MAX_ACK_PENDING messages of 4 kB).
@@ -110,7 +109,7 @@ class EmbeddedMqttBroker:
 server_name: telemetry-hub-mqtt
 listen: "127.0.0.1:-1"
 jetstream {{ store_dir: {store_dir}, sync_interval: "1s" }}
-mqtt {{ listen: "127.0.0.1:{self.port or -1}", ack_wait: "{self._ack_wait_s}s", max_ack_pending: {MAX_ACK_PENDING} }}
+mqtt {{ listen: "127.0.0.1:{self.port}", ack_wait: "{self._ack_wait_s}s", max_ack_pending: {MAX_ACK_PENDING} }}
 max_pending: 256MB
 write_deadline: "30s"
 """

@@ -22,10 +22,10 @@ from device_sim.errors import BadArgumentError
 from hub import child_process
 from hub.embedded_mqtt import EmbeddedMqttBroker
 from hub.errors import ChildFailedError
+from hub.ports import HOST, free_port
 from hub.supervisor import Child, Supervisor
 from storage.embedded import EmbeddedPostgres
 
-HOST: Final = "127.0.0.1"
 READY_DEADLINE_S: Final = 60.0
 POLL_S: Final = 0.02
 # Debian puts daemons where an ordinary user's PATH does not look.
@@ -70,7 +70,7 @@ class MosquittoBroker:
             raise BadArgumentError("--broker", "mosquitto is not installed; on Debian: apt-get install mosquitto")
         self._program = program
         self._directory = data_dir / "mosquitto"
-        self._port = 0
+        self._port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
@@ -78,8 +78,6 @@ class MosquittoBroker:
         if os.geteuid() == 0:
             # Started as root it becomes the user mosquitto, who must be able to write its database.
             shutil.chown(self._directory, "mosquitto")
-        if not self._port:
-            self._port = _free_port()
         config = self._directory / "mosquitto.conf"
         config.write_text(MOSQUITTO.format(port=self._port, host=HOST, directory=self._directory), encoding="utf-8")
         with (self._directory / "mosquitto.log").open("ab") as log:
@@ -112,11 +110,6 @@ class MosquittoBroker:
         return child_process.log_tail(self._directory / "mosquitto.log")
 
 
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def make_broker(name: str, data_dir: Path) -> Broker:
     """Return the broker of that name; BadArgumentError names --broker."""
     if name == "nats":
@@ -136,9 +129,11 @@ class Stack:
         self._programs: dict[str, Child] = {}
         self._starts = dict.fromkeys(("hub", "bridge"), 0)
         self._down: set[str] = set()
-        self._http_port = self._stomp_port = 0
+        self._http_port, self._stomp_port = free_port(), free_port()
         self.supervisor = Supervisor(data_dir / "logs")
-        self.hub_url = self.stomp_url = self.mqtt_url = self.database_url = ""
+        self.hub_url = f"ws://{HOST}:{self._http_port}/ws"
+        self.stomp_url = f"stomp://{HOST}:{self._stomp_port}"
+        self.mqtt_url = self.database_url = ""
 
     def __enter__(self) -> Self:
         try:
@@ -200,18 +195,13 @@ class Stack:
             self._broker.check()
 
     def _start_hub(self) -> None:
-        if not self._stomp_port:
-            self._stomp_port = _free_port()  # 0 would mean none
         options = ["--port", str(self._http_port), "--stomp-port", str(self._stomp_port)]
         options += ["--database-url", self.database_url, "--data-dir", str(self._data_dir / "hub")]
-        addresses = self._start_program("hub", ["telemetry-hub", "serve", *options])
-        self._http_port = int(addresses[0].rpartition(":")[2])
-        self.hub_url = next(address for address in addresses if address.startswith("ws:"))
-        self.stomp_url = f"stomp://{HOST}:{self._stomp_port}"
+        self._start_program("hub", ["telemetry-hub", "serve", *options])
 
-    def _start_program(self, part: str, command: list[str]) -> list[str]:
+    def _start_program(self, part: str, command: list[str]) -> None:
         self._starts[part] += 1
         name, *options = command
         child = self.supervisor.start(f"{part}-{self._starts[part]}", [child_process.program(name), *options])
         self._programs[part] = child
-        return child.wait_ready(READY_DEADLINE_S)
+        child.wait_ready(READY_DEADLINE_S)

@@ -99,9 +99,7 @@ def siege(request: pytest.FixtureRequest) -> Siege:
 
 @pytest.fixture
 def besieged(siege: Siege, tmp_path: Path) -> Iterator[System]:
-    system = System(tmp_path)
-    system._broker = EmbeddedMqttBroker(tmp_path, ack_wait_s=siege.ack_wait_s)
-    with system:
+    with System(tmp_path, EmbeddedMqttBroker(tmp_path, ack_wait_s=siege.ack_wait_s)) as system:
         yield system
 
 
@@ -174,10 +172,8 @@ def test_a_broker_that_is_killed_again_and_again_costs_no_more_than_it_acknowled
     The loss is Mosquitto's, and nobody behind it can mend it.
     """
     siege = LONG._replace(rate=500)
-    system = System(tmp_path)
     broker = Broker(tmp_path / "mosquitto")
-    system._broker = broker  # type: ignore[assignment]
-    with system:
+    with System(tmp_path, broker) as system:
         fleet = system.start_fleet(*siege.fleet)
         wait_for(lambda: stored(system) > STORED_BEFORE, 30)
         figures = besiege(system, siege, broker.kill, broker.start)

@@ -16,6 +16,7 @@ from hub.supervisor import Supervisor
 from storage.embedded import EmbeddedPostgres
 from tests.bench.cores import load_core, on_core, server_core
 from tests.bench.stompload import SHARED, BenchSkipped
+from tests.support.ports import free_port
 
 READY_DEADLINE_S = 60.0
 
@@ -77,13 +78,6 @@ class Servers:
                 )
             await_port(port)
             yield Server(port, child.process.pid)
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def await_port(port: int) -> None:

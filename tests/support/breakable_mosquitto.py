@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from device_sim.links.address import Address, parse_address
+from tests.support.ports import free_port
 from tests.support.programs import require_mosquitto
 from tests.support.waiting import wait_for
 
@@ -13,9 +14,7 @@ class BreakableMosquitto:
     """A real Mosquitto on a port of its own; `start` and `kill` as often as a test likes."""
 
     def __init__(self, directory: Path, extra: str = "allow_anonymous true") -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._config = directory / "mosquitto.conf"
         self._config.write_text(f"listener {self.port} 127.0.0.1\n{extra}\n")
         self._program = require_mosquitto()

@@ -1,11 +1,13 @@
-"""A TCP port of this machine that was free a moment ago."""
+"""A free port for a server of a test, never one that the tests of another worker may choose at the same moment."""
 
-import socket
+import os
+
+from hub import ports
+
+WORKERS = 8
 
 
 def free_port() -> int:
-    """Give a port; another program may take it before the caller does, which no test has met yet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a port out of those of this pytest-xdist worker (gw0, gw1, …)."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return ports.free_port(ports.SERVER_PORTS[worker % WORKERS :: WORKERS])

@@ -9,7 +9,7 @@ import json
 import subprocess
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import asyncpg
 
@@ -18,6 +18,7 @@ from hub.demo_status import scrape
 from hub.embedded_mqtt import EmbeddedMqttBroker
 from hub.supervisor import Child, Supervisor
 from storage.embedded import EmbeddedPostgres
+from tests.support.ports import free_port
 
 READY_DEADLINE_S = 30.0
 # Shorter than in production, where it is above what a slow database takes: what a killed bridge held comes again sooner.
@@ -26,16 +27,26 @@ COMMAND_DEADLINE_S = 100.0
 DEVICE_SIM = child_process.program("device-sim")
 
 
+class Broker(Protocol):
+    """An MQTT broker; `start` returns its URL."""
+
+    def start(self) -> str: ...
+
+    def stop(self) -> None: ...
+
+
 class System:
     """Everything but the clients; parts start on demand and end with the `with` block."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, broker: Broker | None = None) -> None:
         self._data_dir = data_dir
         self._postgres = EmbeddedPostgres(data_dir / "postgres")
-        self._broker = EmbeddedMqttBroker(data_dir, ack_wait_s=ACK_WAIT_S)
+        self._broker = broker or EmbeddedMqttBroker(data_dir, ack_wait_s=ACK_WAIT_S)
         self.supervisor = Supervisor(data_dir / "logs")
         self.ledger = data_dir / "ledger"
-        self._addresses = ["http://127.0.0.1:0"]
+        self.http_port = free_port()
+        self.http_url = f"http://127.0.0.1:{self.http_port}"
+        self.hub_url = f"ws://127.0.0.1:{self.http_port}/ws"
 
     def __enter__(self) -> Self:
         self.database_url = self._postgres.start()
@@ -51,23 +62,11 @@ class System:
         self._broker.stop()
         self._postgres.stop()
 
-    @property
-    def http_url(self) -> str:
-        return self._addresses[0]
-
-    @property
-    def hub_url(self) -> str:
-        return next(address for address in self._addresses if address.startswith("ws:"))
-
-    @property
-    def http_port(self) -> int:
-        return int(self.http_url.rpartition(":")[2])
-
     def start_hub(self) -> None:
         command = [child_process.program("telemetry-hub"), "serve", "--port", str(self.http_port), "--stomp-port", "0"]
         command += ["--database-url", self.database_url, "--data-dir", str(self._data_dir / "hub")]
         self.hub = self.supervisor.start("hub", command)
-        self._addresses = self.hub.wait_ready(READY_DEADLINE_S)
+        self.hub.wait_ready(READY_DEADLINE_S)
 
     def start_bridge(self) -> None:
         command = [child_process.program("telemetry-bridge"), "run", "--mqtt-url", self.mqtt_url]

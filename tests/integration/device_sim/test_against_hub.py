@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 
@@ -47,9 +47,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 def test_a_killed_hub_loses_nothing_acknowledged_and_dashboard_and_fleet_come_back(
     processes: Processes, database_url: str, tmp_path: Path
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     hub_url, ledger = f"ws://127.0.0.1:{port}/ws", str(tmp_path / "ledger")
     serve = (
         *("hub", "serve", "--port", port, "--stomp-port", "0"),

@@ -1,11 +1,11 @@
 """`telemetry-hub migrate` as a process."""
 
-import socket
 import subprocess
 from pathlib import Path
 
 from hub import child_process
 from storage.migrate import known_revision
+from tests.support.ports import free_port
 
 MIGRATE = [child_process.program("telemetry-hub"), "migrate"]
 
@@ -22,8 +22,7 @@ def test_it_brings_the_schema_up_to_date_and_may_be_repeated(tmp_path: Path) -> 
 
 
 def test_a_database_that_cannot_be_reached_is_told_in_one_line_without_its_password() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed_soon:
-        port = closed_soon.getsockname()[1]
+    port = free_port()
 
     result = run("--database-url", f"postgresql://hub:hunter2@127.0.0.1:{port}/hub")
 

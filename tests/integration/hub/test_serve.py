@@ -12,6 +12,7 @@ import pytest
 
 from hub import child_process
 from hub.supervisor import Supervisor
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 SERVE = [child_process.program("telemetry-hub"), "serve"]
@@ -55,8 +56,7 @@ def test_signals_while_it_stops_do_not_change_its_exit_status(tmp_path: Path) ->
 
 
 def test_an_unreachable_database_is_shown_and_does_not_stop_it(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed_soon:
-        port = closed_soon.getsockname()[1]
+    port = free_port()
     url = f"postgresql://hub:secret@127.0.0.1:{port}/hub"
     with Supervisor(tmp_path / "logs") as supervisor:
         hub = supervisor.start("hub", [*SERVE, "--port", "0", "--stomp-port", "0", "--database-url", url])

@@ -1,17 +1,21 @@
 """Opening a connection: versions, CONNECT's headers, subprotocols, logins, and what may not come before."""
 
 import asyncio
+import gc
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hub.app import HubApp
-from hub.errors import HubError
-from hub.settings import HttpSettings, HubSettings, UserSettings
+from hub.errors import HubError, PortInUseError
+from hub.ports import is_free
+from hub.settings import HttpSettings, HubSettings, StompSettings, UserSettings
 from hub.stomp.errors import SessionError
 from hub.transports.peers import is_loopback
 from tests.support.hub import RunningHub
+from tests.support.ports import free_port
 from tests.support.raw_stomp import RawStomp, WebSocketOctets, tcp, websocket
 
 Dial = Callable[[], RawStomp]
@@ -198,6 +202,21 @@ def test_a_hub_for_others_does_not_start_without_users(tmp_path: Path) -> None:
 
     with pytest.raises(HubError, match="users"):
         asyncio.run(start())
+
+
+# Tornado's bind_sockets leaves the one socket open that it could not bind.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_a_hub_that_cannot_open_all_its_ports_opens_none(tmp_path: Path) -> None:
+    port = free_port()
+
+    async def start(taken: int) -> None:
+        http, stomp = HttpSettings(port=port), StompSettings(port=taken)
+        await HubApp(HubSettings(data_dir=tmp_path, http=http, stomp=stomp)).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortInUseError, match="STOMP"):
+        asyncio.run(start(taken.getsockname()[1]))
+    gc.collect()
+    assert is_free(port)
 
 
 def test_a_binary_first_message_is_mirrored(hub: RunningHub) -> None:
