@@ -37,7 +37,8 @@ class MqttLink(DeviceLink):
             number: MqttIdentity(address, f"{name}-{number}", address.username, address.password, tls=tls)
             for number in range(min(connections, sources))
         }
-        super().__init__(identities, events, bounds=Bounds(window))
+        # The connections are nobody's: nobody has a will or is born with them.
+        super().__init__(identities, LinkEvents(events.acknowledged, events.room), bounds=Bounds(window))
 
     @property
     def room(self) -> int:
