@@ -92,8 +92,10 @@ class BridgeSettings(settings_source.Settings):
         default=512 * _KIB, ge=_KIB, description="bytes of one transaction at most; a larger message goes alone"
     )
     transactions_in_flight: int = Field(default=16, ge=1, le=1000, description="transactions without a receipt at most")
+    # Measured at 5,000 messages a second, against 5 ms: bridge 16 µs a message for 27, hub 30 for 39. Each transaction wakes
+    # both and their threads, which costs more than the messages of 5 ms do.
     linger_ms: float = Field(
-        default=5.0, ge=0, description="milliseconds that messages wait for company while a transaction is on its way"
+        default=20.0, ge=0, description="milliseconds that messages wait for company while a transaction is on its way"
     )
     unacked_messages: int = Field(
         default=20_000, ge=1, description="messages held at most, then the broker is not read"
