@@ -116,7 +116,7 @@ class LedgerWriter:
         rows: list[tuple[object, ...]] = []
         devices, metric_lists = self._devices, self._metrics
         # Unpacked, as asking a NamedTuple for seven fields costs as much as all the rest.
-        for number, _, name, names, time_us, due_s, _, _, values, timed, _, _ in messages:
+        for number, _, name, names, time_us, due_s, _, _, values, timed, _, _, _ in messages:
             if number != expected or len(rows) == LONGEST_LINE:
                 lines.append(b"S %d %d %b\n" % (first, len(rows), orjson.dumps(rows)))
                 rows = []

@@ -36,6 +36,8 @@ class Message(NamedTuple):
     """False: the payload carries no time, the hub stamps its own, and `time_us` is only when it was sampled."""
     retain: bool = False
     qos: int = 1
+    birth: bool = False
+    """It announces the device on the connection that it is made for, and means nothing on another."""
 
 
 class LinkActionKind(Enum):

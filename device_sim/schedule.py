@@ -128,7 +128,7 @@ class _Run:
                 if payload is not None and member.plain and member.up:
                     device, names, topic, qos = member.device, member.names, member.topic, member.qos
                     n = next(numbers)
-                    fields = (n, source, device, names, time_us, due_s, topic, payload, values, True, False, qos)
+                    fields = (n, source, device, names, time_us, due_s, topic, payload, values, True, False, qos, False)
                     yield _new(Message, fields)
                 else:
                     yield from self._beat(member, due_s, time_us, values)
@@ -178,7 +178,7 @@ class _Run:
     def births(self, source: int, due_s: float) -> Sequence[Message]:
         """Return what it publishes when that stands."""
         member = self._members[source]
-        return [self._message(member, due_s, encoded) for encoded in member.births(due_s)]
+        return [self._message(member, due_s, encoded)._replace(birth=True) for encoded in member.births(due_s)]
 
     def _await_change(self, member: Member) -> None:
         change = next(member.changes, None)
@@ -193,7 +193,7 @@ class _Run:
     def _message(self, member: Member, due_s: float, encoded: Encoded) -> Message:
         topic, payload, metrics, values, time_us, timed, retain, qos = encoded
         number, source, device = next(self._numbers), member.number, member.device
-        fields = (number, source, device, metrics, time_us, due_s, topic, payload, values, timed, retain, qos)
+        fields = (number, source, device, metrics, time_us, due_s, topic, payload, values, timed, retain, qos, False)
         return _new(Message, fields)
 
 

@@ -3,8 +3,11 @@
 Rules: `window` messages are unacknowledged at most (paho would queue without limit and ignores the broker's Receive
 Maximum: reliability reference, M14); up to `hold` wait beside them while the connection is down or its window full, after
 that the oldest is dropped and counted, as a device with a full memory does. What is unacknowledged when a connection is
-lost is sent again on the next one, oldest first, before anything new but the births of the device: a connection that is
-made again because it was lost has a will and births of its own, as the one that the schedule asked for.
+lost is sent again on the next one, oldest first, before anything new but the births of the device.
+
+Births belong to one connection, as its will does, and come first on it: those that the schedule sends with CONNECT, or,
+where the connection is made again because it was lost, those that are asked for then. Births of an earlier connection are
+not sent again: an old one behind a new one would tell of a session that is over. They are given up as replaced.
 """
 
 import time
@@ -57,7 +60,7 @@ class DeviceConnection(Connection):
     ) -> None:
         super().__init__(address, tls, reactor, events.changed)
         self._source = source
-        self._again = False  # the connection asked for has stood already: the next one is made again
+        self._again = False  # births are to be asked for: the schedule's have left, with the connection it asked for
         self._events = events
         self._bounds = bounds
         self._held: deque[Message] | None = None
@@ -80,6 +83,7 @@ class DeviceConnection(Connection):
 
     def connect(self, will: Will | None = None) -> None:
         self._again = False
+        self._replaced(self._take_births())
         super().connect(will)
 
     def send_one(self, message: Message) -> None:
@@ -101,7 +105,9 @@ class DeviceConnection(Connection):
         self._held.extend(messages)
         over = len(self._held) - self._bounds.hold
         if over > 0:
-            self._events.given_up([self._held.popleft() for _ in range(over)], "device_full")
+            dropped = [self._held.popleft() for _ in range(over)]
+            self._again = self._again or any(message.birth for message in dropped)
+            self._events.given_up(dropped, "device_full")
 
     def _transmit(self, messages: Sequence[Message]) -> None:
         """Put them on the wire and remember them until they are acknowledged."""
@@ -111,6 +117,10 @@ class DeviceConnection(Connection):
         """Put `first` on the new wire, and then what is unacknowledged, oldest first."""
         raise NotImplementedError
 
+    def _forget_births(self) -> list[Message]:
+        """Return the births that are in flight, oldest first, and leave them unacknowledged."""
+        raise NotImplementedError
+
     def _look_after(self) -> float:
         """Keep the connection alive, notice that it is not; say in how many seconds to come again."""
         raise NotImplementedError
@@ -118,12 +128,28 @@ class DeviceConnection(Connection):
     def _accepted(self) -> None:
         super()._accepted()
         self._acked_at = time.monotonic()
-        self._transmit_again(self._events.births(self._source) if self._again else ())
+        births: Sequence[Message] = self._take_births()
+        if self._again:
+            self._replaced(births)
+            births = self._events.births(self._source)
         self._again = True
+        self._transmit_again(births)
         self._send_held()
         if not self._tending:
             self._tending = True
             self._tend()
+
+    def _take_births(self) -> list[Message]:
+        """Return the births that are in flight or held, oldest first; they are neither any more."""
+        births = self._forget_births()
+        if self._held:
+            births += [message for message in self._held if message.birth]
+            self._held = deque(message for message in self._held if not message.birth)
+        return births
+
+    def _replaced(self, births: Sequence[Message]) -> None:
+        if births:
+            self._events.given_up(births, "replaced")
 
     def _tend(self) -> None:
         self._tending = self.state is State.UP

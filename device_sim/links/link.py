@@ -3,9 +3,9 @@
 - Order: messages of one source are sent in the order they are given, and sent again in that order after a reconnect.
 - Acknowledged means the other side took responsibility: PUBACK for MQTT QoS 1, RECEIPT for STOMP.
 - Nothing is dropped in silence: a message stays with the link until it is acknowledged; a lost connection is made again,
-  with jittered back-off, for as long as it is wanted, and what is unacknowledged is sent again, after the births of
-  the device. What will never be
-  acknowledged is counted in `counts.given_up`, by reason.
+  with jittered back-off, for as long as it is wanted, and what is unacknowledged is sent again, after the births of the
+  new connection and without those of the old one. What will never be acknowledged is counted in `counts.given_up`, by
+  reason.
 - Bounded: `room` says how many more messages are taken; giving more is an error of the caller.
 - All calls and call-backs happen on the event loop that ran `start`.
 """

@@ -158,6 +158,12 @@ class MqttConnection(DeviceConnection):
         if again:
             self._client.publish_burst(b"".join(again))
 
+    def _forget_births(self) -> list[Message]:
+        births = {mid: message for mid, message in self._unacknowledged.items() if message.birth}
+        for mid in births:
+            del self._unacknowledged[mid]
+        return list(births.values())
+
     def _packet(self, mid: int, message: Message, *, again: bool) -> bytes:
         return publish_packet(
             mid,

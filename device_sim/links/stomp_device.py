@@ -74,6 +74,17 @@ class StompDevice(StompConnection, DeviceConnection):
         for receipt, messages in again:
             self._put(receipt, messages)
 
+    def _forget_births(self) -> list[Message]:
+        births: list[Message] = []
+        others: dict[str, Sequence[Message]] = {}
+        for receipt, messages in self._unacknowledged.items():
+            births += [message for message in messages if message.birth]
+            if rest := [message for message in messages if not message.birth]:
+                others[receipt] = rest
+        self._unacknowledged = others
+        self._in_flight -= len(births)
+        return births
+
     def _put(self, receipt: str, messages: Sequence[Message]) -> None:
         if self._stream is not None:
             one = len(messages) == 1
