@@ -125,7 +125,7 @@ class Client:
             if len(self.subscriptions) >= self._limits.subscriptions or reply_to in self.subscriptions:
                 text = f"the answers to {quoted(reply_to)} need one more subscription than is allowed"
                 raise SessionError("Too many subscriptions", text, POLICY_VIOLATION, receipt=receipt)
-            self._add_reply_subscription(reply_to, own)
+            self._begin(reply_to, own, Options(on_slow=OnSlow.DISCONNECT))
         items = ((name, own if name == "reply-to" else value) for name, value in user_headers.items)
         return UserHeaders(tuple(items))
 
@@ -266,18 +266,22 @@ class Client:
                 raise SessionError("Bad header", text, receipt=receipt)
             # Work is never dropped for a slow consumer: it goes to another one.
             options = options._replace(on_slow=OnSlow.DISCONNECT)
-        dialect, framing = self._dialect, self._framing
-        cohort = self._broker.cohort(key, dialect.version, framing, lambda: Cohort(key, dialect, framing))
-        subscription = Subscription(
-            destination, options, cohort, self, self._broker.counters, self._limits.outbox_bytes
-        )
         try:
-            self._broker.subscribe(subscription, self.outbox)
+            self._begin(key, destination, options)
         except TopicError as error:
             raise bad_destination(destination, str(error), receipt) from None
         except SessionError as error:
             error.receipt = receipt
             raise
+
+    def _begin(self, key: str, destination: str, options: Options) -> None:
+        """Begin a subscription that is legal as far as headers tell; raises TopicError and SessionError."""
+        dialect, framing = self._dialect, self._framing
+        cohort = self._broker.cohort(key, dialect.version, framing, lambda: Cohort(key, dialect, framing))
+        subscription = Subscription(
+            destination, options, cohort, self, self._broker.counters, self._limits.outbox_bytes
+        )
+        self._broker.subscribe(subscription, self.outbox)
         self.subscriptions[key] = subscription
 
     def _check_settlements(self, frames: Sequence[Frame]) -> None:
@@ -312,20 +316,6 @@ class Client:
             self._acks.pop(item.message_id, None)
             attempt = attempt if delivery is None else delivery.attempt - 1
         return Delivery(item.publication, attempt)
-
-    def _add_reply_subscription(self, key: str, destination: str) -> None:
-        dialect, framing = self._dialect, self._framing
-        cohort = self._broker.cohort(key, dialect.version, framing, lambda: Cohort(key, dialect, framing))
-        subscription = Subscription(
-            destination,
-            Options(on_slow=OnSlow.DISCONNECT),
-            cohort,
-            self,
-            self._broker.counters,
-            self._limits.outbox_bytes,
-        )
-        self._broker.subscribe(subscription, self.outbox)
-        self.subscriptions[key] = subscription
 
 
 # While a queue delivers, the outbox is flushed after so many frames, or one of so many octets.
