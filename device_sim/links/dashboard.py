@@ -9,11 +9,10 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from device_sim.links.connection import Changed, State
+from device_sim.links.connection import Changed, Connection, State
 from device_sim.links.device_connection import LONGEST_TEND_S
 from device_sim.links.reactor import Reactor
 from device_sim.links.stomp_client import Received
-from device_sim.links.stomp_connection import StompConnection
 from device_sim.links.stomp_identity import StompIdentity
 from device_sim.links.stomp_stream import READ_BYTES, StompStream
 from hub.stomp.dialects import V1_2
@@ -46,19 +45,18 @@ class DashboardEvents(NamedTuple):
     changed: Changed
 
 
-class Dashboard(StompConnection):
-    """Subscribes again with each connection."""
+class Dashboard(Connection):
+    """Implements `stomp_stream.StreamOwner`; subscribes again with each connection."""
 
-    __slots__ = ("_appetite", "_events", "_identity", "_stream", "_tending")
+    __slots__ = ("_appetite", "_events", "_stream", "_tending")
 
     def __init__(self, identity: StompIdentity, appetite: Appetite, reactor: Reactor, events: DashboardEvents) -> None:
         if appetite.reads != "fast":
             identity = identity._replace(heart_beat_ms=0)
         super().__init__(identity.address, identity.tls, reactor, events.changed)
-        self._identity = identity
         self._appetite = appetite
         self._events = events
-        self._stream: StompStream | None = None
+        self._stream = StompStream(identity, self)
         self._tending = False
 
     def received(self, what: Received) -> None:
@@ -71,8 +69,8 @@ class Dashboard(StompConnection):
             self._events.subscribed()
             if self._appetite.reads != "fast" and self._watch is not None:
                 self._reactor.poller.set(self._watch, read=False, write=False)
-            if self._appetite.reads == "slow" and self._stream is not None:
-                self._sip(self._stream)
+            if self._appetite.reads == "slow":
+                self._sip(self._attempt)
 
     def wait_to_write(self, *, wanted: bool) -> None:
         if self._watch is not None:
@@ -82,32 +80,36 @@ class Dashboard(StompConnection):
     def _greet(self, sock: socket.socket) -> None:
         if self._appetite.reads != "fast":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
-        super()._greet(sock)
+        self._watch_with(self._stream.read, self._stream.write_more)
+        self._stream.begin(sock)
+
+    def _say_goodbye(self) -> None:
+        self._stream.say_goodbye()
+
+    def _drop(self, *, reset: bool) -> None:
+        self._stream.close(reset=reset)
 
     def _subscribe(self) -> None:
-        frames = []
         last = len(self._appetite.destinations) - 1
         for number, destination in enumerate(self._appetite.destinations):
             headers = [("destination", destination), ("id", f"sub-{number}"), ("ack", "auto"), *self._appetite.headers]
             if number == last:
                 headers.append(("receipt", SUBSCRIBED))
-            frames.append(encode_frame(SUBSCRIBE, headers, b"", V1_2))
-        if self._stream is not None:
-            for frame in frames:
-                self._stream.send(frame)
+            self._stream.send(encode_frame(SUBSCRIBE, headers, b"", V1_2))
         if not self._tending:
             self._tending = True
             self._tend()
 
     def _tend(self) -> None:
         self._tending = self.state is State.UP
-        if self._tending and self._stream is not None:
+        if self._tending:
             again = self._stream.look_after()
             self._reactor.timers.after(LONGEST_TEND_S if again is None else max(again, 0.0), self._tend)
 
-    def _sip(self, stream: StompStream) -> None:
-        if self.state is State.UP and self._stream is stream:
+    def _sip(self, attempt: int) -> None:
+        """Read a little, now and again while the connection of that attempt stands."""
+        if self.state is State.UP and self._attempt == attempt:
             rest = int(self._appetite.octets_per_s * SIP_S) or 1
-            while rest > 0 and (came := stream.read(min(rest, READ_BYTES))):
+            while rest > 0 and (came := self._stream.read(min(rest, READ_BYTES))):
                 rest -= came
-            self._reactor.timers.after(SIP_S, functools.partial(self._sip, stream))
+            self._reactor.timers.after(SIP_S, functools.partial(self._sip, attempt))

@@ -4,6 +4,7 @@ A RECEIPT means that the hub has it durably. What has none when the connection i
 half-received transaction died with its connection, so nothing is stored by halves.
 """
 
+import socket
 import time
 from collections.abc import Sequence
 
@@ -12,23 +13,21 @@ from device_sim.links.device_connection import LONGEST_TEND_S, Bounds, DeviceCon
 from device_sim.links.reactor import Reactor
 from device_sim.links.stomp import RECEIPT_DEADLINE_S, encode_send, encode_transaction
 from device_sim.links.stomp_client import Received
-from device_sim.links.stomp_connection import StompConnection
 from device_sim.links.stomp_identity import StompIdentity
 from device_sim.links.stomp_stream import StompStream
 from device_sim.message import Message
 
 
-class StompDevice(StompConnection, DeviceConnection):
-    """What is unacknowledged is kept by receipt."""
+class StompDevice(DeviceConnection):
+    """Implements `stomp_stream.StreamOwner`; what is unacknowledged is kept by receipt."""
 
-    __slots__ = ("_identity", "_in_flight", "_number", "_stream", "_unacknowledged")
+    __slots__ = ("_in_flight", "_number", "_stream", "_unacknowledged")
 
     def __init__(
         self, source: int, identity: StompIdentity, reactor: Reactor, events: DeviceEvents, bounds: Bounds
     ) -> None:
         super().__init__(source, identity.address, identity.tls, reactor, events, bounds)
-        self._identity = identity
-        self._stream: StompStream | None = None
+        self._stream = StompStream(identity, self)
         self._unacknowledged: dict[str, Sequence[Message]] = {}  # by receipt id, in the order of sending
         self._in_flight = 0
         self._number = 0
@@ -50,8 +49,18 @@ class StompDevice(StompConnection, DeviceConnection):
             if self._held and self.state is State.UP:
                 self._send_held()
 
+    def _greet(self, sock: socket.socket) -> None:
+        self._watch_with(self._stream.read, self._stream.write_more)
+        self._stream.begin(sock)
+
+    def _say_goodbye(self) -> None:
+        self._stream.say_goodbye()
+
+    def _drop(self, *, reset: bool) -> None:
+        self._stream.close(reset=reset)
+
     def _look_after(self) -> float:
-        again = self._stream.look_after() if self._stream is not None else None
+        again = self._stream.look_after()
         overdue = self._unacknowledged and time.monotonic() - self._acked_at > RECEIPT_DEADLINE_S
         if overdue and self.state is State.UP:
             self._give_up()
@@ -86,6 +95,5 @@ class StompDevice(StompConnection, DeviceConnection):
         return births
 
     def _put(self, receipt: str, messages: Sequence[Message]) -> None:
-        if self._stream is not None:
-            one = len(messages) == 1
-            self._stream.send(encode_send(receipt, messages[0]) if one else encode_transaction(receipt, messages))
+        one = len(messages) == 1
+        self._stream.send(encode_send(receipt, messages[0]) if one else encode_transaction(receipt, messages))

@@ -35,19 +35,22 @@ class StreamOwner(Protocol):
 
 
 class StompStream:
-    """One connection's session; made when the socket is open, used until `lost` or `close`."""
+    """One session after the other: each from `begin` with an open socket to `lost` or `close`."""
 
-    __slots__ = ("_client", "_leaving", "_out", "_owner", "_sock")
+    __slots__ = ("_client", "_identity", "_leaving", "_out", "_owner", "_sock")
 
-    def __init__(self, sock: socket.socket, identity: StompIdentity, owner: StreamOwner) -> None:
-        self._sock: socket.socket | None = sock
-        self._client = StompClient(identity)
+    def __init__(self, identity: StompIdentity, owner: StreamOwner) -> None:
+        self._identity = identity
         self._owner = owner
+        self._sock: socket.socket | None = None
+        self._client: StompClient  # of the last session begun
         self._out = b""  # what the socket did not take
         self._leaving = False
 
-    def begin(self) -> None:
+    def begin(self, sock: socket.socket) -> None:
         """Say the first words."""
+        self._sock, self._client = sock, StompClient(self._identity)
+        self._out, self._leaving = b"", False
         self._write(self._client.opening())
 
     def send(self, frames: bytes) -> None:
