@@ -23,9 +23,9 @@ LATE_S = 1.0
 def warn(tally: "Tally", *, paced: bool) -> None:
     unacknowledged = tally.published - tally.acknowledged
     if unacknowledged:
-        print(f"{unacknowledged} readings were not acknowledged in time", file=sys.stderr)  # noqa: T201
+        tell(f"{unacknowledged} readings were not acknowledged in time")
     if paced and tally.late_s > LATE_S:
-        print(f"messages left up to {tally.late_s:.1f} s after their intended time", file=sys.stderr)  # noqa: T201
+        tell(f"messages left up to {tally.late_s:.1f} s after their intended time")
 
 
 def on_signal(stop: Callable[[], None]) -> None:
@@ -41,4 +41,11 @@ def prepare_logs() -> None:
 
 
 def say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the programs' contract
+    """Write a line for whoever started the program."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def tell(line: str) -> None:
+    """Write a line for a person."""
+    sys.stderr.write(f"{line}\n")

@@ -1,7 +1,6 @@
 """The command `device-sim replay`, from checked arguments to the last line of JSON."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from device_sim.links.link import Link, LinkEvents
 from device_sim.links.mqtt import MqttLink
 from device_sim.links.stomp import StompLink
 from device_sim.message import Message
-from device_sim.programs import on_signal, prepare_logs, say, warn
+from device_sim.programs import on_signal, prepare_logs, say, tell, warn
 from device_sim.progress import status_line
 from device_sim.publisher import Publisher
 from device_sim.replay import parse_speed, read_recording
@@ -63,10 +62,7 @@ def run_replay(
     factor = parse_speed(speed)
     recording = read_recording(file)
     if recording.moved:
-        text = (
-            f"{recording.moved} of {len(recording.rows)} rows repeat the time of an earlier row: sent 1 ms later each"
-        )
-        print(text, file=sys.stderr)  # noqa: T201
+        tell(f"{recording.moved} of {len(recording.rows)} rows repeat the time of an earlier row: sent 1 ms later each")
     schedule = recording.schedule(device, metric, factor, topic)
     asyncio.run(_publish(target, schedule, ledger))
 

@@ -4,9 +4,7 @@ The servers take each load one after the other, so that a noisy machine is as no
 object a row as it is measured; the table goes to stderr.
 """
 
-import asyncio
 import contextlib
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -19,7 +17,7 @@ from device_sim.bench.measure import Row, measure
 from device_sim.bench.reach import check_broker, check_stomp
 from device_sim.errors import BadArgumentError
 from device_sim.expectations import ExitStatus
-from device_sim.programs import prepare_logs, say
+from device_sim.programs import on_signal, prepare_logs, say
 from device_sim.run.identities import Targets
 from device_sim.scenario.check import refuse
 
@@ -41,8 +39,7 @@ class Stopper:
     def hold(self, stop: Callable[[], None]) -> None:
         """Take what ends the load that runs from now on; on its event loop."""
         self._stop = stop
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._ask)
+        on_signal(self._ask)
 
     def _ask(self) -> None:
         self._asked = True

@@ -25,6 +25,7 @@ from device_sim.chaos.plan import Kill, plan
 from device_sim.chaos.stack import READY_DEADLINE_S, Stack, make_broker
 from device_sim.errors import BadArgumentError, SimulatorError
 from device_sim.expectations import ExitStatus, refuse_unmeasurable
+from device_sim.programs import say
 from device_sim.report import Report, check_paths, write_report
 from device_sim.report.terminal import show
 from device_sim.results import Mark, RunResult
@@ -131,7 +132,7 @@ class Chaos:
         show(report, self._console)
         for file in self._options.reports:
             write_report(report, file)
-        print(orjson.dumps(self._figures(report)).decode(), flush=True)  # noqa: T201 - the programs' contract
+        say(orjson.dumps(self._figures(report)).decode())
         return int(status)
 
     def _judge(self, directory: Path) -> Report:
@@ -169,7 +170,7 @@ class Chaos:
         fleet = stack.supervisor.start("fleet", command)
         fleet.wait_ready(READY_DEADLINE_S)
         began = time.monotonic()
-        print("ready", stack.hub_url, stack.mqtt_url, flush=True)  # noqa: T201 - the programs' contract
+        say(f"ready {stack.hub_url} {stack.mqtt_url}")
         for kill in plan(self._options.seed, self._options.duration_s, self._options.parts):
             self._wait(stack, fleet, began + kill.at_s)
             self._kill(stack, kill, began)

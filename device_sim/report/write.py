@@ -1,6 +1,7 @@
 """Which form of a report goes into which file: the name's ending decides."""
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -29,12 +30,8 @@ def check_paths(paths: Sequence[Path]) -> None:
             raise BadArgumentError("--report", f"{path} ends with none of {', '.join(FORMS)}")
         if not path.parent.is_dir():
             raise BadArgumentError("--report", f"there is no directory {path.parent}")
-        if path.suffix == ".html":
-            try:
-                import jinja2  # noqa: F401
-                import matplotlib  # noqa: F401, ICN001
-            except ImportError:
-                raise BadArgumentError("--report", "a page needs: pip install 'telemetry-hub[report]'") from None
+        if path.suffix == ".html" and not all(find_spec(needed) for needed in ("jinja2", "matplotlib")):
+            raise BadArgumentError("--report", "a page needs: pip install 'telemetry-hub[report]'")
 
 
 def write_report(report: Report, path: Path) -> None:

@@ -6,7 +6,6 @@ simple fleet expects nothing.
 """
 
 import asyncio
-import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,7 +18,7 @@ from rich.console import Console
 from device_sim.errors import BadArgumentError
 from device_sim.expectations import ExitStatus, refuse_unmeasurable
 from device_sim.ledger import LedgerWriter
-from device_sim.programs import prepare_logs, say, warn
+from device_sim.programs import on_signal, prepare_logs, say, warn
 from device_sim.report.report import Report
 from device_sim.report.terminal import show
 from device_sim.report.write import check_paths, write_report
@@ -115,8 +114,7 @@ async def _run_here(
     allow_files(plan, share)
     with LedgerWriter(ledger) as writer:
         worker = Worker(plan, targets, share, writer, database_url)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+        on_signal(worker.stop)
 
         async def begin() -> int:
             return now_us()

@@ -29,7 +29,7 @@ class Battery(EachSensor):
 
         def sample(t: float) -> float:
             nonlocal begin
-            if begin != begin:  # noqa: PLR0124 - not a number yet
+            if math.isnan(begin):
                 begin = t - used_s
             used = (t - begin) / lasts_s
             used = used % 1.0 if change else min(used, 1.0)

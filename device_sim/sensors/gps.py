@@ -44,7 +44,7 @@ class GpsTrack(EachSensor):
 
         def sample(t: float) -> tuple[float, float, float]:
             nonlocal begin_t, leg
-            if begin_t != begin_t:  # noqa: PLR0124 - not a number yet
+            if math.isnan(begin_t):
                 begin_t = t
             way_m = (begin_m + (t - begin_t) * speed) % around_m
             while not starts_m[leg] <= way_m <= ends_m[leg]:

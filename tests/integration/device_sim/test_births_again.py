@@ -89,9 +89,9 @@ async def test_the_will_belongs_to_the_connection_that_was_made_again(mosquitto:
         await wait_until(lambda: publisher.tally.acknowledged > 0)
         async with listener(mosquitto.address) as received:
             for _ in range(3):
-                births_before = len(of("NBIRTH", received))
+                known = len(of("NBIRTH", received))
                 await proxy.cut()
-                await wait_until(lambda: len(of("NBIRTH", received)) > births_before)  # noqa: B023 - awaited at once
+                await wait_until(lambda before=known: len(of("NBIRTH", received)) > before)
             await proxy.cut()
             await wait_until(lambda: len(of("NDEATH", received)) == 4)
 
