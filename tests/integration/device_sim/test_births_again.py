@@ -1,7 +1,7 @@
 """A broker is restarted: devices announce themselves on the connections that they make again, as they did at first."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -89,9 +89,7 @@ async def test_the_will_belongs_to_the_connection_that_was_made_again(mosquitto:
         await wait_until(lambda: publisher.tally.acknowledged > 0)
         async with listener(mosquitto.address) as received:
             for _ in range(3):
-                known = len(of("NBIRTH", received))
-                await proxy.cut()
-                await wait_until(lambda before=known: len(of("NBIRTH", received)) > before)
+                await one_more("NBIRTH", received, proxy.cut())
             await proxy.cut()
             await wait_until(lambda: len(of("NDEATH", received)) == 4)
 
@@ -117,6 +115,13 @@ async def test_readings_of_births_are_in_the_ledger(mosquitto: BreakableMosquitt
 
     assert len({entry.time_us for entry in entries}) == len(entries)
     assert all(entry.acknowledged for entry in entries)
+
+
+async def one_more(kind: str, received: Received, act: Awaitable[None]) -> None:
+    """Wait for another message of a kind after an act."""
+    before = len(of(kind, received))
+    await act
+    await wait_until(lambda: len(of(kind, received)) > before)
 
 
 def of(kind: str, received: Received) -> list[bytes]:
