@@ -66,7 +66,7 @@ def _install(node: Node) -> None:
 
 
 def _install_packages(node: Node) -> None:
-    command = [*node.npm, "ci", "--no-audit", "--no-fund", "--loglevel", "error"]
+    command = [*node.npm, "ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
     # A fresh npm cache can trip over itself (EEXIST on a rename, npm 11), and registries have bad moments.
     for _ in range(_INSTALL_ATTEMPTS - 1):
         try:
