@@ -2,15 +2,16 @@
 
 The parent only waits: for `ready` of all, then it says when to begin, a moment ahead; it adds up their snapshots each
 second and merges their results. A child that dies ends the run. Signals stop all children in order: each finishes its
-ledger and hands its result over.
+ledger and hands its result over. They stop as well when the parent dies, by whatever means.
 """
 
 import asyncio
+import contextlib
 import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -62,13 +63,14 @@ class _Parent:
         self._stopping = False
         for part in range(processes):
             ours, theirs = context.Pipe()
+            self._pipes.append(ours)
+            inherited = tuple(self._pipes) if LINUX else ()
             child = context.Process(
-                target=_child, args=(plan, targets, ledger, (part, processes), theirs, database_url)
+                target=_child, args=(plan, targets, ledger, (part, processes), theirs, inherited, database_url)
             )
             child.start()
             theirs.close()
             self._children.append(child)
-            self._pipes.append(ours)
 
     def stop(self, *_: object) -> None:
         """End all children in order; a signal handler."""
@@ -151,15 +153,23 @@ def _child(
     ledger: Path | None,
     share: Share,
     pipe: Connection,
+    inherited: Sequence[Connection],
     database_url: str | None,
 ) -> None:
+    for end in inherited:  # the parent's ends: were they open here as well, nobody would see that it is gone
+        end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent too, which says when to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         outcome = asyncio.run(_run_child(plan, targets, ledger, share, pipe, database_url))
-        pipe.send(("result", (outcome.result.as_json(), outcome.tally)))
+        _tell(pipe, "result", (outcome.result.as_json(), outcome.tally))
     except SimulatorError as error:
-        pipe.send(("failed", error))
+        _tell(pipe, "failed", error)
+
+
+def _tell(pipe: Connection, kind: str, value: object) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the parent is gone, and `hear` has ended the run
+        pipe.send((kind, value))
 
 
 async def _run_child(
@@ -181,17 +191,22 @@ async def _run_child(
             if not told.done():
                 told.set_result(None)
 
-        def begin() -> None:
-            loop.remove_reader(pipe.fileno())
+        def hear() -> None:
+            try:
+                start_us = pipe.recv()
+            except (EOFError, ConnectionResetError):
+                loop.remove_reader(pipe.fileno())
+                stop()
+                return
             if not told.done():
-                told.set_result(pipe.recv())
+                told.set_result(start_us)
 
         async def when() -> int | None:
             return await told
 
         loop.add_signal_handler(signal.SIGTERM, stop)
-        loop.add_reader(pipe.fileno(), begin)
-        return await worker.run(lambda: pipe.send(("ready", None)), when, lambda shot: pipe.send(("tick", shot)))
+        loop.add_reader(pipe.fileno(), hear)
+        return await worker.run(lambda: _tell(pipe, "ready", None), when, lambda shot: _tell(pipe, "tick", shot))
 
 
 def check_processes(processes: int) -> int:

@@ -74,6 +74,16 @@ def test_a_signal_ends_a_run_that_never_found_its_broker(tmp_path: Path) -> None
     assert json.loads(out.read_text()) == {"messages": 0, "published": 0, "acknowledged": 0, "seconds": 0.0}
 
 
+def test_the_processes_of_a_run_end_with_their_parent_however_it_dies(broker_url: str) -> None:
+    process = subprocess.Popen(
+        command("run", "--for", "60", "--processes", "2", "--mqtt-url", broker_url), stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(b"ready")
+    process.kill()
+    process.communicate(timeout=15)  # to the end of the pipe, which the last of them closes
+
+
 @pytest.mark.skipif(not NAB.exists(), reason="the shared data are not beside this checkout")
 def test_replay_at_full_speed_sends_the_nab_file_in_seconds(broker_url: str, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
