@@ -241,23 +241,17 @@ def kind_of(value: Value) -> str:
 
 def test_all_formats_at_once_give_the_readings_of_the_table(tmp_path: Path, database_url: str) -> None:
     tmp_path.chmod(0o755)
-    broker = Mosquitto(tmp_path)
     began = datetime.now(UTC)
-    try:
-        with Supervisor(tmp_path / "logs") as supervisor:
-            command = [child_process.program("telemetry-hub"), "serve", "--port", str(free_port()), "--stomp-port", "0"]
-            hub = supervisor.start(
-                "hub", [*command, "--database-url", database_url, "--data-dir", str(tmp_path / "hub")]
-            )
-            hub_url = next(word for word in hub.wait_ready(DEADLINE_S) if word.startswith("ws:"))
-            command = [child_process.program("telemetry-bridge"), "run", "--mqtt-url", broker.url, "--hub-url", hub_url]
-            supervisor.start("bridge", [*command, "--health-port", "0"]).wait_ready(DEADLINE_S)
-            publish_all(broker.port)
-            expected = [reading for message in MIX for reading in message.stored]
-            wait_for(lambda: len(rows(database_url, _STORED)) >= len(expected), DEADLINE_S)
-            wait_for(lambda: len(rows(database_url, "SELECT 1 FROM quarantine")) >= len(QUARANTINE), DEADLINE_S)
-    finally:
-        broker.stop()
+    with Mosquitto(tmp_path) as broker, Supervisor(tmp_path / "logs") as supervisor:
+        command = [child_process.program("telemetry-hub"), "serve", "--port", str(free_port()), "--stomp-port", "0"]
+        hub = supervisor.start("hub", [*command, "--database-url", database_url, "--data-dir", str(tmp_path / "hub")])
+        hub_url = next(word for word in hub.wait_ready(DEADLINE_S) if word.startswith("ws:"))
+        command = [child_process.program("telemetry-bridge"), "run", "--mqtt-url", broker.url, "--hub-url", hub_url]
+        supervisor.start("bridge", [*command, "--health-port", "0"]).wait_ready(DEADLINE_S)
+        publish_all(broker.port)
+        expected = [reading for message in MIX for reading in message.stored]
+        wait_for(lambda: len(rows(database_url, _STORED)) >= len(expected), DEADLINE_S)
+        wait_for(lambda: len(rows(database_url, "SELECT 1 FROM quarantine")) >= len(QUARANTINE), DEADLINE_S)
 
     stored = rows(database_url, _STORED)
     assert {

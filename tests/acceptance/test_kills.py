@@ -61,30 +61,6 @@ SIEGES = [
 ]
 
 
-class Broker:
-    """Mosquitto as the page for it says, in the place of the embedded broker."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._running: Mosquitto | None = None
-
-    def start(self) -> str:
-        if self._running is None:
-            self._directory.mkdir()
-            self._running = Mosquitto(self._directory, shipped_config())
-        else:
-            self._running.start()
-        return self._running.url
-
-    def kill(self) -> None:
-        assert self._running is not None
-        self._running.kill()
-
-    def stop(self) -> None:
-        if self._running is not None:
-            self._running.stop()
-
-
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     with System(tmp_path) as system:
@@ -172,7 +148,7 @@ def test_a_broker_that_is_killed_again_and_again_costs_no_more_than_it_acknowled
     The loss is Mosquitto's, and nobody behind it can mend it.
     """
     siege = LONG._replace(rate=500)
-    broker = Broker(tmp_path / "mosquitto")
+    broker = Mosquitto(tmp_path / "mosquitto", shipped_config())
     with System(tmp_path, broker) as system:
         fleet = system.start_fleet(*siege.fleet)
         wait_for(lambda: stored(system) > STORED_BEFORE, 30)

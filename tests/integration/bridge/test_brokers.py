@@ -33,9 +33,8 @@ def nats(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[str]:
-    broker = Mosquitto(tmp_path)
-    yield broker.url
-    broker.stop()
+    with Mosquitto(tmp_path) as broker:
+        yield broker.url
 
 
 @pytest.fixture(params=["nats", "mosquitto"])

@@ -35,9 +35,8 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    yield broker
-    broker.stop()
+    with Mosquitto(tmp_path) as broker:
+        yield broker
 
 
 def test_all_is_well_with_mosquitto_and_mqtt_5(hub: RunningHub, mosquitto: Mosquitto) -> None:
@@ -83,16 +82,12 @@ def test_a_wrong_path_and_a_wrong_login_of_the_hub_are_told_apart(tmp_path: Path
 def test_a_brokers_refusals_are_told_apart(hub: RunningHub, tmp_path: Path) -> None:
     rules = tmp_path / "acl"
     rules.write_text("topic read devices/#\n", encoding="utf-8")
-    broker = Mosquitto(tmp_path, f"{IN_MEMORY}acl_file {rules}\n")
-    locked = tmp_path / "locked"
-    locked.mkdir()
-    closed = Mosquitto(locked, IN_MEMORY.replace("allow_anonymous true", "allow_anonymous false"))
-    try:
+    with (
+        Mosquitto(tmp_path, f"{IN_MEMORY}acl_file {rules}\n") as broker,
+        Mosquitto(tmp_path / "locked", IN_MEMORY.replace("allow_anonymous true", "allow_anonymous false")) as closed,
+    ):
         refused = run_check("--mqtt-url", closed.url, "--hub-url", hub.ws_url)
         tls = run_check("--mqtt-url", broker.url.replace("mqtt:", "mqtts:"), "--hub-url", hub.ws_url)
-    finally:
-        broker.stop()
-        closed.stop()
 
     assert (refused[0], tls[0]) == (1, 1)
     assert "user:password@" in refused[1]

@@ -54,9 +54,8 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str
         yield "nats", nats.start()
         nats.stop()
     else:
-        mosquitto = Mosquitto(tmp_path)
-        yield "mosquitto", mosquitto.url
-        mosquitto.stop()
+        with Mosquitto(tmp_path) as mosquitto:
+            yield "mosquitto", mosquitto.url
 
 
 class Device:

@@ -29,9 +29,8 @@ async def sink() -> AsyncIterator[StompSink]:
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    yield broker
-    broker.stop()
+    with Mosquitto(tmp_path) as broker:
+        yield broker
 
 
 async def send(port: int, count: int) -> None:

@@ -34,9 +34,8 @@ async def sink() -> AsyncIterator[StompSink]:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path, shipped_config())
-    yield broker
-    broker.stop()
+    with Mosquitto(tmp_path, shipped_config()) as broker:
+        yield broker
 
 
 def received(sink: StompSink) -> set[int]:
@@ -84,8 +83,7 @@ async def test_a_broker_that_is_killed_and_comes_back_with_or_without_its_sessio
     session: str, sink: StompSink, tmp_path: Path
 ) -> None:
     """F3: four kills. With the session nothing is lost; without it the bridge subscribes anew: the loss is the broker's."""
-    broker = Mosquitto(tmp_path, shipped_config() if session == "kept" else IN_MEMORY)
-    try:
+    with Mosquitto(tmp_path, shipped_config() if session == "kept" else IN_MEMORY) as broker:
         async with running(broker.url, sink.url, **PAUSES) as bridge:
             with Publisher(broker.port, per_second=PER_SECOND) as publisher:
                 for _ in range(KILLS):
@@ -102,8 +100,6 @@ async def test_a_broker_that_is_killed_and_comes_back_with_or_without_its_sessio
             with Publisher(broker.port, per_second=PER_SECOND, first=1_000_000):
                 await wait_until(lambda: sink.count > seen + 100)
             await wait_until(lambda: not bridge.relay.messages)
-    finally:
-        broker.stop()
 
     assert bridge.relay.counts.dropped["poison"] == 0
 

@@ -24,13 +24,9 @@ async def run_example(directory: Path, hub: RunningHub) -> str:
 
 
 async def test_the_example_says_that_the_broker_has_the_command(tmp_path: Path) -> None:
-    broker = Mosquitto(tmp_path)
-    try:
-        with RunningHub(tmp_path / "hub") as hub:
-            async with running(broker.url, hub.ws_url) as bridge:
-                said = await run_example(tmp_path, hub)
-                acknowledged = bridge.commands.counts.acknowledged
-    finally:
-        broker.stop()
+    with Mosquitto(tmp_path) as broker, RunningHub(tmp_path / "hub") as hub:
+        async with running(broker.url, hub.ws_url) as bridge:
+            said = await run_example(tmp_path, hub)
+            acknowledged = bridge.commands.counts.acknowledged
 
     assert (said, acknowledged) == ("the MQTT broker has it\n", 1)

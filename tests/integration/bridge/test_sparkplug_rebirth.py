@@ -69,9 +69,8 @@ class EdgeNode:
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    yield broker
-    broker.stop()
+    with Mosquitto(tmp_path) as broker:
+        yield broker
 
 
 async def data_until(node: EdgeNode, done: Callable[[], object]) -> None:

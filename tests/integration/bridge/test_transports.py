@@ -53,15 +53,12 @@ async def test_all_arrives_once_and_in_order(
     if scheme in {"mqtts", "wss"}:
         listener += TLS.format(dir=certificates)
         settings["mqtt_ca_file"] = certificates / "ca.pem"
-    broker = Mosquitto(tmp_path, f"{IN_MEMORY}listener {plain} 127.0.0.1\n", scheme, listener)
-    try:
+    with Mosquitto(tmp_path, f"{IN_MEMORY}listener {plain} 127.0.0.1\n", scheme, listener) as broker:
         async with running(broker.url, sink.url, **settings):
             pass  # the session exists from now on, and keeps what comes
         await publish_plain(plain)
         async with running(broker.url, sink.url, **settings) as bridge:
             await wait_until(lambda: bridge.relay.counts.acknowledged == MESSAGES, 20)
-    finally:
-        broker.stop()
 
     assert [int(body) for body in sink.bodies] == list(range(MESSAGES))
     assert bridge.relay.counts.transactions < MESSAGES / 4  # bursts, whatever carries them
@@ -77,26 +74,23 @@ async def test_a_client_certificate_and_a_login_are_shown_to_the_broker(
     passwords.chmod(0o644)
     config = IN_MEMORY.replace("allow_anonymous true", f"allow_anonymous false\npassword_file {passwords}")
     listener = TLS.format(dir=certificates) + "require_certificate true\n"
-    broker = Mosquitto(tmp_path, config, "mqtts", listener)
-    url = broker.url.replace("mqtts://", "mqtts://bridge:p%40ss%3Aword%2F@")
     names = {"mqtt_ca_file": "ca.pem", "mqtt_cert_file": "client.pem", "mqtt_key_file": "client.key"}
-    try:
-        async with running(url, sink.url, **{key: certificates / name for key, name in names.items()}) as bridge:
+    files = {key: certificates / name for key, name in names.items()}
+    with Mosquitto(tmp_path, config, "mqtts", listener) as broker:
+        url = broker.url.replace("mqtts://", "mqtts://bridge:p%40ss%3Aword%2F@")
+        async with running(url, sink.url, **files) as bridge:
             assert bridge.state()["mqtt"]["detail"] == "connected and subscribed"
-    finally:
-        broker.stop()
 
 
 async def test_online_and_offline_are_retained_on_the_status_topic_and_offline_is_the_will(
     sink: StompSink, tmp_path: Path
 ) -> None:
-    broker = Mosquitto(tmp_path)
     topic = "telemetry/bridge/line-1"
 
     def bodies() -> list[bytes]:
         return [frame.body for frame in sink.taken if frame.headers["destination"] == f"/topic/{topic}"]
 
-    try:
+    with Mosquitto(tmp_path) as broker:
         async with running(broker.url, sink.url, client_id="watcher", filters=("telemetry/#",)):
             mine = {"mqtt_status_topic": topic, "filters": ("devices/#",)}
             async with running(broker.url, sink.url, **mine) as bridge:
@@ -106,5 +100,3 @@ async def test_online_and_offline_are_retained_on_the_status_topic_and_offline_i
                 sock.shutdown(socket.SHUT_RDWR)  # no DISCONNECT is sent
                 await wait_until(lambda: bodies()[1:] == [b"offline", b"online"])
             await wait_until(lambda: bodies()[3:] == [b"offline"])
-    finally:
-        broker.stop()

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.breakable_mosquitto import BreakableMosquitto
+from tests.support.mosquitto import Mosquitto
 
 
 @pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[BreakableMosquitto]:
-    broker = BreakableMosquitto(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path) as broker:
+        yield broker

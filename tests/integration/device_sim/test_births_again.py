@@ -14,7 +14,7 @@ from device_sim.publisher import Publisher
 from device_sim.run.identities import Targets
 from device_sim.run.plan import ScenarioPlan
 from device_sim.scenario.model import Scenario
-from tests.support.breakable_mosquitto import BreakableMosquitto
+from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_listener import listener
 from tests.support.proxy import FaultProxy, fault_proxy
 from tests.support.scenarios import scenario
@@ -48,7 +48,7 @@ async def running(wanted: Scenario, proxy: FaultProxy, ledger: LedgerWriter) -> 
         await publisher.close()
 
 
-async def restart(mosquitto: BreakableMosquitto, proxy: FaultProxy) -> None:
+async def restart(mosquitto: Mosquitto, proxy: FaultProxy) -> None:
     """Kill the broker and start it again, where devices cannot reach it yet."""
     await proxy.refuse()
     await asyncio.to_thread(mosquitto.kill)
@@ -65,7 +65,7 @@ async def restart(mosquitto: BreakableMosquitto, proxy: FaultProxy) -> None:
     ],
 )
 async def test_births_come_again_and_before_everything_else(
-    mosquitto: BreakableMosquitto, form: str, metric: str, first: list[tuple[str, bytes | None]]
+    mosquitto: Mosquitto, form: str, metric: str, first: list[tuple[str, bytes | None]]
 ) -> None:
     rate = 1.0 if form == "tasmota" else 20.0
     wanted = one_device(form, metric)
@@ -82,7 +82,7 @@ async def test_births_come_again_and_before_everything_else(
         assert wanted_payload in {None, payload}
 
 
-async def test_the_will_belongs_to_the_connection_that_was_made_again(mosquitto: BreakableMosquitto) -> None:
+async def test_the_will_belongs_to_the_connection_that_was_made_again(mosquitto: Mosquitto) -> None:
     """Sparkplug: NDEATH has the bdSeq of the NBIRTH of its own connection, which each connection has anew."""
     wanted = one_device("sparkplug", "temperature")
     async with fault_proxy(mosquitto.port) as proxy, running(wanted, proxy, LedgerWriter(None)) as publisher:
@@ -99,7 +99,7 @@ async def test_the_will_belongs_to_the_connection_that_was_made_again(mosquitto:
         assert will in birth  # the bdSeq metric, the same octets
 
 
-async def test_readings_of_births_are_in_the_ledger(mosquitto: BreakableMosquitto, tmp_path: Path) -> None:
+async def test_readings_of_births_are_in_the_ledger(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """What is stored of a birth that no schedule foresaw is no phantom."""
     path = tmp_path / "ledger"
     with LedgerWriter(path) as ledger:

@@ -15,7 +15,7 @@ from device_sim.links.link import LinkEvents
 from device_sim.links.mqtt_identity import MqttIdentity
 from device_sim.links.tls import TlsFiles
 from device_sim.message import LinkAction, LinkActionKind, Message, Will
-from tests.support.breakable_mosquitto import BreakableMosquitto
+from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_listener import listener
 from tests.support.simulated import burst
 from tests.support.waiting import wait_until
@@ -56,7 +56,7 @@ def identities(address: Address, count: int = 1, *, version: int = 4, keepalive_
 
 @pytest.mark.parametrize("version", [4, 5])
 async def test_each_device_has_its_own_connection_and_its_messages_are_acknowledged(
-    mosquitto: BreakableMosquitto, version: int
+    mosquitto: Mosquitto, version: int
 ) -> None:
     sent = burst(60, 3)
     async with (
@@ -75,7 +75,7 @@ async def test_each_device_has_its_own_connection_and_its_messages_are_acknowled
 
 
 async def test_mqtt_5_says_that_nobody_is_subscribed_and_it_is_an_acknowledgement(
-    mosquitto: BreakableMosquitto,
+    mosquitto: Mosquitto,
 ) -> None:
     """PUBACK with reason 0x10 has 3 octets and not 2 (MQTT 5, section 3.4.2.1)."""
     async with link_of(identities(mosquitto.address, version=5)) as (link, acknowledged):
@@ -84,7 +84,7 @@ async def test_mqtt_5_says_that_nobody_is_subscribed_and_it_is_an_acknowledgemen
         await wait_until(lambda: len(acknowledged) == 5)
 
 
-async def test_a_cut_fires_the_will_and_a_disconnect_does_not(mosquitto: BreakableMosquitto) -> None:
+async def test_a_cut_fires_the_will_and_a_disconnect_does_not(mosquitto: Mosquitto) -> None:
     async with (
         listener(mosquitto.address, "will/#") as wills,
         link_of(identities(mosquitto.address, 2)) as (link, _),
@@ -101,7 +101,7 @@ async def test_a_cut_fires_the_will_and_a_disconnect_does_not(mosquitto: Breakab
     assert wills == [("will/1", b"gone")]
 
 
-async def test_a_frozen_connection_times_out_at_the_broker(mosquitto: BreakableMosquitto) -> None:
+async def test_a_frozen_connection_times_out_at_the_broker(mosquitto: Mosquitto) -> None:
     async with (
         listener(mosquitto.address, "will/#") as wills,
         link_of(identities(mosquitto.address, keepalive_s=1)) as (link, acknowledged),
@@ -117,7 +117,7 @@ async def test_a_frozen_connection_times_out_at_the_broker(mosquitto: BreakableM
         await wait_until(lambda: len(acknowledged) == 1)
 
 
-async def test_an_idle_device_keeps_its_connection_alive(mosquitto: BreakableMosquitto) -> None:
+async def test_an_idle_device_keeps_its_connection_alive(mosquitto: Mosquitto) -> None:
     async with (
         listener(mosquitto.address, "will/#") as wills,
         link_of(identities(mosquitto.address, 2, keepalive_s=1)) as (link, _),
@@ -132,7 +132,7 @@ async def test_an_idle_device_keeps_its_connection_alive(mosquitto: BreakableMos
         assert wills == [("will/1", b"gone")]
 
 
-async def test_what_a_device_could_not_send_it_sends_when_it_is_back(mosquitto: BreakableMosquitto) -> None:
+async def test_what_a_device_could_not_send_it_sends_when_it_is_back(mosquitto: Mosquitto) -> None:
     sent = burst(30, 1)
     async with (
         listener(mosquitto.address, "devices/#") as received,
@@ -149,7 +149,7 @@ async def test_what_a_device_could_not_send_it_sends_when_it_is_back(mosquitto: 
     assert [payload for _, payload in received] == [message.payload for message in sent]
 
 
-async def test_a_full_device_drops_its_oldest_and_counts_them(mosquitto: BreakableMosquitto) -> None:
+async def test_a_full_device_drops_its_oldest_and_counts_them(mosquitto: Mosquitto) -> None:
     async with link_of(identities(mosquitto.address), bounds=Bounds(window=5, hold=4)) as (link, acknowledged):
         link.send(burst(10, 1))
         assert link.counts.given_up == {"device_full": 6}
@@ -159,7 +159,7 @@ async def test_a_full_device_drops_its_oldest_and_counts_them(mosquitto: Breakab
     assert [message.number for message in acknowledged] == [6, 7, 8, 9]
 
 
-async def test_a_lost_broker_is_found_again_by_all_and_nothing_is_lost(mosquitto: BreakableMosquitto) -> None:
+async def test_a_lost_broker_is_found_again_by_all_and_nothing_is_lost(mosquitto: Mosquitto) -> None:
     with capture_logs() as logged:
         async with link_of(identities(mosquitto.address, 20)) as (link, acknowledged):
             for source in range(20):
@@ -175,7 +175,7 @@ async def test_a_lost_broker_is_found_again_by_all_and_nothing_is_lost(mosquitto
     assert sum(line["connections"] for line in logged) >= len(logged)
 
 
-async def test_qos_0_is_sent_and_never_acknowledged(mosquitto: BreakableMosquitto) -> None:
+async def test_qos_0_is_sent_and_never_acknowledged(mosquitto: Mosquitto) -> None:
     async with (
         listener(mosquitto.address, "devices/#") as received,
         link_of(identities(mosquitto.address)) as (link, acknowledged),
@@ -195,22 +195,17 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def secure(tmp_path: Path, authority: trustme.CA) -> Iterator[tuple[BreakableMosquitto, Path]]:
+def secure(tmp_path: Path, authority: trustme.CA) -> Iterator[tuple[Mosquitto, Path]]:
     """A broker that speaks TLS, and the file of its authority."""
     pair = authority.issue_cert("localhost", "127.0.0.1")
     pair.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    broker = BreakableMosquitto(
-        tmp_path,
-        f"allow_anonymous true\ncafile {tmp_path / 'ca.pem'}\ncertfile {tmp_path / 'server.pem'}\n"
-        f"keyfile {tmp_path / 'server.pem'}\nuser root",
-    )
-    broker.start()
-    yield broker, tmp_path / "ca.pem"
-    broker.kill()
+    files = f"cafile {tmp_path}/ca.pem\ncertfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.pem\n"
+    with Mosquitto(tmp_path, scheme="mqtts", listener=files) as broker:
+        yield broker, tmp_path / "ca.pem"
 
 
-async def test_tls(secure: tuple[BreakableMosquitto, Path]) -> None:
+async def test_tls(secure: tuple[Mosquitto, Path]) -> None:
     broker, ca = secure
     address = parse_address(f"mqtts://localhost:{broker.port}", "mqtt", "--mqtt-url")
     identity = MqttIdentity(address, "device", tls=TlsFiles(ca))
@@ -221,7 +216,7 @@ async def test_tls(secure: tuple[BreakableMosquitto, Path]) -> None:
 
 
 async def test_a_certificate_of_a_stranger_is_refused_with_the_reason(
-    secure: tuple[BreakableMosquitto, Path],
+    secure: tuple[Mosquitto, Path],
 ) -> None:
     broker, _ = secure
     address = parse_address(f"mqtts://localhost:{broker.port}", "mqtt", "--mqtt-url")

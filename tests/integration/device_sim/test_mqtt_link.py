@@ -19,7 +19,7 @@ from device_sim.links.mqtt import MqttLink
 from device_sim.message import Message
 from device_sim.publisher import Publisher
 from hub.embedded_mqtt import EmbeddedMqttBroker
-from tests.support.breakable_mosquitto import BreakableMosquitto
+from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_listener import listener
 from tests.support.simulated import burst, now_us, steady
 from tests.support.waiting import wait_until
@@ -56,7 +56,7 @@ async def test_every_message_is_acknowledged_once_and_a_device_keeps_its_order(n
         assert [payload for at, payload in received if at == topic] == [m.payload for m in sent if m.topic == topic]
 
 
-async def test_the_window_bounds_what_is_unacknowledged(mosquitto: BreakableMosquitto) -> None:
+async def test_the_window_bounds_what_is_unacknowledged(mosquitto: Mosquitto) -> None:
     async with link_to(mosquitto.address, connections=1, window=50) as (link, acknowledged):
         assert link.room == 50
         link.send(burst(50))
@@ -65,7 +65,7 @@ async def test_the_window_bounds_what_is_unacknowledged(mosquitto: BreakableMosq
         assert link.room == 50
 
 
-async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: BreakableMosquitto) -> None:
+async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: Mosquitto) -> None:
     sent = burst(200)
     async with link_to(mosquitto.address) as (link, acknowledged):
         mosquitto.kill()
@@ -78,7 +78,7 @@ async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: 
 
 
 async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None:
-    broker = BreakableMosquitto(tmp_path)
+    broker = Mosquitto(tmp_path)
     link = MqttLink(broker.address, LinkEvents(lambda *_: None, lambda: None), sources=1)
     starting = asyncio.create_task(link.start())
     try:
@@ -88,15 +88,13 @@ async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None
         await asyncio.wait_for(starting, 10)
     finally:
         await link.close()
-        broker.kill()
+        broker.stop()
 
 
 async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path) -> None:
-    broker = BreakableMosquitto(tmp_path, "allow_anonymous false")
-    broker.start()
-    address = parse_address(f"mqtt://fleet:wrong@127.0.0.1:{broker.port}", "mqtt", "--mqtt-url")
-    link = MqttLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
-    with capture_logs() as logged:
+    with Mosquitto(tmp_path, "allow_anonymous false") as broker, capture_logs() as logged:
+        address = parse_address(f"mqtt://fleet:wrong@127.0.0.1:{broker.port}", "mqtt", "--mqtt-url")
+        link = MqttLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
         starting = asyncio.create_task(link.start())
         try:
             await wait_until(lambda: len(logged) >= 2)
@@ -104,7 +102,6 @@ async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path) -> None:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             await link.close()
-            broker.kill()
 
     assert {line["problem"] for line in logged} == {"refused: Not authorized"}
     assert "wrong" not in str(logged)
@@ -152,7 +149,7 @@ def test_a_fleet_sends_5000_messages_a_second_and_its_ledger_agrees(
 
 
 def test_a_run_goes_on_through_two_deaths_of_the_broker(
-    mosquitto: BreakableMosquitto, publish: Callable[..., Publisher], tmp_path: Path
+    mosquitto: Mosquitto, publish: Callable[..., Publisher], tmp_path: Path
 ) -> None:
     def restart() -> None:
         mosquitto.kill()

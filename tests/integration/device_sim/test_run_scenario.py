@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from device_sim.ledger_reader import read_ledger
-from tests.support.breakable_mosquitto import BreakableMosquitto
+from tests.support.mosquitto import Mosquitto
 from tests.support.waiting import wait_for
 
 SCENARIO = """\
@@ -46,31 +46,27 @@ def written(directory: Path, more: str = "", link: str = "") -> Path:
     return file
 
 
-def command(file: Path, mosquitto: BreakableMosquitto, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "device_sim", "run", str(file), "--mqtt-url", str(mosquitto.address), *arguments]
+def command(file: Path, mosquitto: Mosquitto, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "device_sim", "run", str(file), "--mqtt-url", mosquitto.url, *arguments]
 
 
 def finished(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_scenario_runs_and_its_last_line_counts(
-    mosquitto: BreakableMosquitto, scenario: Path, tmp_path: Path
-) -> None:
+def test_a_scenario_runs_and_its_last_line_counts(mosquitto: Mosquitto, scenario: Path, tmp_path: Path) -> None:
     done = finished(*command(scenario, mosquitto, "--ledger", str(tmp_path / "ledger"), "--quiet"))
     ready, last = done.stdout.splitlines()
     summary = json.loads(last)
     entries = list(read_ledger(tmp_path / "ledger"))
 
     assert done.returncode in {0, 3}, done.stderr  # 3: this machine was too busy for the figures to mean anything
-    assert ready == f"ready {mosquitto.address}"
+    assert ready == f"ready {mosquitto.url}"
     assert summary["acknowledged"] == summary["published"] == sum(len(entry.metrics) for entry in entries) > 200
     assert len({entry.device for entry in entries}) == 40
 
 
-def test_the_shares_of_three_processes_are_the_whole(
-    mosquitto: BreakableMosquitto, scenario: Path, tmp_path: Path
-) -> None:
+def test_the_shares_of_three_processes_are_the_whole(mosquitto: Mosquitto, scenario: Path, tmp_path: Path) -> None:
     """Same devices, same values, whoever sends them; a share each to its own ledger."""
     alone = finished(*command(scenario, mosquitto, "--ledger", str(tmp_path / "alone"), "--quiet"))
     shared = finished(*command(scenario, mosquitto, "--ledger", str(tmp_path / "part"), "--processes", "3", "--quiet"))
@@ -89,7 +85,7 @@ def test_the_shares_of_three_processes_are_the_whole(
 @pytest.mark.parametrize("processes", ["1", "2"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_in_order(
-    mosquitto: BreakableMosquitto, scenario: Path, tmp_path: Path, processes: str, number: signal.Signals
+    mosquitto: Mosquitto, scenario: Path, tmp_path: Path, processes: str, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"
     with out.open("wb") as file:
@@ -104,7 +100,7 @@ def test_a_signal_ends_a_run_in_order(
     assert summary["acknowledged"] == summary["published"] > 0
 
 
-def test_json_gives_a_line_a_second(mosquitto: BreakableMosquitto, scenario: Path) -> None:
+def test_json_gives_a_line_a_second(mosquitto: Mosquitto, scenario: Path) -> None:
     _, *lines, _ = finished(*command(scenario, mosquitto, "--json", "--quiet")).stdout.splitlines()
     shots = [json.loads(line) for line in lines]
 
@@ -115,7 +111,7 @@ def test_json_gives_a_line_a_second(mosquitto: BreakableMosquitto, scenario: Pat
 
 
 def test_reports_are_written_and_an_expectation_that_is_not_met_is_the_exit_status(
-    mosquitto: BreakableMosquitto, tmp_path: Path
+    mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     file = written(tmp_path, '[expectations]\nmessages = "> 100"\nunacknowledged = "> 1000000"')
     reports = tmp_path / "report.json", tmp_path / "report.xml"
@@ -131,16 +127,14 @@ def test_reports_are_written_and_an_expectation_that_is_not_met_is_the_exit_stat
     assert "unacknowledged" in done.stderr
 
 
-def test_mqtt_5_devices(mosquitto: BreakableMosquitto, tmp_path: Path) -> None:
+def test_mqtt_5_devices(mosquitto: Mosquitto, tmp_path: Path) -> None:
     done = finished(*command(written(tmp_path, link='link = "mqtt5"'), mosquitto, "--quiet"))
     summary = json.loads(done.stdout.splitlines()[-1])
 
     assert summary["acknowledged"] == summary["published"] > 200
 
 
-def test_options_of_the_simple_fleet_are_refused_beside_a_scenario(
-    mosquitto: BreakableMosquitto, scenario: Path
-) -> None:
+def test_options_of_the_simple_fleet_are_refused_beside_a_scenario(mosquitto: Mosquitto, scenario: Path) -> None:
     done = finished(*command(scenario, mosquitto, "--devices", "3"))
 
     assert done.returncode == 2
@@ -151,7 +145,7 @@ def _limit(soft: int, hard: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_the_limit_of_open_files_is_raised_where_it_may_be(mosquitto: BreakableMosquitto, scenario: Path) -> None:
+def test_the_limit_of_open_files_is_raised_where_it_may_be(mosquitto: Mosquitto, scenario: Path) -> None:
     done = subprocess.run(
         command(scenario, mosquitto, "--quiet"),
         capture_output=True,
@@ -164,7 +158,7 @@ def test_the_limit_of_open_files_is_raised_where_it_may_be(mosquitto: BreakableM
     assert json.loads(done.stdout.splitlines()[-1])["acknowledged"] > 200
 
 
-def test_a_hard_limit_of_open_files_that_is_too_low_is_told(mosquitto: BreakableMosquitto, scenario: Path) -> None:
+def test_a_hard_limit_of_open_files_that_is_too_low_is_told(mosquitto: Mosquitto, scenario: Path) -> None:
     done = subprocess.run(
         command(scenario, mosquitto, "--quiet"),
         capture_output=True,

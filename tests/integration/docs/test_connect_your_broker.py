@@ -53,9 +53,8 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     for file in (passwords, tmp_path / "acl"):
         file.chmod(0o644)
     lines = [line for line in config.splitlines() if not line.startswith(("listener", "persistence_location"))]
-    broker = Mosquitto(tmp_path, "\n".join(lines).replace("/etc/mosquitto", str(tmp_path)))
-    yield broker
-    broker.stop()
+    with Mosquitto(tmp_path, "\n".join(lines).replace("/etc/mosquitto", str(tmp_path))) as broker:
+        yield broker
 
 
 def test_the_check_of_the_page_is_well(broker: Mosquitto, tmp_path: Path) -> None:
