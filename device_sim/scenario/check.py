@@ -133,7 +133,7 @@ def _of_times(device_class: DeviceClass, fastest: float, faults: Sequence[AnyFau
     form = FORMATS[device_class.format]
     clocks = sum(isinstance(fault, ClockFault) for fault in faults)
     factor = max((fault.factor for fault in faults if isinstance(fault, Burst)), default=1)
-    finest_s = step_us(form.step_us, clocks) / 1e6
+    finest_s = step_us(form.step_us, clocks + form.births_carry_values) / 1e6
     rate = device_class.rate * max(fastest, 1.0)
     if rate * factor * finest_s > 1.0:
         text = f"{rate:g} a second"
@@ -142,5 +142,7 @@ def _of_times(device_class: DeviceClass, fastest: float, faults: Sequence[AnyFau
         because = f"{form.name} writes times in steps of {form.step_us / 1e6:g} s"
         if clocks:
             because += f", and each of {clocks} clock faults needs ticks of its own"
+        if form.births_carry_values:
+            because += ", and its births need ticks of their own"
         most = 1.0 / (finest_s * factor)
         yield Problem((*path, "rate"), f"{text} would repeat times: {because}; at most {most:g}")

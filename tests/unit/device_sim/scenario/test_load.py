@@ -55,6 +55,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         (("count = 2", 'count = 2\ntopic = "a/#"'), 7, "classes.0.topic", "no topic of json"),
         (("count = 2", 'count = 2\nformat = "jsn"'), 7, "classes.0.format", "'jsn'"),
         (("count = 2", 'count = 2\nformat = "tasmota"\nrate = 2'), 8, "classes.0.rate", "at most 1"),
+        (("count = 2", 'count = 2\nformat = "sparkplug"\nrate = 501'), 8, "classes.0.rate", "its births"),
         (("count = 2", 'count = 2\nformat = "influx"'), 9, "classes.0.sensors.temperature", "no metric for influx"),
         (("count = 2", 'count = 2\nformat = "ttn"\nid = "A{number}"'), 8, "classes.0.id", "no id for ttn"),
         (
