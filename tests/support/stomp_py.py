@@ -81,6 +81,8 @@ class StompPy:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._left.set()
+        if self.heard.errors:
+            assert self.heard.disconnected.wait(10)  # the hub closes behind an ERROR: no DISCONNECT may race that
         if self._connection.is_connected():
             self._connection.disconnect()
             assert self.heard.disconnected.wait(10)
