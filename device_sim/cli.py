@@ -132,7 +132,7 @@ def replay(
     mqtt_url: MqttUrl = DEFAULT_MQTT_URL,
     hub_url: HubUrl = DEFAULT_HUB_URL,
     ledger: LedgerFile = None,
-    topic: Topic = "devices/{device}/telemetry",
+    topic: Topic = DEFAULT_TOPIC,
 ) -> None:
     """Publish a recording with the times it was recorded at; the last line counts its readings, as JSON."""
     from device_sim.replay_program import parse_target, run_replay

@@ -6,7 +6,6 @@ import threading
 from device_sim.links.address import Address
 from device_sim.links.stomp_session import SessionEvents, StompSession
 
-DEFAULT_DESTINATION = "/topic/readings/#"
 SUBSCRIBED = "subscribed"
 
 
