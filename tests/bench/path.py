@@ -13,20 +13,17 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import asyncpg
 
 from hub import child_process
 from hub.demo_status import scrape
 from hub.embedded_mqtt import EmbeddedMqttBroker
-from hub.supervisor import Supervisor
-from storage.embedded import EmbeddedPostgres
 from tests.bench.flood import METRICS, Flooded, Series, missing, parse_flood, start_flood
 from tests.bench.process import cpu_s, family_cpu_s, rss_bytes
 from tests.bench.servers import READY_DEADLINE_S
 from tests.bench.stompload import LoadFailed
+from tests.support.system import System
 
 DRAIN_DEADLINE_S = 120.0
 SCRAPE_PERIOD_S = 0.3  # a scrape costs the hub CPU that would be charged to the messages
@@ -57,73 +54,43 @@ class Measured:
     hub_rss_mib: float
 
 
-class Stack:
-    """Broker, bridge, hub and Postgres as processes, for the time of a `with` block."""
+class MeasuredSystem(System):
+    """The system with its broker as shipped, and what its parts cost."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._postgres = EmbeddedPostgres(directory / "postgres")
-        self._broker = EmbeddedMqttBroker(directory)
-        self.supervisor = Supervisor(directory / "logs")
-        self._pids: dict[str, int] = {}
-        self.database_url = self.mqtt_url = self.page = ""
-
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.supervisor.__exit__(kind, error, traceback)
-        self._broker.stop()
-        self._postgres.stop()
-
-    def _start(self) -> None:
-        self.database_url, self.mqtt_url = self._postgres.start(), self._broker.start()
-        self.supervisor.__enter__()
-        command = [child_process.program("telemetry-hub"), "serve", "--port", "0", "--stomp-port", "0"]
-        command += ["--database-url", self.database_url, "--data-dir", str(self._directory / "hub")]
-        hub = self.supervisor.start("hub", command)
-        self.page, hub_url = hub.wait_ready(READY_DEADLINE_S)[:2]
-        command = [child_process.program("telemetry-bridge"), "run", "--mqtt-url", self.mqtt_url, "--hub-url", hub_url]
-        bridge = self.supervisor.start("bridge", [*command, "--health-port", "0", "--filter", "devices/+/telemetry"])
-        bridge.wait_ready(READY_DEADLINE_S)
-        process = self._broker.process
-        if process is None:
-            raise RuntimeError("the broker was started")
-        self._pids = {"bridge": bridge.process.pid, "hub": hub.process.pid, "broker": process.pid}
+        self._embedded = EmbeddedMqttBroker(directory)
+        super().__init__(directory, self._embedded)
 
     @property
     def mqtt_port(self) -> int:
-        return self._broker.port
+        return self._embedded.port
 
     def cpu_s(self) -> dict[str, float]:
         """Return the CPU seconds that each part has used."""
-        used = {name: cpu_s(pid) for name, pid in self._pids.items()}
-        return used | {"Postgres": family_cpu_s(self._postgres.postmaster_pid)}
+        broker = self._embedded.process
+        if broker is None:
+            raise RuntimeError("the broker was started")
+        processes = {"bridge": self.bridge.process, "hub": self.hub.process, "broker": broker}
+        used = {name: cpu_s(process.pid) for name, process in processes.items()}
+        return used | {"Postgres": family_cpu_s(self.postgres.postmaster_pid)}
 
     def hub_rss_mib(self) -> float:
-        return rss_bytes(self._pids["hub"]) / MIB
+        return rss_bytes(self.hub.process.pid) / MIB
 
 
 def drive(directory: Path, seconds: float, dashboards: int) -> Measured:
     """Start everything, flood, drain, count."""
-    with Stack(directory) as stack:
+    with MeasuredSystem(directory) as system:
         if dashboards:
-            command = [sys.executable, "-m", "tests.bench.dashboards", stack.page.rpartition(":")[2], str(dashboards)]
-            stack.supervisor.start("dashboards", [*command, "/topic/readings/#"]).wait_ready(READY_DEADLINE_S)
-        before, begin = stack.cpu_s(), time.monotonic()
-        flooded = parse_flood(start_flood(stack.mqtt_port, seconds, WINDOW).communicate()[0])
-        end = _drain(stack.page, flooded.sent * METRICS)
-        after = stack.cpu_s()
-        stack.supervisor.check()
-        rss = stack.hub_rss_mib()
-        series = asyncio.run(_series(stack.database_url))
+            command = [sys.executable, "-m", "tests.bench.dashboards", str(system.http_port), str(dashboards)]
+            system.supervisor.start("dashboards", [*command, "/topic/readings/#"]).wait_ready(READY_DEADLINE_S)
+        before, begin = system.cpu_s(), time.monotonic()
+        flooded = parse_flood(start_flood(system.mqtt_port, seconds, WINDOW).communicate()[0])
+        end = _drain(system.http_url, flooded.sent * METRICS)
+        after = system.cpu_s()
+        system.supervisor.check()
+        rss = system.hub_rss_mib()
+        series = asyncio.run(_series(system.database_url))
     return _measured(flooded, series, end - begin, {name: after[name] - before[name] for name in PARTS}, rss)
 
 
@@ -144,17 +111,17 @@ class FleetMeasured:
 
 def fleet(directory: Path, devices: int, seconds: float) -> FleetMeasured:
     """Measure `devices` simulated devices that send a message of three metrics each second."""
-    with Stack(directory) as stack:
+    with MeasuredSystem(directory) as system:
         command = [child_process.program("device-sim"), "run", "--devices", str(devices), "--rate", str(devices)]
-        command += ["--mqtt-url", stack.mqtt_url, "--for", str(seconds)]
+        command += ["--mqtt-url", system.mqtt_url, "--for", str(seconds)]
         simulator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if simulator.stdout is None or not simulator.stdout.readline().startswith("ready"):
             raise LoadFailed("device-sim did not get ready")
         time.sleep(SETTLE_S)  # series are made once, at the first message of each device
-        before, begin = stack.cpu_s(), time.monotonic()
+        before, begin = system.cpu_s(), time.monotonic()
         told = json.loads(simulator.communicate()[0].splitlines()[-1])
-        after, took = stack.cpu_s(), time.monotonic() - begin
-        stack.supervisor.check()
+        after, took = system.cpu_s(), time.monotonic() - begin
+        system.supervisor.check()
     share = {name: (after[name] - before[name]) / took / (os.cpu_count() or 1) for name in PARTS}
     return FleetMeasured(told["messages"], told["published"] - told["acknowledged"], took, share)
 
@@ -172,12 +139,12 @@ def _measured(flooded: Flooded, series: list[Series], took_s: float, cpu: dict[s
     return Measured(flooded.sent, flooded.acknowledged, stored, lost, messages / took_s, per_message, rss)
 
 
-def _drain(page: str, readings: int) -> float:
+def _drain(http_url: str, readings: int) -> float:
     """Wait until as many readings are stored, or nothing comes any more; gives when the last came."""
     begin = last = time.monotonic()
     stored = 0.0
     while time.monotonic() - begin < DRAIN_DEADLINE_S:
-        metrics = scrape(page)
+        metrics = scrape(http_url)
         now_stored = metrics.get("hub_readings_stored_total", 0) + metrics.get("hub_readings_duplicate_total", 0)
         if now_stored > stored:
             stored, last = now_stored, time.monotonic()

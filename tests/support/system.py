@@ -1,4 +1,4 @@
-"""The whole system as processes, for acceptance tests: Postgres, MQTT broker, hub, bridge; the test adds the clients.
+"""The whole system as processes: Postgres, MQTT broker, hub, bridge. Acceptance tests and benchmarks add the clients.
 
 Not the demo: a test here kills and restarts parts, so it holds each of them by itself. Parts that are restarted keep
 their ports.
@@ -40,7 +40,7 @@ class System:
 
     def __init__(self, data_dir: Path, broker: Broker | None = None) -> None:
         self._data_dir = data_dir
-        self._postgres = EmbeddedPostgres(data_dir / "postgres")
+        self.postgres = EmbeddedPostgres(data_dir / "postgres")
         self._broker = broker or EmbeddedMqttBroker(data_dir, ack_wait_s=ACK_WAIT_S)
         self.supervisor = Supervisor(data_dir / "logs")
         self.ledger = data_dir / "ledger"
@@ -49,10 +49,14 @@ class System:
         self.hub_url = f"ws://127.0.0.1:{self.http_port}/ws"
 
     def __enter__(self) -> Self:
-        self.database_url = self._postgres.start()
-        self.mqtt_url = self._broker.start()
-        self.start_hub()
-        self.start_bridge()
+        try:
+            self.database_url = self.postgres.start()
+            self.mqtt_url = self._broker.start()
+            self.start_hub()
+            self.start_bridge()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -60,7 +64,7 @@ class System:
     ) -> None:
         self.supervisor.__exit__(kind, error, traceback)
         self._broker.stop()
-        self._postgres.stop()
+        self.postgres.stop()
 
     def start_hub(self) -> None:
         command = [child_process.program("telemetry-hub"), "serve", "--port", str(self.http_port), "--stomp-port", "0"]
