@@ -87,7 +87,7 @@ class LedgerWriter:
                 _cut_torn_line(path)
                 self._file = io.FileIO(path, "ab")
             except OSError as error:
-                raise BadArgumentError("--ledger", f"cannot write {path}: {error.strerror}") from error
+                raise _cannot_write(path, error) from error
             self._write(f"{HEADER}\n".encode())
 
     def __enter__(self) -> Self:
@@ -161,8 +161,15 @@ class LedgerWriter:
         # Unbuffered: a single write call per burst, and nothing left behind in this process.
         assert self._file is not None  # noqa: S101 - the callers have checked
         rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise _cannot_write(self._file.name, error) from error
+
+
+def _cannot_write(path: object, error: OSError) -> BadArgumentError:
+    return BadArgumentError("--ledger", f"cannot write {path}: {error.strerror}")
 
 
 def _cut_torn_line(path: Path) -> None:

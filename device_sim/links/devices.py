@@ -72,6 +72,7 @@ class DeviceLink:
 
     @property
     def awaited(self) -> int:
+        self._check()
         return sum(connection.outstanding for connection in self._connections.values() if connection.wanted)
 
     async def start(self) -> None:

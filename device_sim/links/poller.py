@@ -72,7 +72,10 @@ class Poller:
                     watch.on_write()
             except Exception as error:  # noqa: BLE001 - task border: one socket's bug is told, not the end of all others
                 self.failure = self.failure or error
-        self._after()
+        try:
+            self._after()
+        except Exception as error:  # noqa: BLE001 - task border: what came is lost to the owner, who is to know
+            self.failure = self.failure or error
 
 
 Readiness = tuple[Watch, int]

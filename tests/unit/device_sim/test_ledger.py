@@ -1,5 +1,6 @@
 """The ledger: what is written is on disk at once and reads back; damage is told or, at the torn end, cut."""
 
+import resource
 import time
 from pathlib import Path
 
@@ -211,6 +212,18 @@ def test_a_path_that_cannot_be_written_or_read_names_the_option(tmp_path: Path) 
         LedgerWriter(tmp_path / "none" / "ledger")
     with pytest.raises(BadArgumentError, match="--ledger"):
         list(read_ledger(tmp_path / "none"))
+
+
+def test_a_disk_that_is_full_names_the_option(path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with LedgerWriter(path) as ledger:
+        ledger.begin(START_US)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, limits[1]))
+        try:
+            with pytest.raises(BadArgumentError, match=r"--ledger: cannot write .*: File too large"):
+                ledger.sent([message(0)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_without_a_path_nothing_is_kept() -> None:

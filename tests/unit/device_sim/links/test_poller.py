@@ -50,6 +50,21 @@ async def test_readers_and_writers_are_called_and_after_comes_last(poller: Polle
     assert "write" not in said
 
 
+async def test_what_fails_at_the_end_of_a_round_is_kept(poller: Poller, pairs: list[Pair]) -> None:
+    def after() -> None:
+        raise ValueError("a full disk")
+
+    poller._after = after
+    ours, theirs = pairs[0]
+    poller.set(Watch(ours.fileno(), lambda: ours.recv(1), lambda: None), read=True, write=False)
+    theirs.send(b"x")
+    poller.start()
+    await wait_until(lambda: poller.failure)
+    poller.close()
+
+    assert str(poller.failure) == "a full disk"
+
+
 async def test_who_is_forgotten_by_another_is_not_called_and_a_failure_is_kept(
     poller: Poller, pairs: list[Pair]
 ) -> None:
