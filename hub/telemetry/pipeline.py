@@ -19,6 +19,7 @@ from typing import Final, Protocol
 import structlog
 
 from hub.broker.publisher import Arrival
+from hub.telemetry import receive_times
 from hub.telemetry.audience import Audience, Seen
 from hub.telemetry.counters import PipelineCounters
 from hub.telemetry.decoders import GUESSING, MEDIA_TYPES, Decoder
@@ -83,6 +84,7 @@ class Pipeline:
         self.last = LastReadings()
         self.states = DeviceStates()
         self._notes = Notes()  # reused until a message leaves a remark
+        self._received_us = 0  # of the last message
 
     def accept(
         self,
@@ -99,7 +101,9 @@ class Pipeline:
     def accept_all(  # noqa: C901, PLR0912, PLR0915 - the hot path: a call of a function costs as much as a reading
         self, arrivals: Iterable[Arrival], now_us: int, bridged: bool = False
     ) -> dict[asyncio.Future[None], None]:
-        """Decode, publish, store messages that came together, `now_us` their receipt in µs since 1970 UTC.
+        """Decode, publish, store messages that came together at `now_us`, in µs since 1970 UTC.
+
+        Each message is received at a µs of its own: see receive_times.py.
 
         Return the futures of their durability in the order in which they resolve, none for topics that no route takes.
         A `retained` message is old state: what it holds without a device time is not stored (device-formats 0.5).
@@ -113,6 +117,7 @@ class Pipeline:
         newest_us = now_us + self._window.future_us
         gathered: list[Reading] = []
         size = taken = 0
+        received_us = receive_times.before_next(self._received_us, now_us)
         notes = self._notes
         for topic, body, content_type, retained in arrivals:
             try:
@@ -124,12 +129,13 @@ class Pipeline:
                     self._audience.explain(Explanation(topic, bridged, retained))
                 continue
             taken += 1
+            received_us += 1
             decode = place.decode
             origin = place.origin
             if content_type is not None and place.overridable:
                 decode = self._decoder_for(content_type, decode)
             try:
-                readings = decode(body, origin, now_us, notes)
+                readings = decode(body, origin, received_us, notes)
             except Exception as error:  # noqa: BLE001 - border: a defect of a decoder must not stop what comes behind
                 refusal = _refusal(error, place)
                 if explaining:
@@ -137,10 +143,12 @@ class Pipeline:
                 notes = self._notes = Notes()
                 self._write(gathered, size, futures)
                 gathered, size = [], 0
-                futures[self._quarantine(place, body, *refusal, now_us)] = None
+                futures[self._quarantine(place, body, *refusal, received_us)] = None
                 continue
-            if retained and (notes.untimed or notes.reckoned_us):
-                readings = self._without_old_state(readings, notes, now_us)
+            if notes.dirty:
+                if retained:
+                    readings = self._without_old_state(readings, notes, received_us)
+                received_us = receive_times.set_apart(readings, received_us)
             known = place.series
             own = origin.device
             for reading in readings:
@@ -166,7 +174,7 @@ class Pipeline:
                     seen += transient
                 self._write(gathered, size, futures)
                 gathered, size = [], 0
-                futures[self._finish_with_notes(place, body, readings, notes, now_us)] = None
+                futures[self._finish_with_notes(place, body, readings, notes, received_us)] = None
                 notes = self._notes
             elif readings:
                 gathered += readings
@@ -176,6 +184,7 @@ class Pipeline:
             if explaining:
                 good = self._storable(readings, now_us) if remarks.faults else readings
                 self._explain_place(place, bridged, retained, good, remarks, ("", ""))
+        self._received_us = received_us
         self.counters.messages += taken
         self._write(gathered, size, futures)
         if seen:
@@ -220,9 +229,11 @@ class Pipeline:
             and not name_fault(reading.device)
         ]
 
-    def _without_old_state(self, readings: list[Reading], notes: Notes, now_us: int) -> list[Reading]:
+    def _without_old_state(self, readings: list[Reading], notes: Notes, received_us: int) -> list[Reading]:
         """Leave out what a retained message says without a time of its own."""
-        untimed = notes.reckoned_us | {now_us}
+        if not notes.untimed and not notes.reckoned_us:
+            return readings
+        untimed = notes.reckoned_us | {received_us}
         timed = [reading for reading in readings if reading.time_us not in untimed]
         notes.old_state = len(readings) - len(timed)
         notes.untimed = 0

@@ -207,7 +207,7 @@ async def test_a_bare_value_on_a_route_without_device_is_a_series_of_its_own() -
 
     assert bench.store.readings == [
         Reading("/sonoff03/dht22", "temperature", NOW_US, 25.5),
-        Reading("/sonoff03/dht22", "temperature", NOW_US, 26.5),
+        Reading("/sonoff03/dht22", "temperature", NOW_US + 1, 26.5),
     ]
     assert {destination for destination, _ in bench.broker.published} == {
         "/topic/readings/%2Fsonoff03%2Fdht22/temperature"

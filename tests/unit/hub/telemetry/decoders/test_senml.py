@@ -260,7 +260,7 @@ async def test_the_media_types_lead_here() -> None:
         body = json.dumps(pack).encode() if "json" in media_type else cbor2.dumps([{0: "t", 2: 1}])
         bench.accept(body, content_type=media_type)
 
-    assert bench.store.readings == [Reading("press-7", "t", NOW_US, 1.0)] * 2
+    assert bench.store.readings == [Reading("press-7", "t", NOW_US + n, 1.0) for n in range(2)]
 
 
 def test_a_cut_pack_is_refused() -> None:

@@ -46,7 +46,7 @@ async def test_a_property_is_a_reading_with_the_unit_of_its_attribute() -> None:
         (f"{CAR}/engine/temperature", "21.5"),
     )
 
-    assert [Reading("super-car", "engine.temperature", NOW_US, 21.5, "Cel")] == bench.store.readings
+    assert [Reading("super-car", "engine.temperature", NOW_US + 5, 21.5, "Cel")] == bench.store.readings
     assert {"metadata": 5} == skipped(bench)
     assert [] == bench.reasons
 
@@ -56,7 +56,7 @@ async def test_version_5_has_types_and_units_in_the_description() -> None:
 
     publish(bench, (f"{CAR_5}/$description", DESCRIPTION), (f"{CAR_5}/engine/temperature", "21.5"))
 
-    assert [Reading("super-car", "engine.temperature", NOW_US, 21.5, "Cel")] == bench.store.readings
+    assert [Reading("super-car", "engine.temperature", NOW_US + 1, 21.5, "Cel")] == bench.store.readings
 
 
 async def test_a_new_description_replaces_the_old_one_as_a_whole() -> None:
@@ -178,7 +178,7 @@ async def test_arrays_of_version_3_are_nodes_with_the_attributes_of_the_whole() 
         (f"{CAR}/lights_0/intensity", "50"),
     )
 
-    assert [Reading("super-car", "lights_0.intensity", NOW_US, 50.0, "/100")] == bench.store.readings
+    assert [Reading("super-car", "lights_0.intensity", NOW_US + 2, 50.0, "/100")] == bench.store.readings
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ async def test_retained_values_are_old_and_not_stored_and_retained_descriptions_
     bench.accept("ready", f"{CAR}/$state", retained=True)
     bench.accept("21.5", f"{CAR}/engine/temperature")
 
-    assert [Reading("super-car", "engine.temperature", NOW_US, 21.5, "Cel")] == bench.store.readings
+    assert [Reading("super-car", "engine.temperature", NOW_US + 3, 21.5, "Cel")] == bench.store.readings
     assert ["ready"] == [state.state for state in bench.store.states]
     assert 1 == bench.pipeline.counters.retained_untimed
 
@@ -330,7 +330,7 @@ async def test_another_root_is_a_route(route: RouteSettings, topic: str) -> None
 
     publish(bench, (f"{topic}/n/p/$unit", "W"), (f"{topic}/n/p", "5"))
 
-    assert [Reading("super-car", "n.p", NOW_US, 5.0, "W")] == bench.store.readings
+    assert [Reading("super-car", "n.p", NOW_US + 1, 5.0, "W")] == bench.store.readings
 
 
 async def test_devices_of_one_name_under_two_roots_keep_their_own_units() -> None:

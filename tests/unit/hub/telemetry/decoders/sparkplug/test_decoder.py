@@ -50,11 +50,12 @@ async def test_the_five_messages_give_the_readings_and_states_of_their_table() -
         nodes.send(kind, body)
 
     assert EXPECTED == nodes.readings
+    death_us = NOW_US + len(ALL) - 1
     assert [
         DeviceState(NODE, True, "online", NOW_US),
-        DeviceState(DEVICE, True, "online", NOW_US),
-        DeviceState(NODE, False, "stale", NOW_US),
-        DeviceState(DEVICE, False, "stale", NOW_US),
+        DeviceState(DEVICE, True, "online", NOW_US + 1),
+        DeviceState(NODE, False, "stale", death_us),
+        DeviceState(DEVICE, False, "stale", death_us),
     ] == nodes.states
     assert ([], 0) == (nodes.bench.reasons, nodes.rebirths)
 
@@ -327,8 +328,8 @@ async def test_devices_are_stale_from_a_birth_of_the_node_to_their_own() -> None
     nodes.send("DDATA", DDATA)
     nodes.send("DBIRTH", DBIRTH)
 
-    assert DeviceState(DEVICE, False, "stale", NOW_US) == between
-    assert DeviceState(DEVICE, True, "online", NOW_US) == nodes.states[-1]
+    assert DeviceState(DEVICE, False, "stale", NOW_US + 2) == between
+    assert DeviceState(DEVICE, True, "online", NOW_US + 4) == nodes.states[-1]
     assert ["needs_rebirth"] == nodes.bench.reasons
 
 
@@ -351,7 +352,7 @@ async def test_time_is_the_metrics_else_the_payloads_else_that_of_receipt() -> N
     nodes.birth(own, boot, none)
     nodes.send("NDATA", payload(metric("none", int_value=2), seq=1, timestamp=None))
 
-    assert [BIRTH_US - 5_000, BIRTH_US, BIRTH_US, NOW_US] == [reading.time_us for reading in nodes.readings]
+    assert [BIRTH_US - 5_000, BIRTH_US, BIRTH_US, NOW_US + 1] == [reading.time_us for reading in nodes.readings]
     assert 1 == nodes.bench.pipeline.counters.readings_without_time
 
 
