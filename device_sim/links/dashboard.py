@@ -40,7 +40,7 @@ class DashboardEvents(NamedTuple):
 
     shown: Callable[[Sequence[bytes]], None]
     """MESSAGE frames came."""
-    subscribed: Callable[[], None]
+    subscribed: Callable[["Dashboard"], None]
     """The hub confirmed all subscriptions of a dashboard, for the first time or after a reconnect."""
     changed: Changed
 
@@ -66,7 +66,7 @@ class Dashboard(Connection):
         if what.messages:
             self._events.shown(what.messages)
         if SUBSCRIBED in what.receipts:
-            self._events.subscribed()
+            self._events.subscribed(self)
             if self._appetite.reads != "fast" and self._watch is not None:
                 self._reactor.poller.set(self._watch, read=False, write=False)
             if self._appetite.reads == "slow":

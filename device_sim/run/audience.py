@@ -34,7 +34,7 @@ class Audience:
         self._reactor = Reactor(self._flush)
         self._events = DashboardEvents(self._show, self._subscribe, self._change)
         self._members: list[tuple[float, Dashboard]] = []
-        self._waiting = 0
+        self._awaited: set[Dashboard] = set()
         self._subscribed = asyncio.Event()
         self._down = asyncio.Event()
         self._down.set()
@@ -55,7 +55,7 @@ class Audience:
         for address in {dashboard.address for _, dashboard in self._members}:
             await self._reactor.resolve(address)
         early = [dashboard for at_s, dashboard in self._members if not at_s]
-        self._waiting = len(early)
+        self._awaited = set(early)
         for dashboard in early:
             dashboard.connect()
         if early:
@@ -126,9 +126,9 @@ class Audience:
         whole = int(moment.replace(microsecond=0).timestamp())
         return self._intended.due_s(device, whole * 1_000_000 + moment.microsecond)
 
-    def _subscribe(self) -> None:
-        self._waiting -= 1
-        if self._waiting <= 0:
+    def _subscribe(self, dashboard: Dashboard) -> None:
+        self._awaited.discard(dashboard)
+        if not self._awaited:
             self._subscribed.set()
 
     def _change(self, before: State, after: State) -> None:

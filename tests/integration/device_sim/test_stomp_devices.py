@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from device_sim.publisher import Publisher
 from device_sim.results import DELIVERED, Recorder
 from device_sim.run.audience import Audience
 from tests.support.hub import RunningHub
+from tests.support.ports import free_port
 from tests.support.simulated import burst, now_us, steady
 from tests.support.waiting import wait_until
 
@@ -71,10 +73,10 @@ class Viewers:
     def __init__(self, identity: StompIdentity, appetites: list[Appetite]) -> None:
         self.reactor = Reactor()
         self.shown: list[list[bytes]] = [[] for _ in appetites]
-        self.subscribed = 0
+        self.subscribed: set[Dashboard] = set()
         self.members = []
         for appetite, shown in zip(appetites, self.shown, strict=True):
-            events = DashboardEvents(shown.extend, self._count, lambda *_: None)
+            events = DashboardEvents(shown.extend, self.subscribed.add, lambda *_: None)
             self.members.append(Dashboard(identity, appetite, self.reactor, events))
 
     async def start(self) -> None:
@@ -82,15 +84,12 @@ class Viewers:
         for member in self.members:
             await self.reactor.resolve(member.address)
             member.connect()
-        await wait_until(lambda: self.subscribed == len(self.members))
+        await wait_until(lambda: len(self.subscribed) == len(self.members))
 
     def close(self) -> None:
         for member in self.members:
             member.cut()
         self.reactor.close()
-
-    def _count(self) -> None:
-        self.subscribed += 1
 
 
 @both
@@ -188,6 +187,30 @@ async def test_the_audience_measures_from_the_intended_time_to_the_dashboard(
     delivered = recorder.latencies[DELIVERED]
     assert delivered.count >= 600
     assert 0 < delivered.percentile_s(50.0) < 2.0
+
+
+@both
+async def test_the_audience_waits_for_each_of_its_dashboards_and_not_twice_for_one(
+    hub: RunningHub, identify: Identify
+) -> None:
+    identity = identify(hub)
+    absent = replace(identity.address, port=free_port())
+    recorder, intended = Recorder("test", 0, 0), Intended()
+    publisher = Publisher(lambda events: DeviceLink({}, events), LedgerWriter(None), recorder, intended)
+    audience = Audience(recorder, publisher, intended)
+    audience.add(identity, Appetite(), 0.0)
+    audience.add(identity._replace(address=absent), Appetite(), 0.0)
+    start = asyncio.create_task(audience.start())
+    try:
+        for _ in range(2):
+            await wait_until(lambda: hub.look(lambda app: app.broker.subscriptions) == 1)
+            await asyncio.to_thread(hub.restart)
+        await wait_until(lambda: hub.look(lambda app: app.broker.subscriptions) == 1)
+        assert not start.done()
+    finally:
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+        await audience.close()
 
 
 def _moved(message: Message, start_us: int) -> Message:
