@@ -29,19 +29,26 @@ def of_format(name: str, **changes: object) -> Scenario:
 def through_the_hub(events: Sequence[Message | LinkAction]) -> tuple[Stored, Bench]:
     """What the pipeline wants to store, with the broker's wills when a connection is cut.
 
-    Readings without a time of their own get the hub's; here that is the time of their measurement.
+    Readings without a time of their own get the hub's, another one for each message; here they have that of their
+    measurement.
     """
     bench = Bench()
+    stored: Stored = {}
     wills: dict[int, Will | None] = {}
     for event in events:
         now_us = NOW_US + round(event.due_s * 1e6) + 700
         if isinstance(event, Message):
-            bench.accept(event.payload, event.topic, now_us=now_us if event.timed else event.time_us)
+            known = len(bench.store.readings)
+            bench.accept(event.payload, event.topic, now_us=now_us)
+            for device, metric, time_us, value, _ in bench.store.readings[known:]:
+                stored[(device, metric, time_us if event.timed else event.time_us)] = value
         elif event.kind is LinkActionKind.CONNECT:
             wills[event.source] = event.will
         elif event.kind is LinkActionKind.CUT and (will := wills[event.source]):
+            known = len(bench.store.readings)
             bench.accept(will.payload, will.topic, now_us=now_us)
-    return {(reading.device, reading.metric, reading.time_us): reading.value for reading in bench.store.readings}, bench
+            assert len(bench.store.readings) == known, "a will is no reading"
+    return stored, bench
 
 
 def expected(events: Sequence[Message | LinkAction]) -> Stored:
