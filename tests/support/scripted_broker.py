@@ -2,11 +2,13 @@
 
 It accepts CONNECT and SUBSCRIBE, sends the PUBLISHes that the test asks for, and keeps every packet it receives in order.
 It is not a broker: nobody can publish to it and it keeps no session; `session_present` is what the test wants it to say.
-It speaks the versions in `levels` (4 is 3.1.1, 5 is 5) and refuses others as nats-server does.
+It speaks the versions in `levels` (4 is 3.1.1, 5 is 5) and refuses others as nats-server does; with `hangs_up` it answers
+nothing to them and closes the connection, as RabbitMQ before 3.13.
 """
 
 import asyncio
 import contextlib
+from typing import Self
 
 
 def varint(number: int) -> bytes:
@@ -39,10 +41,13 @@ def publish(
 
 
 class ScriptedBroker:
-    """Listen on a free port; the last connection is the one that `send` writes to."""
+    """Listen on a free port within its block; the last connection is the one that `send` writes to."""
 
-    def __init__(self, levels: frozenset[int] = frozenset({4})) -> None:
-        self.levels = levels
+    def __init__(self, *levels: int, host: str = "127.0.0.1") -> None:
+        """`levels` are 4 alone if none is given."""
+        self.levels = set(levels or (4,))
+        self.hangs_up = False
+        self._host = host
         self.refusals = 0  # of CONNECTs in another version
         self.connect_body = b""
         self.subscribe_body = b""
@@ -57,13 +62,22 @@ class ScriptedBroker:
         self._server: asyncio.Server | None = None
         self._writer: asyncio.StreamWriter | None = None
 
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.stop()
+
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        """Listen; after `stop`, on the same port."""
+        self._server = await asyncio.start_server(self._serve, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     @property
     def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"mqtt://{host}:{self.port}"
 
     @property
     def acknowledged(self) -> list[int]:
@@ -110,7 +124,8 @@ class ScriptedBroker:
         kind = first >> 4
         if kind == 1 and body[6] not in self.levels:
             self.refusals += 1
-            writer.write(b"\x20\x02\x00\x01")
+            if not self.hangs_up:
+                writer.write(b"\x20\x02\x00\x01")
             writer.close()
         elif kind == 1:
             self._level = body[6]

@@ -7,6 +7,7 @@ It is not the hub: it keeps what was sent in a list and has no subscriptions. `h
 
 import ssl
 from collections.abc import Callable
+from typing import Self
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -79,7 +80,7 @@ class _Handler(WebSocketHandler):
 
     def _take(self, frames: list[Frame], receipt: str) -> None:
         sink = self._sink
-        sink.taken += [frame for frame in frames if sink.keep]
+        sink.taken += frames
         sink.count += len(frames)
         sink.transactions += 1
 
@@ -98,10 +99,10 @@ class _Handler(WebSocketHandler):
 
 
 class StompSink:
-    """Listen on a free port from construction to `stop`; `start` again on the same port."""
+    """Listen on a free port within its block."""
 
-    def __init__(self, *, keep: bool = True, ssl_context: ssl.SSLContext | None = None) -> None:
-        self.keep = keep
+    def __init__(self, host: str = "127.0.0.1", ssl_context: ssl.SSLContext | None = None) -> None:
+        self._host = host
         self._ssl_context = ssl_context
         self.headers = HeaderCache()
         self.handlers: list[_Handler] = []
@@ -122,18 +123,27 @@ class StompSink:
         self.sent_bodies = 0
         self.port = 0
         self._server: HTTPServer | None = None
+
+    async def __aenter__(self) -> Self:
         self.start()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.stop()
 
     def start(self) -> None:
+        """Listen; after `stop`, on the same port."""
         application = Application([("/ws", _Handler, {"sink": self})], websocket_max_message_size=2 * 1024 * 1024)
         self._server = HTTPServer(application, ssl_options=self._ssl_context)
-        sockets = bind_sockets(self.port, "127.0.0.1")
+        sockets = bind_sockets(self.port, self._host)
         self.port = sockets[0].getsockname()[1]
         self._server.add_sockets(sockets)
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws"
+        scheme = "wss" if self._ssl_context else "ws"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{scheme}://{host}:{self.port}/ws"
 
     @property
     def bodies(self) -> list[bytes]:

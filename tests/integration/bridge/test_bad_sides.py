@@ -20,8 +20,8 @@ from tornado.websocket import WebSocketHandler
 
 from bridge import advice
 from bridge.bridge import Bridge
-from bridge.settings import BridgeSettings
 from hub.settings import UserSettings
+from tests.support import running_bridge
 from tests.support.certificates import Certificates
 from tests.support.hub import RunningHub
 from tests.support.proxy import fault_proxy
@@ -65,9 +65,23 @@ class Side:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.port = 0
+        self._answering: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self.answer(reader, writer)
+        task = asyncio.current_task()
+        self._answering.add(task)
+        try:
+            await self.answer(reader, writer)
+        finally:
+            self._answering.discard(task)
+            await close(writer)
+
+    async def finish(self) -> None:
+        """End the connections that are still answered: who is gone is noticed later than a test ends."""
+        tasks = [task for task in self._answering if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -79,6 +93,13 @@ async def serving(answer: Answer) -> AsyncIterator[Side]:
         yield side
     finally:
         server.close()
+        await side.finish()
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -94,7 +115,10 @@ def through(port: int) -> Answer:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, onward = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pump(reader, onward), pump(back, writer))
+        try:
+            await asyncio.gather(pump(reader, onward), pump(back, writer))
+        finally:
+            await close(onward)
 
     return answer
 
@@ -110,18 +134,7 @@ async def no_connected() -> AsyncIterator[Answer]:
     await server.close_all_connections()
 
 
-@asynccontextmanager
-async def trying(broker_url: str, hub_url: str, **settings: object) -> AsyncIterator[Bridge]:
-    """Run a bridge that may not get ready."""
-    quick = {"reconnect_max_s": 0.1, "connect_timeout_s": 0.5, "drain_timeout_s": 0.1}
-    values = {"mqtt_url": broker_url, "hub_url": hub_url, "health_port": 0, **quick, **settings}
-    bridge = Bridge(BridgeSettings.model_validate(values))
-    task = asyncio.create_task(bridge.run(lambda _: None))
-    try:
-        yield bridge
-    finally:
-        bridge.stop()
-        await task
+trying = partial(running_bridge.trying, reconnect_max_s=0.1, connect_timeout_s=0.5, drain_timeout_s=0.1)
 
 
 def detail(bridge: Bridge, side: str) -> str:
@@ -134,28 +147,6 @@ def says(bridge: Bridge, side: str, text: str) -> bool:
 
 def ok(bridge: Bridge) -> bool:
     return all(side["ok"] for side in bridge.state().values())
-
-
-@pytest.fixture
-async def broker() -> AsyncIterator[ScriptedBroker]:
-    broker = ScriptedBroker()
-    await broker.start()
-    yield broker
-    await broker.stop()
-
-
-@pytest.fixture
-async def sink() -> AsyncIterator[StompSink]:
-    sink = StompSink()
-    yield sink
-    await sink.stop()
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("certificates")
-    Certificates(directory)
-    return directory
 
 
 @pytest.mark.parametrize(
@@ -228,21 +219,15 @@ async def test_a_wrong_login_is_said_and_the_right_one_tried_no_sooner(broker: S
     assert "hub_passcode" in advice.of(said, advice.HUB)
 
 
-async def test_a_certificate_of_a_stranger_is_said_on_both_sides(broker: ScriptedBroker, certificates: Path) -> None:
+async def test_a_certificate_of_a_stranger_is_said_on_both_sides(certificates: Certificates) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
-    tls_sink = StompSink(ssl_context=context)
+    context.load_cert_chain(certificates["server.pem"], certificates["server.key"])
     tls_broker = await asyncio.start_server(silence, "127.0.0.1", 0, ssl=context)
-    port = tls_broker.sockets[0].getsockname()[1]
-    urls = (f"mqtts://127.0.0.1:{port}", tls_sink.url.replace("ws:", "wss:"))
-    try:
-        async with trying(*urls) as bridge:
-            for side, table in (("mqtt", advice.BROKER), ("hub", advice.HUB)):
-                await wait_until(partial(says, bridge, side, "certificate verify failed"))
-                assert "certificate" in advice.of(detail(bridge, side), table)
-    finally:
-        tls_broker.close()
-        await tls_sink.stop()
+    broker_url = f"mqtts://127.0.0.1:{tls_broker.sockets[0].getsockname()[1]}"
+    async with tls_broker, StompSink(ssl_context=context) as tls_sink, trying(broker_url, tls_sink.url) as bridge:
+        for side, table in (("mqtt", advice.BROKER), ("hub", advice.HUB)):
+            await wait_until(partial(says, bridge, side, "certificate verify failed"))
+            assert "certificate" in advice.of(detail(bridge, side), table)
 
 
 async def test_tls_to_a_port_that_speaks_none_is_said_on_both_sides() -> None:
@@ -254,19 +239,10 @@ async def test_tls_to_a_port_that_speaks_none_is_said_on_both_sides() -> None:
                 assert "TLS" in advice.of(detail(bridge, side), table), detail(bridge, side)
 
 
-async def test_both_sides_may_have_addresses_of_ipv6(sink: StompSink) -> None:
-    broker = ScriptedBroker()
-    server = await asyncio.start_server(broker._serve, "::1", 0)
-    hub = HTTPServer(sink._server.request_callback)  # type: ignore[union-attr]
-    sockets = bind_sockets(0, "::1")
-    hub.add_sockets(sockets)
-    broker_port, hub_port = (one.getsockname()[1] for one in (server.sockets[0], sockets[0]))
-    async with running(f"mqtt://[::1]:{broker_port}", f"ws://[::1]:{hub_port}/ws"):
+async def test_both_sides_may_have_addresses_of_ipv6() -> None:
+    async with ScriptedBroker(host="::1") as broker, StompSink("::1") as sink, running(broker.url, sink.url):
         broker.send(publish(TOPIC, b"x", 1))
         await wait_until(lambda: broker.acknowledged == [1])
-    server.close()
-    hub.stop()
-    await hub.close_all_connections()
 
 
 async def test_host_names_that_are_none_are_said_on_both_sides() -> None:

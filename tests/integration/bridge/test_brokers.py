@@ -6,7 +6,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -24,31 +24,10 @@ ROOT = Path(__file__).parents[3]
 REDELIVERY_S = 40.0
 
 
-@pytest.fixture
-def nats(tmp_path: Path) -> Iterator[str]:
-    broker = EmbeddedMqttBroker(tmp_path, ack_wait_s=3)
-    yield broker.start()
-    broker.stop()
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[str]:
-    with Mosquitto(tmp_path) as broker:
-        yield broker.url
-
-
 @pytest.fixture(params=["nats", "mosquitto"])
 def broker_url(request: pytest.FixtureRequest) -> str:
-    url = request.getfixturevalue(request.param)
-    assert isinstance(url, str)
-    return url
-
-
-@pytest.fixture
-async def sink() -> AsyncIterator[StompSink]:
-    sink = StompSink()
-    yield sink
-    await sink.stop()
+    broker: EmbeddedMqttBroker | Mosquitto = request.getfixturevalue(request.param)
+    return broker.url
 
 
 class BridgeProcess:
@@ -115,12 +94,12 @@ def numbers(sink: StompSink) -> set[int]:
 
 @pytest.mark.parametrize("version", ["3.1.1", "5"])
 async def test_messages_arrive_once_each_and_in_order(
-    mosquitto: str, sink: StompSink, version: str, tmp_path: Path
+    mosquitto: Mosquitto, sink: StompSink, version: str, tmp_path: Path
 ) -> None:
     config = tmp_path / "bridge.toml"
     config.write_text(f'mqtt_version = "{version}"\n', encoding="utf-8")
-    bridge = await BridgeProcess.start(mosquitto, sink.url, "--config", str(config))
-    await publish(mosquitto, range(2000))
+    bridge = await BridgeProcess.start(mosquitto.url, sink.url, "--config", str(config))
+    await publish(mosquitto.url, range(2000))
     await wait_until(lambda: len(sink.taken) == 2000)
 
     assert (await bridge.end(signal.SIGTERM))[0] == 0
@@ -129,14 +108,14 @@ async def test_messages_arrive_once_each_and_in_order(
 
 @pytest.mark.parametrize("version", ["3.1.1", "5"])
 async def test_the_session_keeps_what_is_published_while_the_bridge_is_away(
-    mosquitto: str, sink: StompSink, version: str, tmp_path: Path
+    mosquitto: Mosquitto, sink: StompSink, version: str, tmp_path: Path
 ) -> None:
     config = tmp_path / "bridge.toml"
     config.write_text(f'mqtt_version = "{version}"\n', encoding="utf-8")
-    bridge = await BridgeProcess.start(mosquitto, sink.url, "--config", str(config))
+    bridge = await BridgeProcess.start(mosquitto.url, sink.url, "--config", str(config))
     assert (await bridge.end(signal.SIGINT))[0] == 0
-    await publish(mosquitto, range(3000))
-    bridge = await BridgeProcess.start(mosquitto, sink.url, "--config", str(config))
+    await publish(mosquitto.url, range(3000))
+    bridge = await BridgeProcess.start(mosquitto.url, sink.url, "--config", str(config))
     await wait_until(lambda: len(numbers(sink)) == 3000)
 
     assert (await bridge.end(signal.SIGTERM))[0] == 0
@@ -163,10 +142,10 @@ async def test_kill_9_of_the_bridge_loses_nothing_that_a_device_saw_acknowledged
     assert numbers(sink) == set(range(3000))
 
 
-async def test_a_hub_that_is_away_is_retried_shown_and_nothing_is_lost(mosquitto: str, sink: StompSink) -> None:
-    bridge = await BridgeProcess.start(mosquitto, sink.url)
+async def test_a_hub_that_is_away_is_retried_shown_and_nothing_is_lost(mosquitto: Mosquitto, sink: StompSink) -> None:
+    bridge = await BridgeProcess.start(mosquitto.url, sink.url)
     await sink.stop()
-    await publish(mosquitto, range(1000))
+    await publish(mosquitto.url, range(1000))
     await wait_until(lambda: readiness(bridge.health)[0] == 503)
     state = readiness(bridge.health)[1]
 

@@ -33,12 +33,6 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
         yield hub
 
 
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as broker:
-        yield broker
-
-
 def test_all_is_well_with_mosquitto_and_mqtt_5(hub: RunningHub, mosquitto: Mosquitto) -> None:
     code, text = run_check("--mqtt-url", mosquitto.url, "--hub-url", hub.ws_url)
 
@@ -47,12 +41,8 @@ def test_all_is_well_with_mosquitto_and_mqtt_5(hub: RunningHub, mosquitto: Mosqu
     assert "connected as bridge 'telemetry-bridge'" in text
 
 
-def test_all_is_well_with_nats_and_mqtt_3_1_1(hub: RunningHub, tmp_path: Path) -> None:
-    broker = EmbeddedMqttBroker(tmp_path)
-    try:
-        code, text = run_check("--mqtt-url", broker.start(), "--hub-url", hub.ws_url, "--filter", "devices/#")
-    finally:
-        broker.stop()
+def test_all_is_well_with_nats_and_mqtt_3_1_1(hub: RunningHub, nats: EmbeddedMqttBroker) -> None:
+    code, text = run_check("--mqtt-url", nats.url, "--hub-url", hub.ws_url, "--filter", "devices/#")
 
     assert code == 0, text
     assert "connected with MQTT 3.1.1, subscribed to devices/#" in text
@@ -112,8 +102,9 @@ def test_a_mosquitto_file_that_loses_messages_is_something_to_mend(
     assert "max_queued_bytes 536870912" in text
 
 
-async def test_a_check_disturbs_no_bridge_and_takes_no_message_of_its_group(mosquitto: Mosquitto) -> None:
-    sink = StompSink()
+async def test_a_check_disturbs_no_bridge_and_takes_no_message_of_its_group(
+    mosquitto: Mosquitto, sink: StompSink
+) -> None:
     port = urlsplit(mosquitto.url).port or 0
     messages: mqtt_publish.MessagesList = [{"topic": "devices/a", "payload": b"%d" % n, "qos": 1} for n in range(400)]
     shared = "$share/bridges/devices/#"
@@ -124,7 +115,6 @@ async def test_a_check_disturbs_no_bridge_and_takes_no_message_of_its_group(mosq
         await publishing
         await wait_until(lambda: len(sink.taken) == 400)
         lost = bridge.state()["mqtt"]["detail"]
-    await sink.stop()
 
     assert code == 0, text
     assert lost == "connected and subscribed"

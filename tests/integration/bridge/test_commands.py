@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -36,26 +36,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 def sender(hub: RunningHub) -> Iterator[StompPy]:
     with StompPy(hub, "websocket").connect() as client:
         yield client
-
-
-@pytest.fixture
-async def scripted() -> AsyncIterator[ScriptedBroker]:
-    broker = ScriptedBroker()
-    await broker.start()
-    yield broker
-    await broker.stop()
-
-
-@pytest.fixture(params=["nats", "mosquitto"])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """A real broker: its name and address."""
-    if request.param == "nats":
-        nats = EmbeddedMqttBroker(tmp_path)
-        yield "nats", nats.start()
-        nats.stop()
-    else:
-        with Mosquitto(tmp_path) as mosquitto:
-            yield "mosquitto", mosquitto.url
 
 
 class Device:
@@ -101,13 +81,14 @@ def puback(mid: int) -> bytes:
     return b"\x40\x02" + mid.to_bytes(2, "big")
 
 
+@pytest.mark.parametrize("name", ["nats", "mosquitto"])
 async def test_a_command_arrives_and_is_receipted_and_nothing_loops(
-    hub: RunningHub, sender: StompPy, broker: tuple[str, str]
+    hub: RunningHub, sender: StompPy, name: str, request: pytest.FixtureRequest
 ) -> None:
-    name, url = broker
+    real: EmbeddedMqttBroker | Mosquitto = request.getfixturevalue(name)
     sender.subscribe("/topic/#", key="watcher")
-    with Device(url, TOPIC, NCMD, "cmnd/t1/+", mqtt5=name == "mosquitto") as device:
-        async with running(url, hub.ws_url, filters=("#",)) as bridge:
+    with Device(real.url, TOPIC, NCMD, "cmnd/t1/+", mqtt5=name == "mosquitto") as device:
+        async with running(real.url, hub.ws_url, filters=("#",)) as bridge:
             sender.send(f"/topic/{TOPIC}", '{"open":true}', receipt="1", content_type="application/json")
             sender.send(f"/topic/{NCMD}", ALL_BYTES, receipt="2")
             # Two of the default filters match this one.
@@ -135,59 +116,57 @@ async def test_a_command_arrives_and_is_receipted_and_nothing_loops(
 
 
 async def test_the_receipt_waits_for_the_puback_and_stomp_devices_do_not(
-    hub: RunningHub, sender: StompPy, scripted: ScriptedBroker
+    hub: RunningHub, sender: StompPy, broker: ScriptedBroker
 ) -> None:
     sender.subscribe("/topic/+/+/commands")  # a device that speaks STOMP itself
-    async with running(scripted.url, hub.ws_url):
+    async with running(broker.url, hub.ws_url):
         sender.send(f"/topic/{TOPIC}", b"one", receipt="1")
         sender.send(f"/topic/{TOPIC}", b"two", receipt="2")
-        await wait_until(lambda: len(published(scripted)) == 2)
+        await wait_until(lambda: len(published(broker)) == 2)
         await wait_until(lambda: len(sender.heard.messages) == 2)
         sender.send("/topic/elsewhere", b"", receipt="ordinary")
         await wait_until(lambda: "ordinary" in sender.heard.receipts)
 
         assert {"1", "2"}.isdisjoint(sender.heard.receipts)
-        scripted.send(puback(published(scripted)[0][2]))
+        broker.send(puback(published(broker)[0][2]))
         await wait_until(lambda: "1" in sender.heard.receipts)
         assert "2" not in sender.heard.receipts
-        scripted.send(puback(published(scripted)[1][2]))
+        broker.send(puback(published(broker)[1][2]))
         await wait_until(lambda: "2" in sender.heard.receipts)
 
-    assert [(first, topic, payload) for first, topic, _, payload in published(scripted)] == [
+    assert [(first, topic, payload) for first, topic, _, payload in published(broker)] == [
         (0x32, TOPIC.encode(), b"one"),
         (0x32, TOPIC.encode(), b"two"),
     ]
 
 
 async def test_a_commands_transaction_is_receipted_as_a_whole(
-    hub: RunningHub, sender: StompPy, scripted: ScriptedBroker
+    hub: RunningHub, sender: StompPy, broker: ScriptedBroker
 ) -> None:
-    async with running(scripted.url, hub.ws_url):
+    async with running(broker.url, hub.ws_url):
         transaction = sender.begin()
         sender.send(f"/topic/{TOPIC}", b"one", transaction=transaction)
         sender.send(f"/topic/{TOPIC}", b"two", transaction=transaction)
         sender.commit(transaction, "c")
-        await wait_until(lambda: len(published(scripted)) == 2)
-        one, two = (mid for _, _, mid, _ in published(scripted))
-        scripted.send(puback(two))
-        scripted.send(puback(one))
+        await wait_until(lambda: len(published(broker)) == 2)
+        one, two = (mid for _, _, mid, _ in published(broker))
+        broker.send(puback(two))
+        broker.send(puback(one))
         await wait_until(lambda: "c" in sender.heard.receipts)
 
 
-async def test_a_command_survives_the_brokers_absence(
-    hub: RunningHub, sender: StompPy, scripted: ScriptedBroker
-) -> None:
-    async with running(scripted.url, hub.ws_url) as bridge:
+async def test_a_command_survives_the_brokers_absence(hub: RunningHub, sender: StompPy, broker: ScriptedBroker) -> None:
+    async with running(broker.url, hub.ws_url) as bridge:
         sender.send(f"/topic/{TOPIC}", b"before", receipt="1")
-        await wait_until(lambda: len(published(scripted)) == 1)
-        (mid,) = (mid for _, _, mid, _ in published(scripted))
-        await scripted.stop()
+        await wait_until(lambda: len(published(broker)) == 1)
+        (mid,) = (mid for _, _, mid, _ in published(broker))
+        await broker.stop()
         sender.send(f"/topic/{TOPIC}", b"meanwhile", receipt="2")
         await wait_until(lambda: len(bridge.commands) == 2)
-        await scripted.start()
-        await wait_until(lambda: len(published(scripted)) == 2)
-        again, new = published(scripted)
-        scripted.send(puback(again[2]) + puback(new[2]))
+        await broker.start()
+        await wait_until(lambda: len(published(broker)) == 2)
+        again, new = published(broker)
+        broker.send(puback(again[2]) + puback(new[2]))
         await wait_until(lambda: {"1", "2"} <= set(sender.heard.receipts))
 
     assert (again[0], again[2], again[3]) == (0x3A, mid, b"before")
@@ -197,11 +176,11 @@ async def test_a_command_survives_the_brokers_absence(
 
 
 async def test_a_bridge_that_dies_with_a_command_leaves_its_sender_an_error(
-    hub: RunningHub, sender: StompPy, scripted: ScriptedBroker
+    hub: RunningHub, sender: StompPy, broker: ScriptedBroker
 ) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bridge", "run", "--health-port", "0"),
-        *("--mqtt-url", scripted.url, "--hub-url", hub.ws_url),
+        *("--mqtt-url", broker.url, "--hub-url", hub.ws_url),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -211,7 +190,7 @@ async def test_a_bridge_that_dies_with_a_command_leaves_its_sender_an_error(
         async with asyncio.timeout(20):
             await process.stdout.readline()
         sender.send(f"/topic/{TOPIC}", b"go", receipt="1")
-        await wait_until(lambda: len(published(scripted)) == 1)
+        await wait_until(lambda: len(published(broker)) == 1)
     finally:
         process.send_signal(signal.SIGKILL)
         await process.communicate()
@@ -223,14 +202,14 @@ async def test_a_bridge_that_dies_with_a_command_leaves_its_sender_an_error(
 
 
 async def test_what_cannot_be_published_is_refused_with_its_reason_and_does_not_block(
-    hub: RunningHub, sender: StompPy, scripted: ScriptedBroker
+    hub: RunningHub, sender: StompPy, broker: ScriptedBroker
 ) -> None:
-    async with running(scripted.url, hub.ws_url, message_bytes=1000):
+    async with running(broker.url, hub.ws_url, message_bytes=1000):
         with StompPy(hub, "1.2").connect() as other:
             sender.send(f"/topic/{TOPIC}", b"x" * 1001, receipt="1")
             other.send(f"/topic/{TOPIC}", b"small", receipt="2")
-            await wait_until(lambda: len(published(scripted)) == 1)
-            scripted.send(puback(published(scripted)[0][2]))
+            await wait_until(lambda: len(published(broker)) == 1)
+            broker.send(puback(published(broker)[0][2]))
             await wait_until(lambda: sender.heard.errors)
             await wait_until(lambda: "2" in other.heard.receipts)
 
@@ -238,9 +217,9 @@ async def test_what_cannot_be_published_is_refused_with_its_reason_and_does_not_
 
 
 async def test_a_command_that_the_broker_never_acknowledges_does_not_block_for_ever(
-    hub: RunningHub, sender: StompPy, scripted: ScriptedBroker
+    hub: RunningHub, sender: StompPy, broker: ScriptedBroker
 ) -> None:
-    async with running(scripted.url, hub.ws_url, receipt_timeout_s=0.1) as bridge:
+    async with running(broker.url, hub.ws_url, receipt_timeout_s=0.1) as bridge:
         sender.send(f"/topic/{TOPIC}", b"go", receipt="1")
         await wait_until(lambda: sender.heard.errors)
         assert bridge.commands.counts.refused == 1
@@ -249,22 +228,22 @@ async def test_a_command_that_the_broker_never_acknowledges_does_not_block_for_e
 
 
 async def test_without_command_filters_nothing_goes_down(
-    hub: RunningHub, sender: StompPy, scripted: ScriptedBroker
+    hub: RunningHub, sender: StompPy, broker: ScriptedBroker
 ) -> None:
-    async with running(scripted.url, hub.ws_url, commands=()):
+    async with running(broker.url, hub.ws_url, commands=()):
         sender.send(f"/topic/{TOPIC}", b"go", receipt="1")
         await wait_until(lambda: "1" in sender.heard.receipts)
         assert hub.look(lambda app: len(app.broker.confirmations)) == 0
 
-    assert published(scripted) == []
+    assert published(broker) == []
 
 
-async def test_a_hub_that_stops_tells_who_waits(tmp_path: Path, scripted: ScriptedBroker) -> None:
+async def test_a_hub_that_stops_tells_who_waits(tmp_path: Path, broker: ScriptedBroker) -> None:
     with RunningHub(tmp_path) as stopping:
-        async with running(scripted.url, stopping.ws_url):
+        async with running(broker.url, stopping.ws_url):
             client = StompPy(stopping, "1.2").connect()
             client.send(f"/topic/{TOPIC}", b"go", receipt="1")
-            await wait_until(lambda: len(published(scripted)) == 1)
+            await wait_until(lambda: len(published(broker)) == 1)
             await asyncio.to_thread(stopping.stop)
             await wait_until(lambda: client.heard.errors)
             await wait_until(client.heard.disconnected.is_set)

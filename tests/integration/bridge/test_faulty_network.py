@@ -3,9 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 from paho.mqtt import publish as mqtt_publish
@@ -18,19 +16,6 @@ from tests.support.stomp_sink import StompSink
 from tests.support.waiting import wait_until
 
 TOPIC = "devices/a/telemetry"
-
-
-@pytest.fixture
-async def sink() -> AsyncIterator[StompSink]:
-    sink = StompSink()
-    yield sink
-    await sink.stop()
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as broker:
-        yield broker
 
 
 async def send(port: int, count: int) -> None:
@@ -73,12 +58,12 @@ async def test_cuts_in_mid_packet_lose_nothing(mosquitto: Mosquitto, sink: Stomp
     assert min(Counter(sink.bodies).values()) >= 8
 
 
-async def test_each_delivery_is_acknowledged_at_most_once_in_order_through_cuts_of_both_sides(sink: StompSink) -> None:
+async def test_each_delivery_is_acknowledged_at_most_once_in_order_through_cuts_of_both_sides(
+    broker: ScriptedBroker, sink: StompSink
+) -> None:
     """F6, F21: after a cut the broker delivers again what it saw no PUBACK for; no PUBACK comes twice or out of order."""
     rng = random.Random(21)
-    broker = ScriptedBroker()
     broker.session_present = True
-    await broker.start()
     async with (
         fault_proxy(broker.port) as proxy,
         running(f"mqtt://127.0.0.1:{proxy.port}", sink.url, reconnect_max_s=0.05) as bridge,
@@ -100,7 +85,6 @@ async def test_each_delivery_is_acknowledged_at_most_once_in_order_through_cuts_
         delivered += [(broker.connections, mid) for mid in unacknowledged]
         broker.send(b"".join(publish(TOPIC, b"%d" % mid, mid, dup=True) for mid in unacknowledged))
         await wait_until(lambda: {mid for _, mid in broker.pubacks} == set(range(1, 1201)), 20)
-    await broker.stop()
 
     assert {int(body) for body in sink.bodies} == set(range(1, 1201))
     assert max(Counter(broker.pubacks).values()) == 1

@@ -5,8 +5,9 @@ CI does not install it.
 """
 
 import asyncio
+import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,13 +48,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"mqtt://guest:guest@127.0.0.1:{node.port}"
 
 
-@pytest.fixture
-async def sink() -> AsyncIterator[StompSink]:
-    sink = StompSink()
-    yield sink
-    await sink.stop()
-
-
 async def publish(url: str, *messages: tuple[str, bytes], retain: bool = False) -> None:
     rows: mqtt_publish.MessagesList = [
         {"topic": topic, "payload": payload, "qos": 1, "retain": retain} for topic, payload in messages
@@ -71,7 +65,8 @@ async def test_it_is_acknowledged_and_the_session_outlasts_the_bridge(url: str, 
     online = [("devices/a/telemetry", b"%d" % number) for number in range(50)]
     away = [("devices/a/telemetry", b"away %d" % number) for number in range(200)]
     async with running(url, sink.url, client_id="lasting") as bridge:
-        version = "5" if bridge._mqtt.mqtt5 else "3.1.1"
+        await wait_until(lambda: sink.statuses and json.loads(sink.statuses[-1].body)["mqtt"]["state"] == "connected")
+        version = json.loads(sink.statuses[-1].body)["mqtt"]["version"]
         await publish(url, *online)
         await wait_until(lambda: bridge.relay.counts.acknowledged == len(online))
     await publish(url, *away)

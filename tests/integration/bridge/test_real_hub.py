@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bridge.bridge import Bridge
-from bridge.settings import BridgeSettings
 from tests.support.raw_stomp import ServerFrame, websocket
 from tests.support.running_bridge import running
 from tests.support.scripted_broker import ScriptedBroker, publish
@@ -39,37 +37,25 @@ async def hub_url(tmp_path: Path) -> AsyncIterator[str]:
         await process.communicate()
 
 
-async def test_all_is_acknowledged_in_order_and_what_the_hub_refuses_does_not_block(hub_url: str) -> None:
-    broker = ScriptedBroker()
-    await broker.start()
-    settings = BridgeSettings(
-        mqtt_url=broker.url, hub_url=hub_url, health_port=0, reconnect_max_s=0.05, message_bytes=4_000_000
-    )
-    bridge = Bridge(settings)
-    ready = asyncio.Event()
-    task = asyncio.create_task(bridge.run(lambda _: ready.set()))
-    async with asyncio.timeout(20):
-        await ready.wait()
+async def test_all_is_acknowledged_in_order_and_what_the_hub_refuses_does_not_block(
+    broker: ScriptedBroker, hub_url: str
+) -> None:
     too_long = "other/" + "x" * 9000  # a header line above the hub's 8 KiB
     packets = [publish(too_long if mid == 250 else "other/topic", b"%d" % mid, mid) for mid in range(1, 2001)]
     packets[699] = publish("other/big", b"x" * 2_000_000, 700)  # a body above the hub's 1 MiB
     packets[799] = publish("other/large", b"\0" * 1_000_000, 800)  # and one below it
-    broker.send(b"".join(packets))
-    await wait_until(lambda: len(broker.acknowledged) == 2000, 40)
+    async with running(broker.url, hub_url, reconnect_max_s=0.05, message_bytes=4_000_000) as bridge:
+        broker.send(b"".join(packets))
+        await wait_until(lambda: len(broker.acknowledged) == 2000, 40)
     dropped = bridge.relay.counts.dropped
-    bridge.stop()
-    await task
-    await broker.stop()
 
     assert broker.acknowledged == list(range(1, 2001))
     assert dropped["poison"] == 1
     assert dropped["unsendable"] == 1  # the topic
 
 
-async def test_a_bridge_reports_on_its_own_topic_and_nobody_else_may(hub_url: str) -> None:
+async def test_a_bridge_reports_on_its_own_topic_and_nobody_else_may(broker: ScriptedBroker, hub_url: str) -> None:
     port = urlsplit(hub_url).port or 0
-    broker = ScriptedBroker()
-    await broker.start()
 
     def watch() -> list[ServerFrame]:
         with websocket(port) as watcher:
@@ -87,7 +73,6 @@ async def test_a_bridge_reports_on_its_own_topic_and_nobody_else_may(hub_url: st
         reports = await asyncio.to_thread(watch)
         await asyncio.to_thread(forge)
         await asyncio.to_thread(forge, "telemetry-bridge:line 2")
-    await broker.stop()
 
     assert [json.loads(report.body)["bridge"] for report in reports] == ["line 1", "line 1"]
     assert json.loads(reports[0].body)["mqtt"]["state"] == "connected"

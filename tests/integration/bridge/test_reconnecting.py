@@ -7,7 +7,7 @@ Mosquitto 2.0 acknowledges what one turn of its loop brought and saves it afterw
 which nobody behind it can mend. `BATCH` is what the publisher sends at once.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,13 +23,6 @@ PER_SECOND = 300
 BATCH = 6
 KILLS = 4
 PAUSES = {"reconnect_max_s": 0.1, "connect_timeout_s": 2.0}
-
-
-@pytest.fixture
-async def sink() -> AsyncIterator[StompSink]:
-    sink = StompSink()
-    yield sink
-    await sink.stop()
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ Real Mosquitto, bridge, hub and Postgres; the node is paho with Eclipse Tahu's e
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 from sparkplub_b_packets.core import sparkplug_b as tahu
@@ -65,12 +64,6 @@ class EdgeNode:
         if metric.name == "Node Control/Rebirth" and metric.boolean_value:
             self.asked += 1
             self.birth()
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as broker:
-        yield broker
 
 
 async def data_until(node: EdgeNode, done: Callable[[], object]) -> None:

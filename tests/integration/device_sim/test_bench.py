@@ -59,15 +59,13 @@ def test_a_server_that_is_not_there_is_told_at_once() -> None:
     assert f"--against: cannot reach {url}" in result.stderr
 
 
-async def test_a_server_that_refuses_what_is_sent_makes_the_row_invalid_with_its_own_words() -> None:
-    sink = StompSink()
+async def test_a_server_that_refuses_what_is_sent_makes_the_row_invalid_with_its_own_words(sink: StompSink) -> None:
     sink.refuse = {"/topic/device-sim.bench-00000"}
     command = [child_process.program("device-sim"), "bench", "fanout", "--against", sink.url, "--for", "2"]
     process = await asyncio.create_subprocess_exec(
         *command, "--only", "10 subscribers, 1000", stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     out, _ = await process.communicate()
-    await sink.stop()
     row = json.loads(out)
 
     assert process.returncode == 3

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from device_sim.fleet import Fleet
 from device_sim.ledger import LedgerWriter
 from device_sim.ledger_reader import read_ledger
@@ -27,14 +25,6 @@ from tests.support.stomp_sink import StompSink
 from tests.support.waiting import wait_until
 
 WITHOUT_LEDGER = LedgerWriter(None)
-
-
-@pytest.fixture
-async def broker() -> AsyncIterator[ScriptedBroker]:
-    scripted = ScriptedBroker()
-    await scripted.start()
-    yield scripted
-    await scripted.stop()
 
 
 def address_of(broker: ScriptedBroker) -> Address:
@@ -134,8 +124,7 @@ async def test_births_that_found_no_room_are_asked_for(broker: ScriptedBroker) -
         assert link.counts.given_up == {"device_full": 1}
 
 
-async def test_a_birth_in_a_transaction_is_taken_out_of_it() -> None:
-    sink = StompSink()
+async def test_a_birth_in_a_transaction_is_taken_out_of_it(sink: StompSink) -> None:
     sink.hold = True
     address = parse_address(sink.url, "ws", "--hub-url")
     async with device(StompIdentity(address), births=[born(3)]) as link:
@@ -149,7 +138,6 @@ async def test_a_birth_in_a_transaction_is_taken_out_of_it() -> None:
 
         sink.release()
         await wait_until(lambda: link.counts.outstanding == 0)
-    await sink.stop()
 
 
 async def test_a_sparkplug_node_has_one_birth_a_connection_and_the_ledger_says_which_stood(

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import trustme
 from structlog.testing import capture_logs
 
@@ -20,13 +19,6 @@ from device_sim.publisher import Publisher
 from tests.support.simulated import burst, now_us, steady
 from tests.support.stomp_sink import StompSink
 from tests.support.waiting import wait_until
-
-
-@pytest.fixture
-async def sink() -> AsyncIterator[StompSink]:
-    sink = StompSink()
-    yield sink
-    await sink.stop()
 
 
 def address_of(sink: StompSink) -> Address:
@@ -139,20 +131,19 @@ async def test_wss_is_encrypted_and_checks_the_certificate(tmp_path: Path) -> No
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    sink = StompSink(ssl_context=context)
-    address = parse_address(f"wss://localhost:{sink.port}/ws", "ws", "--hub-url")
-    link = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1, ca=tmp_path / "ca.pem")
-    stranger = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
-    try:
-        await asyncio.wait_for(link.start(), 10)
-        with capture_logs() as logged:
-            trusting = asyncio.create_task(stranger.start())
-            await wait_until(lambda: logged)
-            trusting.cancel()
-            await asyncio.gather(trusting, return_exceptions=True)
-    finally:
-        await link.close()
-        await stranger.close()
-        await sink.stop()
+    async with StompSink(ssl_context=context) as sink:
+        address = parse_address(f"wss://localhost:{sink.port}/ws", "ws", "--hub-url")
+        link = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1, ca=tmp_path / "ca.pem")
+        stranger = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
+        try:
+            await asyncio.wait_for(link.start(), 10)
+            with capture_logs() as logged:
+                trusting = asyncio.create_task(stranger.start())
+                await wait_until(lambda: logged)
+                trusting.cancel()
+                await asyncio.gather(trusting, return_exceptions=True)
+        finally:
+            await link.close()
+            await stranger.close()
 
     assert len(sink.connects) == 1
