@@ -7,16 +7,15 @@ was the limit, and the row says so, as its ratio is then too small and only the 
 
 import statistics
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tests.bench import device_bench
 from tests.bench.figure import Goal, Row, median_ratio, number
+from tests.bench.rounds import BUSY, Rounds
 from tests.bench.servers import Servers
 from tests.bench.stompload import Load, Stompload
 
-BUSY = 0.9  # CPU seconds a second from which on a server is taken to be at its limit
 IDLE_CONNECTIONS = 1_000
 
 
@@ -48,27 +47,6 @@ WORKS = (
 )
 PACED = "500 subscribers, 50 messages/s"
 """A load of `device-sim bench fanout`."""
-
-
-@dataclass(slots=True)
-class Rounds:
-    """The loads of both sides, a pair a round."""
-
-    baseline: list[Load] = field(default_factory=list)
-    hub: list[Load] = field(default_factory=list)
-
-
-def compare(work: Work, servers: Servers, load: Stompload, rounds: int, seconds: float) -> Rounds:
-    """Measure one row."""
-    taken = Rounds()
-    with ExitStack() as stack:
-        baseline, hub = stack.enter_context(servers.naive()), stack.enter_context(servers.hub())
-        sides = [(baseline, taken.baseline), (hub, taken.hub)]
-        for _ in range(rounds):
-            for server, loads in sides:
-                loads.append(load.run(server.port, server.pid, work.arguments, seconds))
-            sides.reverse()
-    return taken
 
 
 def row(work: Work, taken: Rounds) -> Row:
@@ -121,11 +99,6 @@ def idle(servers: Servers, load: Stompload, rounds: int, seconds: float) -> tupl
     baseline, ours = (statistics.median(side) for side in taken.values())
     goal = Goal(16, at_least=False, unit="KiB")
     return Row("1,000 idle connections: memory each", f"{baseline:.1f} KiB", f"{ours:.1f} KiB", ours, goal), taken
-
-
-def raw(taken: Rounds) -> dict[str, list[dict[str, float]]]:
-    """Return the rounds for the JSON file."""
-    return {"baseline": [asdict(one) for one in taken.baseline], "hub": [asdict(one) for one in taken.hub]}
 
 
 def _cpu(work: Work, load: Load) -> float:

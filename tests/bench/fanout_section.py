@@ -9,6 +9,7 @@ from tests.bench.cores import load_core
 from tests.bench.effort import Effort
 from tests.bench.figure import Row
 from tests.bench.report import Section
+from tests.bench.rounds import in_turns
 from tests.bench.servers import Servers
 from tests.bench.stompload import Stompload
 
@@ -47,8 +48,9 @@ def _parts(servers: Servers, load: Stompload, effort: Effort) -> Iterator[tuple[
     for work in fanout.WORKS:
 
         def compare(work: fanout.Work = work) -> Measured:
-            taken = fanout.compare(work, servers, load, rounds, seconds)
-            return [fanout.row(work, taken)], fanout.raw(taken)
+            with servers.naive() as baseline, servers.hub() as hub:
+                taken = in_turns(baseline, hub, load, work.arguments, seconds, rounds)
+            return [fanout.row(work, taken)], taken.raw()
 
         yield work.name, compare
 

@@ -6,13 +6,11 @@ a round in which the load, not the hub, was the limit, and when the machine has 
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 from tests.bench.figure import Goal, Row, median_ratio, number
-from tests.bench.servers import Server
-from tests.bench.stompload import Load, Stompload
-
-BUSY = 0.9  # CPU seconds a second from which on a server is taken to be at its limit
+from tests.bench.rounds import BUSY, Rounds
+from tests.bench.stompload import Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +39,11 @@ WORKS = (
 )
 
 
-@dataclass(slots=True)
-class Rounds:
-    """The loads of both sides, a pair a round."""
-
-    peer: list[Load] = field(default_factory=list)
-    hub: list[Load] = field(default_factory=list)
-
-
-def compare(work: Work, peer: Server, hub: Server, load: Stompload, rounds: int, seconds: float) -> Rounds:
-    """Measure one row; which side begins alternates."""
-    taken = Rounds()
-    sides = [(peer, taken.peer), (hub, taken.hub)]
-    for _ in range(rounds):
-        for server, loads in sides:
-            loads.append(load.run(server.port, server.pid, work.arguments, seconds))
-        sides.reverse()
-    return taken
-
-
 def row(work: Work, taken: Rounds) -> Row:
     """Summarise one row."""
-    cpu = [[work.cpu_us(one) for one in loads] for loads in (taken.peer, taken.hub)]
-    rates = [[work.rate(one) for one in loads] for loads in (taken.peer, taken.hub)]
-    busy = [statistics.median(one.server_busy for one in loads) for loads in (taken.peer, taken.hub)]
+    cpu = [[work.cpu_us(one) for one in loads] for loads in (taken.baseline, taken.hub)]
+    rates = [[work.rate(one) for one in loads] for loads in (taken.baseline, taken.hub)]
+    busy = [statistics.median(one.server_busy for one in loads) for loads in (taken.baseline, taken.hub)]
     told = [
         f"{number(statistics.median(rate))}/s, {number(statistics.median(cost))} µs, core busy {share:.0%}"
         for rate, cost, share in zip(rates, cpu, busy, strict=True)
@@ -73,8 +52,3 @@ def row(work: Work, taken: Rounds) -> Row:
     if busy[1] < BUSY:
         notes += ", where the load was the limit of the hub"
     return Row(work.name, told[0], told[1], median_ratio(cpu[0], cpu[1]), work.goal, notes=notes)
-
-
-def raw(taken: Rounds) -> dict[str, list[dict[str, float]]]:
-    """Return the rounds for the JSON file."""
-    return {"peer": [asdict(one) for one in taken.peer], "hub": [asdict(one) for one in taken.hub]}

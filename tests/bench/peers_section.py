@@ -8,6 +8,7 @@ from tests.bench.cores import on_core, server_core
 from tests.bench.effort import Effort
 from tests.bench.figure import Row
 from tests.bench.report import Section
+from tests.bench.rounds import in_turns
 from tests.bench.servers import Server, Servers
 from tests.bench.stompload import BenchSkipped, Stompload
 from tests.support.rabbitmq import PROGRAM, rabbitmq
@@ -57,9 +58,9 @@ def _at_full_speed(
         print(f"peers at full speed: skipped: {reason}")
         return rows, raw
     for work in works:
-        taken = peers.compare(work, peer, hub, load, min(effort.rounds, 3), effort.seconds)
+        taken = in_turns(peer, hub, load, work.arguments, effort.seconds, min(effort.rounds, 3))
         rows.append(peers.row(work, taken))
-        raw[work.name] = peers.raw(taken)
+        raw[work.name] = taken.raw()
         print(f"  {work.name}: {rows[-1].baseline} → {rows[-1].ours}", flush=True)
     return rows, raw
 

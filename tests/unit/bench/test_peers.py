@@ -2,6 +2,7 @@ from typing import Any
 
 from tests.bench import peers
 from tests.bench.peers_section import paced_row
+from tests.bench.rounds import Rounds
 from tests.bench.stompload import Load
 
 
@@ -10,7 +11,7 @@ def load(delivered: float, cpu_us: float, busy: float) -> Load:
 
 
 def test_the_figure_is_the_ratio_of_the_cpu_times_and_the_rates_stand_beside_it() -> None:
-    taken = peers.Rounds([load(20_000, 50.0, 1.0)], [load(2_000_000, 0.25, 0.5)])
+    taken = Rounds([load(20_000, 50.0, 1.0)], [load(2_000_000, 0.25, 0.5)])
     row = peers.row(peers.WORKS[0], taken)
 
     assert (200.0, "yes") == (row.value, row.verdict)
