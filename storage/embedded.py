@@ -173,7 +173,8 @@ class EmbeddedPostgres:
     def wait_ready(self) -> None:
         """Wait until the server that `launch` started takes queries; EmbeddedPostgresError when it does not."""
         guard = self._guard
-        assert guard is not None  # noqa: S101 - launched before
+        if guard is None:
+            raise EmbeddedPostgresError(self.data_dir, "it was not launched", "Call launch() first.")
         deadline = time.monotonic() + START_DEADLINE_S
         while guard.poll() is None:
             status = self._status()
