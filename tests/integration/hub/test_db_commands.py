@@ -99,7 +99,7 @@ async def test_a_mended_payload_is_stored_and_leaves_the_quarantine(
     store: Store, database_url: str, sql: RawConnection
 ) -> None:
     await store.quarantine(QuarantinedPayload("devices/d/telemetry", b'{"temperature": 21.5}', "no_route", NOW))
-    await store.quarantine(QuarantinedPayload("devices/d/telemetry", b"{", "decode", NOW, "not JSON"))
+    await store.quarantine(QuarantinedPayload("devices/d/telemetry", b"{", "decode", NOW + 1, "not JSON"))
     listed = await run("quarantine", "list", "--database-url", database_url, "--reason", "no_route")
     identity = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", listed)
     assert identity is not None
