@@ -29,6 +29,16 @@ NDEATH = bytes.fromhex("0882ebf5a8a02b12120a0562645365711882ebf5a8a02b20085800")
 ALL = (("NBIRTH", NBIRTH), ("DBIRTH", DBIRTH), ("NDATA", NDATA), ("DDATA", DDATA), ("NDEATH", NDEATH))
 
 BIRTH_MS = 1_486_144_502_122
+BIRTH_US = BIRTH_MS * 1_000
+ALL_READINGS = [
+    Reading(NODE, "Supply Voltage", BIRTH_US, 12.1),
+    Reading(DEVICE, "Outdoor/Temperature", BIRTH_US, -10.0, "Cel"),
+    Reading(DEVICE, "Inputs/A", BIRTH_US, False),
+    Reading(NODE, "Supply Voltage", BIRTH_US + 60_000_000, 12.3),
+    Reading(DEVICE, "Outdoor/Temperature", BIRTH_US + 60_500_000, -11.0, "Cel"),
+    Reading(DEVICE, "Inputs/A", BIRTH_US + 61_000_000, True),
+    Reading(DEVICE, "Outdoor/Temperature", BIRTH_US + 1_000_000, -9.0, "Cel"),
+]
 SECOND_US = 1_000_000
 
 
