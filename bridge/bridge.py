@@ -16,21 +16,21 @@ from collections.abc import Callable
 import structlog
 from prometheus_client import CollectorRegistry
 
-from bridge import status
-from bridge.command_frames import encode_answers
-from bridge.commands import IN_FLIGHT, Commands
+from bridge.down.commands import IN_FLIGHT, Commands
 from bridge.errors import BridgeError, CommandTopicError, UnsendableTopicError
-from bridge.health import HealthServer, State
-from bridge.hub_link import HubLink
-from bridge.metrics import BridgeCollector, Side
-from bridge.mqtt_link import MqttLink
-from bridge.poison import Loss
-from bridge.property_headers import PropertyHeaders
-from bridge.publishes import Message
-from bridge.relay import Relay, RelayLimits
-from bridge.send_frames import Destinations, encode
+from bridge.hub.command_frames import encode_answers
+from bridge.hub.link import HubLink
+from bridge.hub.property_headers import PropertyHeaders
+from bridge.hub.send_frames import Destinations, encode
+from bridge.mqtt.link import MqttLink
+from bridge.mqtt.publishes import Message
+from bridge.observe import status
+from bridge.observe.health import HealthServer, State
+from bridge.observe.metrics import BridgeCollector, Side
+from bridge.relay.poison import Loss
+from bridge.relay.relay import Relay, RelayLimits
+from bridge.relay.transaction import Transaction
 from bridge.settings import BridgeSettings
-from bridge.transaction import Transaction
 from hub.transports.bridges import status_destination
 
 _CLOCK_PERIOD_S = 0.2

@@ -15,7 +15,7 @@ import typer
 
 from bridge.settings import BridgeSettings, load_settings
 from hub.errors import HubError
-from hub.logs import configure_logs
+from hub.observe.logs import configure_logs
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -66,8 +66,8 @@ def check(
     ] = None,
 ) -> None:
     """Connect to both sides once, and say what is wrong and what to do; 0: all well, 1: something to mend."""
-    from bridge.check import check as check_sides
-    from bridge.mosquitto_conf import read, remarks
+    from bridge.inspect.check import check as check_sides
+    from bridge.inspect.mosquitto_conf import read, remarks
 
     settings = _settings(
         config, mqtt_url=mqtt_url, hub_url=hub_url, filters=filters, client_id=client_id, connect_timeout_s=timeout
@@ -84,7 +84,7 @@ def check(
 @app.command()
 def explain(topic: str, config: ConfigFile = None, filters: Filters = None) -> None:
     """Say what becomes of a message on an MQTT topic, or why nothing does; 0: it goes to the hub, 1: it does not."""
-    from bridge.explain import explain as explain_topic
+    from bridge.inspect.explain import explain as explain_topic
 
     explanation = explain_topic(_settings(config, filters=filters), topic)
     print(explanation)

@@ -1,4 +1,4 @@
-"""The table of the bridge's settings: name, default, unit, help. How they are read: hub/settings_source.py.
+"""The table of the bridge's settings: name, default, unit, help. How they are read: hub/settings/source.py.
 
 Read once at start and passed down frozen. docs/reference/bridge-settings.md has a row for each, which a test asserts.
 """
@@ -9,10 +9,10 @@ from typing import Final, Literal, Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from bridge.command_filters import DEFAULT_COMMANDS, MAX_FILTERS, check_commands
+from bridge.down.filters import DEFAULT_COMMANDS, MAX_FILTERS, check_commands
 from bridge.endpoint import Endpoint, endpoint
-from bridge.filters import check_filters, is_shared
-from hub import settings_source
+from bridge.mqtt.filters import check_filters, is_shared
+from hub.settings import source as settings_source
 from hub.topics.names import validate_topic
 from hub.transports.bridges import MAX_NAME_CHARS
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hub.logs import configure_logs
+from hub.observe.logs import configure_logs
 
 if TYPE_CHECKING:
     from device_sim.publisher import Tally

@@ -17,20 +17,20 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from hub.broker.broker import Broker
-from hub.clock import BrokerClock
 from hub.errors import HubError, PortInUseError
 from hub.http.dashboard import dashboard_routes
 from hub.http.health import LivezHandler, ReadyzHandler
 from hub.http.hosts import AllowedHosts
 from hub.http.metrics import MetricsHandler
-from hub.loop_lag import LoopLag
-from hub.metrics import build_registry, pipeline_rows, store_rows
-from hub.metrics_of_transports import broker_rows, transport_rows
-from hub.settings import HubSettings, routes_of
-from hub.stats import StatsTopic
+from hub.observe.loop_lag import LoopLag
+from hub.observe.metrics import build_registry, pipeline_rows, store_rows
+from hub.observe.stats import StatsTopic
+from hub.observe.transport_metrics import broker_rows, transport_rows
+from hub.settings.model import HubSettings, routes_of
 from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.validation import TimeWindow
+from hub.transports.broker_clock import BrokerClock
 from hub.transports.peers import is_loopback
 from hub.transports.services import Services
 from hub.transports.tcp import StompTcpServer

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from hub.db_commands import app as db_app
+from hub.commands.db import app as db_app
 from hub.errors import HubError
 from storage.errors import StorageError
 
@@ -40,7 +40,7 @@ def serve(
     data_dir: DataDir = None,
 ) -> None:
     """Run the hub until SIGTERM or Ctrl-C; print `ready` and the addresses when it serves."""
-    from hub.settings import load_settings
+    from hub.settings.model import load_settings
 
     overrides = {
         "data_dir": data_dir,
@@ -50,7 +50,7 @@ def serve(
     }
     settings = load_settings(config, _given(**overrides)).settings
 
-    from hub.serve import run
+    from hub.commands.serve import run
 
     run(settings)
 
@@ -58,8 +58,8 @@ def serve(
 @app.command()
 def migrate(*, config: ConfigFile = None, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Bring the database's schema up to date and print its revision; the hub does so at start, too."""
-    from hub.migrate import run
-    from hub.settings import load_settings
+    from hub.commands.migrate import run
+    from hub.settings.model import load_settings
 
     overrides = {"data_dir": data_dir, "storage": _given(database_url=database_url)}
     print(run(load_settings(config, _given(**overrides)).settings))
@@ -79,7 +79,7 @@ def demo(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the web page.")] = True,
 ) -> None:
     """Run the whole system with a simulated fleet; the last line says what was published, stored and lost, as JSON."""
-    from hub.demo import Demo, DemoOptions
+    from hub.demo.demo import Demo, DemoOptions
 
     options = DemoOptions(
         run_for_s=run_for,
@@ -113,7 +113,7 @@ def explain(
     config: ConfigFile = None,
 ) -> None:
     """Say which route and decoder take a topic, and what readings come out of a payload, or why none."""
-    from hub.explain_command import Question, run
+    from hub.commands.explain import Question, run
 
     question = Question(topic, payload, live, direct, retained, content_type, as_json, hub_url, login, passcode)
     sys.exit(run(question, config, seconds=run_for, messages=count))
@@ -122,8 +122,8 @@ def explain(
 @config_app.command("show")
 def config_show(*, config: ConfigFile = None) -> None:
     """Print the effective settings as TOML, each with its origin; secrets are hidden."""
-    from hub.settings import load_settings
-    from hub.settings_view import render
+    from hub.settings.model import load_settings
+    from hub.settings.view import render
 
     print(render(load_settings(config)), end="")
 
@@ -131,8 +131,8 @@ def config_show(*, config: ConfigFile = None) -> None:
 @config_app.command("list")
 def config_list() -> None:
     """Print all settings with their defaults and meanings, as a Markdown table."""
-    from hub.settings import HubSettings
-    from hub.settings_table import render
+    from hub.settings.model import HubSettings
+    from hub.settings.table import render
 
     print(render(HubSettings), end="")
 
@@ -140,7 +140,7 @@ def config_list() -> None:
 @config_app.command("check")
 def config_check(*, config: ConfigFile = None) -> None:
     """Check the settings and stop; exit status 2 when one is wrong."""
-    from hub.settings import load_settings
+    from hub.settings.model import load_settings
 
     load_settings(config)
     print("ok")

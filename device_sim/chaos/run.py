@@ -34,9 +34,9 @@ from device_sim.scenario.builtin import find_scenario
 from device_sim.scenario.model import MOST_MESSAGES_PER_DEVICE_S
 from device_sim.verify import Verdict
 from device_sim.verify.database import verify
-from hub import child_process
 from hub.errors import ChildFailedError, HubError
-from hub.supervisor import Child
+from hub.processes import child_process
+from hub.processes.supervisor import Child
 from storage.errors import StorageError
 
 FLEET_END_S: Final = 300.0

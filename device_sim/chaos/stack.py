@@ -19,11 +19,11 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from device_sim.errors import BadArgumentError
-from hub import child_process
-from hub.embedded_mqtt import EmbeddedMqttBroker
 from hub.errors import ChildFailedError
-from hub.ports import HOST, free_port
-from hub.supervisor import Child, Supervisor
+from hub.processes import child_process
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
+from hub.processes.ports import HOST, free_port
+from hub.processes.supervisor import Child, Supervisor
 from storage.embedded import EmbeddedPostgres
 
 READY_DEADLINE_S: Final = 60.0

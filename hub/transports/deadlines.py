@@ -7,7 +7,7 @@ them. `Watched` acts on what is due.
 import asyncio
 from typing import Protocol
 
-from hub.limits import Limits
+from hub.settings.limits import Limits
 from hub.stomp.heartbeat import Heartbeat, Pulse
 
 # A deadline that has just passed without effect is looked at again a little later.

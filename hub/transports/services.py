@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from hub.broker.broker import Broker
 from hub.broker.client import Clock
 from hub.broker.publisher import Arrival
-from hub.limits import Limits
+from hub.settings.limits import Limits
 from hub.stomp.decoder import HeaderCache
 from hub.stomp.errors import POLICY_VIOLATION, SessionError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub import child_process
+from hub.processes import child_process
 from tests.support.programs import require_mosquitto
 
 DEVICE_SIM = child_process.program("device-sim")

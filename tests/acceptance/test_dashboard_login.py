@@ -8,8 +8,8 @@ import pytest
 import stomp
 from playwright.sync_api import Page, expect
 
-from hub import child_process
-from hub.supervisor import Supervisor
+from hub.processes import child_process
+from hub.processes.supervisor import Supervisor
 from tests.support.browser import DEADLINE_MS, Complaints, running_browser
 
 LOGIN, PASSCODE = "ann", "correct horse"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from hub import child_process
+from hub.processes import child_process
 from tests.support.demo import STOP_DEADLINE_S, running_demo
 from tests.support.waiting import wait_for
 

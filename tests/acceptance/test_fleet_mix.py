@@ -12,8 +12,8 @@ import asyncpg
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from hub import child_process
-from hub.supervisor import Supervisor
+from hub.processes import child_process
+from hub.processes.supervisor import Supervisor
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for

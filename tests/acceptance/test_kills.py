@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from paho.mqtt import publish as mqtt_publish
 
-from hub.embedded_mqtt import ACK_WAIT_S, EmbeddedMqttBroker
+from hub.processes.embedded_mqtt import ACK_WAIT_S, EmbeddedMqttBroker
 from tests.support.mosquitto import Mosquitto, shipped_config
 from tests.support.system import System
 from tests.support.waiting import wait_for

@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub import child_process
-from hub.supervisor import Supervisor
+from hub.processes import child_process
+from hub.processes.supervisor import Supervisor
 from tests.bench.cores import load_core, on_core, server_core
 from tests.bench.flood import parse_stock
 from tests.bench.process import cpu_s

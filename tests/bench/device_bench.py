@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from device_sim.bench import loads
-from hub import child_process
+from hub.processes import child_process
 from tests.bench.cores import load_core, on_core
 from tests.bench.stompload import LoadFailed
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import asyncpg
 
-from hub import child_process
-from hub.demo_status import scrape
-from hub.embedded_mqtt import EmbeddedMqttBroker
+from hub.demo.status import scrape
+from hub.processes import child_process
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.bench.flood import METRICS, Flooded, Series, missing, parse_flood, start_flood
 from tests.bench.process import cpu_s, family_cpu_s, rss_bytes
 from tests.bench.servers import READY_DEADLINE_S

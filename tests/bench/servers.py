@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from hub import child_process
-from hub.supervisor import Supervisor
+from hub.processes import child_process
+from hub.processes.supervisor import Supervisor
 from storage.embedded import EmbeddedPostgres
 from tests.bench.cores import load_core, on_core, server_core
 from tests.bench.stompload import SHARED, BenchSkipped

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hub import child_process
-from hub.embedded_mqtt import EmbeddedMqttBroker
+from hub.processes import child_process
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.bench import process
 from tests.bench.cores import load_core, on_core, server_core
 from tests.bench.servers import Servers

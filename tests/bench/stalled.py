@@ -14,7 +14,7 @@ import statistics
 import time
 from dataclasses import asdict, dataclass
 
-from hub.limits import Limits
+from hub.settings.limits import Limits
 from tests.bench.figure import Goal, Row, median_ratio, number, percentile
 from tests.bench.process import cpu_s, rss_bytes
 from tests.bench.servers import Server, Servers

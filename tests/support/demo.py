@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hub import child_process
+from hub.processes import child_process
 
 STOP_DEADLINE_S = 90.0
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from hub import child_process
 from hub.app import HubApp
-from hub.limits import Limits
-from hub.settings import HttpSettings, HubSettings, StompSettings, UserSettings
+from hub.processes import child_process
+from hub.settings.limits import Limits
+from hub.settings.model import HttpSettings, HubSettings, StompSettings, UserSettings
 from storage.settings import StorageSettings
 from tests.support.ports import free_port
 

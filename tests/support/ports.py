@@ -2,7 +2,7 @@
 
 import os
 
-from hub import ports
+from hub.processes import ports
 
 WORKERS = 8
 

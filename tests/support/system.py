@@ -13,10 +13,10 @@ from typing import Any, Protocol, Self
 
 import asyncpg
 
-from hub import child_process
-from hub.demo_status import scrape
-from hub.embedded_mqtt import EmbeddedMqttBroker
-from hub.supervisor import Child, Supervisor
+from hub.demo.status import scrape
+from hub.processes import child_process
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
+from hub.processes.supervisor import Child, Supervisor
 from storage.embedded import EmbeddedPostgres
 from tests.support.ports import free_port
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.embedded_mqtt import EmbeddedMqttBroker
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.certificates import Certificates
 
 

@@ -18,9 +18,9 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
-from bridge import advice
 from bridge.bridge import Bridge
-from hub.settings import UserSettings
+from bridge.inspect import advice
+from hub.settings.model import UserSettings
 from tests.support import running_bridge
 from tests.support.certificates import Certificates
 from tests.support.hub import RunningHub

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from paho.mqtt import publish as mqtt_publish
 
-from hub.embedded_mqtt import EmbeddedMqttBroker
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.mosquitto import Mosquitto
 from tests.support.stomp_sink import StompSink
 from tests.support.waiting import wait_until

@@ -10,9 +10,9 @@ import pytest
 from paho.mqtt import publish as mqtt_publish
 from pydantic import SecretStr
 
-from hub import child_process
-from hub.embedded_mqtt import EmbeddedMqttBroker
-from hub.settings import UserSettings
+from hub.processes import child_process
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
+from hub.settings.model import UserSettings
 from tests.support.hub import RunningHub
 from tests.support.mosquitto import IN_MEMORY, Mosquitto
 from tests.support.ports import free_port

@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from hub.embedded_mqtt import EmbeddedMqttBroker
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.hub import RunningHub
 from tests.support.mosquitto import Mosquitto
 from tests.support.running_bridge import running

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from hub import child_process
+from hub.processes import child_process
 from tests.support.hub import RunningHub
 from tests.support.ports import free_port
 from tests.support.stomp_sink import StompSink

@@ -18,7 +18,7 @@ from device_sim.links.link import LinkEvents
 from device_sim.links.mqtt import MqttLink
 from device_sim.message import Message
 from device_sim.publisher import Publisher
-from hub.embedded_mqtt import EmbeddedMqttBroker
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_listener import listener
 from tests.support.simulated import burst, now_us, steady

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from device_sim.ledger_reader import read_ledger
-from hub.embedded_mqtt import EmbeddedMqttBroker
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.waiting import wait_for
 
 NAB = Path(__file__).parents[4] / "shared" / "data" / "nab" / "machine_temperature_system_failure.csv"

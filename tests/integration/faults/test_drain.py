@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import asyncpg
 
-from hub.supervisor import Supervisor
+from hub.processes.supervisor import Supervisor
 from storage.embedded import EmbeddedPostgres
 from tests.support.hub import hub_command
 from tests.support.ports import free_port

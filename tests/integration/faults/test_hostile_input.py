@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from hub.app import HubApp
-from hub.limits import Limits
+from hub.settings.limits import Limits
 from tests.support.hub import RunningHub
 from tests.support.raw_stomp import RawStomp, WebSocketOctets, client_frame, ended, tcp, websocket
 from tests.support.waiting import wait_for

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hub.limits import Limits
+from hub.settings.limits import Limits
 from tests.support.hub import RunningHub
 from tests.support.raw_stomp import RawStomp, TcpOctets, WebSocketOctets, client_frame, tcp
 from tests.support.waiting import wait_for

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from hub.db_commands import app
+from hub.commands.db import app
 from storage.engine import RawConnection
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from hub.embedded_mqtt import EmbeddedMqttBroker
 from hub.errors import PortInUseError
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.waiting import wait_for
 
 
@@ -85,7 +85,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 def test_it_dies_with_its_owner_even_when_that_is_killed(tmp_path: Path) -> None:
     program = """
 import sys, pathlib
-from hub.embedded_mqtt import EmbeddedMqttBroker
+from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 broker = EmbeddedMqttBroker(pathlib.Path(sys.argv[1]))
 broker.start()
 print(broker.process.pid, flush=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from hub import child_process
+from hub.processes import child_process
 from tests.support.hub import RunningHub
 from tests.support.raw_stomp import tcp
 from tests.support.waiting import wait_for

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from hub import child_process
+from hub.processes import child_process
 from storage.migrate import known_revision
 from tests.support.ports import free_port
 

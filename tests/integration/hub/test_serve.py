@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hub import child_process
-from hub.supervisor import Supervisor
+from hub.processes import child_process
+from hub.processes.supervisor import Supervisor
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from hub.errors import ChildFailedError
-from hub.supervisor import Supervisor
+from hub.processes.supervisor import Supervisor
 from tests.support.waiting import wait_for
 
 SERVES = """
@@ -80,7 +80,7 @@ def test_leaving_ends_every_child(tmp_path: Path) -> None:
 def test_children_die_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     program = """
 import pathlib, sys
-from hub.supervisor import Supervisor
+from hub.processes.supervisor import Supervisor
 with Supervisor(pathlib.Path(sys.argv[1])) as supervisor:
     child = supervisor.start("hub", [sys.executable, "-c", sys.argv[2]])
     child.wait_ready(10)

@@ -10,8 +10,8 @@ import pytest
 
 from hub.app import HubApp
 from hub.errors import HubError, PortInUseError
-from hub.ports import is_free
-from hub.settings import HttpSettings, HubSettings, StompSettings, UserSettings
+from hub.processes.ports import is_free
+from hub.settings.model import HttpSettings, HubSettings, StompSettings, UserSettings
 from hub.stomp.errors import SessionError
 from hub.transports.peers import is_loopback
 from tests.support.hub import RunningHub

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.limits import Limits
+from hub.settings.limits import Limits
 from tests.support.hub import RunningHub
 from tests.support.raw_stomp import RawStomp, TcpOctets, WebSocketOctets, tcp
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.limits import Limits
+from hub.settings.limits import Limits
 from tests.support.hub import RunningHub
 from tests.support.raw_stomp import RawStomp, TcpOctets, WebSocketOctets, ended
 from tests.support.waiting import wait_for

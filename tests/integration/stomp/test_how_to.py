@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from hub.settings import UserSettings
+from hub.settings.model import UserSettings
 from tests.support.browser import running_browser
 from tests.support.hub import RunningHub
 from tests.support.programs import require_node

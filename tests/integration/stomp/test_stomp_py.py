@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from hub.limits import Limits
+from hub.settings.limits import Limits
 from tests.support.hub import RunningHub
 from tests.support.stomp_py import StompPy
 from tests.support.waiting import wait_for

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from hub.supervisor import Supervisor
+from hub.processes.supervisor import Supervisor
 from tests.support.hub import NO_DATABASE, RunningHub, hub_command
 from tests.support.stomp_js import NodeStompJs, StompJs, page_stompjs
 from tests.support.waiting import wait_for

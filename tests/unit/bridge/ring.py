@@ -1,8 +1,8 @@
 """A relay, and messages with numbers, for the tests of the ring's rules."""
 
-from bridge.publishes import Message
-from bridge.relay import Relay, RelayLimits
-from bridge.transaction import Transaction
+from bridge.mqtt.publishes import Message
+from bridge.relay.relay import Relay, RelayLimits
+from bridge.relay.transaction import Transaction
 
 LIMITS = RelayLimits(
     max_messages=1000,

@@ -8,7 +8,7 @@ import pytest
 import bridge
 
 
-@pytest.mark.parametrize(("library", "home"), [("paho", "mqtt_client.py"), ("stomp", "hub_connection.py")])
+@pytest.mark.parametrize(("library", "home"), [("paho", "client.py"), ("stomp", "connection.py")])
 def test_a_client_library_is_imported_in_one_file(library: str, home: str) -> None:
     importers = set()
     for file in Path(bridge.__file__).parent.rglob("*.py"):

@@ -1,4 +1,4 @@
-"""The names of paho-mqtt 2.2 that bridge/mqtt_client.py overrides or uses: this fails when they move.
+"""The names of paho-mqtt 2.2 that bridge/mqtt/client.py overrides or uses: this fails when they move.
 
 What they do is held by tests/integration/bridge, on the wire.
 """
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from paho.mqtt import client as paho
 from paho.mqtt.enums import MQTTErrorCode
 
-from bridge.mqtt_client import BurstClient
-from bridge.mqtt_events import Granted
-from bridge.publishes import PublishParser
+from bridge.mqtt.client import BurstClient
+from bridge.mqtt.events import Granted
+from bridge.mqtt.publishes import PublishParser
 from bridge.settings import BridgeSettings
 
 

@@ -1,4 +1,4 @@
-"""The names of stomp.py 9.0 and websocket-client that bridge/hub_connection.py uses: this fails when they move.
+"""The names of stomp.py 9.0 and websocket-client that bridge/hub/connection.py uses: this fails when they move.
 
 What they do is held by tests/integration/bridge, on the wire.
 """
@@ -13,8 +13,8 @@ from stomp.transport import BaseTransport
 from websocket import ABNF, WebSocket
 from websocket._abnf import frame_buffer
 
-from bridge.hub_connection import _BinaryMessage
-from bridge.hub_listener import HubListener
+from bridge.hub.connection import _BinaryMessage
+from bridge.hub.listener import HubListener
 
 
 @given(st.binary(max_size=300))

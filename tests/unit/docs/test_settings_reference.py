@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from hub.settings import HubSettings
-from hub.settings_table import render
+from hub.settings.model import HubSettings
+from hub.settings.table import render
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hub.broker import options
-from hub.limits import Limits
+from hub.settings.limits import Limits
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/reference/stomp.md").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from hub.http.hosts import AllowedHosts
 from hub.http.metrics import MetricsHandler
-from hub.metrics import Row, build_registry
+from hub.observe.metrics import Row, build_registry
 from tests.unit.hub.http.serving import serving
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.settings import TelemetrySettings, routes_of
+from hub.settings.model import TelemetrySettings, routes_of
 from hub.telemetry.errors import PayloadError, RouteError
 from hub.telemetry.formats import Format, FormatSettings
 from hub.telemetry.notes import Notes

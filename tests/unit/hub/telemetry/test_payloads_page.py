@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from hub.settings import TelemetrySettings
+from hub.settings.model import TelemetrySettings
 from hub.telemetry.clock import iso_utc
 from hub.telemetry.decoders import DECODERS, MEDIA_TYPES
 from hub.telemetry.pipeline import DECODER_DEFECT

@@ -9,8 +9,8 @@ from hub.broker.broker import Broker, BrokerLimits
 from hub.broker.publication import Framing
 from hub.broker.publisher import Arrival
 from hub.broker.queues import QueueLimits
-from hub.clock import BrokerClock
-from hub.limits import Limits
+from hub.settings.limits import Limits
+from hub.transports.broker_clock import BrokerClock
 from hub.transports.connection import Connection
 from hub.transports.services import Services
 from hub.transports.tcp import no_framing

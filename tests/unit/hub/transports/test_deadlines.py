@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hub.limits import Limits
+from hub.settings.limits import Limits
 from hub.stomp.heartbeat import Heartbeat
 from hub.transports.deadlines import Deadlines
 from tests.support.waiting import wait_until

@@ -1,0 +1,120 @@
+"""Messages -> the STOMP frames of one transaction, in one buffer (STOMP 1.2).
+
+It is not a STOMP client: it knows SEND, BEGIN and COMMIT, and no connection. The payload goes as it came, with its
+content-length always; the MQTT topic goes unchanged behind `/topic/`, escaped as headers are (1.2, "Value Encoding"); the
+properties of MQTT 5 go as headers (property_headers.py), the retain flag as `retained:true`.
+A message alone is a SEND with a receipt: no transaction round it.
+
+Every transaction has the same id, `t`: each goes in one piece, so that only one is ever open on a connection, and the
+header block of a device's SEND stays the same octets, which the hub decodes once.
+"""
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+
+from bridge.errors import CommandTopicError, UnsendableTopicError
+from bridge.hub.property_headers import PropertyHeaders, escape
+from bridge.mqtt.filters import FILTER_LIMITS
+from bridge.mqtt.publishes import RETAIN, Message
+from hub.broker.routing import RESERVED_TOPICS
+from hub.stomp.header_block import CodecLimits
+from hub.topics.names import TopicError, validate_topic
+from hub.topics.tree import TopicTree
+
+# Bytes of a SEND besides topic and payload, rounded up: command, header names, length digits, NUL.
+FRAME_OVERHEAD_BYTES = 80
+# A fleet of 100,000 topics costs about 25 MiB here; beyond it the cache starts anew.
+MAX_CACHED_TOPICS = 100_000
+
+_MAX_LINE_BYTES = CodecLimits().header_line_bytes
+_RESERVED = tuple(prefix.encode() for prefix in RESERVED_TOPICS)
+_DOWN_ONLY = "it matches a command filter: commands go from the hub to the broker, never back"
+_TOPIC = itemgetter(1)
+_BEGIN = b"BEGIN\ntransaction:t\n\n\0"
+_COMMIT = b"COMMIT\ntransaction:t\nreceipt:%d\n\n\0"
+
+OnUnsendable = Callable[[UnsendableTopicError], None]
+
+
+class Destinations(dict[bytes, bytes]):
+    """MQTT topic -> the destination and what follows it up to the length; bounded by starting anew."""
+
+    def __init__(self, commands: Sequence[str] = ()) -> None:
+        """Take the filters of what never goes up."""
+        super().__init__()
+        self._commands: TopicTree[bool] = TopicTree(FILTER_LIMITS)
+        for text in commands:
+            self._commands.add(text, True)
+        self._command_topics: set[bytes] = set()  # found before; bounded in the same way
+
+    def __missing__(self, topic: bytes) -> bytes:
+        """Build the entry; raise UnsendableTopicError for what the hub would refuse, or what goes down only."""
+        if topic in self._command_topics:
+            raise CommandTopicError(topic, _DOWN_ONLY)
+        try:
+            name = topic.decode()
+            validate_topic(name)
+        except UnicodeDecodeError:
+            raise UnsendableTopicError(topic, "the topic is not UTF-8") from None
+        except TopicError as error:
+            raise UnsendableTopicError(topic, str(error)) from None
+        if topic.startswith(_RESERVED):
+            raise UnsendableTopicError(topic, "only the hub publishes below $SYS/ and readings/")
+        if self._commands.match_nodes(name):
+            if len(self._command_topics) >= MAX_CACHED_TOPICS:
+                self._command_topics.clear()
+            self._command_topics.add(topic)
+            raise CommandTopicError(topic, _DOWN_ONLY)
+        destination = b"destination:/topic/%b" % escape(topic)
+        if len(destination) > _MAX_LINE_BYTES:
+            raise UnsendableTopicError(
+                topic, f"the header would have {len(destination)} bytes, and the hub takes {_MAX_LINE_BYTES}"
+            )
+        if len(self) >= MAX_CACHED_TOPICS:
+            self.clear()
+        headers = self[topic] = b"%b\ncontent-length:" % destination
+        return headers
+
+
+def encode(
+    ident: int,
+    messages: Sequence[Message],
+    destinations: Destinations,
+    properties: PropertyHeaders,
+    on_unsendable: OnUnsendable,
+) -> bytes:
+    """Return the frames of one transaction; its receipt will be `ident`.
+
+    Messages that cannot be sent are reported and left out; the transaction goes without them, empty if need be, so that
+    its receipt acknowledges them in their turn.
+    """
+    try:
+        ways = list(map(destinations.__getitem__, map(_TOPIC, messages)))
+    except UnsendableTopicError:
+        messages = [message for message in messages if _sendable(message[1], destinations, on_unsendable)]
+        ways = [destinations[topic] for topic in map(_TOPIC, messages)]
+    alone = len(messages) == 1
+    head = b"SEND\nreceipt:%d\n" % ident if alone else b"SEND\ntransaction:t\n"
+    retained = head + b"retained:true\n"
+    frames = [
+        b"%b%b%b%d\n\n%b\0" % (retained if first & RETAIN else head, properties[section], way, len(payload), payload)
+        for (_, _, payload, first, section), way in zip(messages, ways, strict=True)
+    ]
+    if alone:
+        return frames[0]
+    return b"%b%b%b" % (_BEGIN, b"".join(frames), _COMMIT % ident)
+
+
+def _sendable(topic: bytes, destinations: Destinations, on_unsendable: OnUnsendable) -> bool:
+    try:
+        destinations[topic]
+    except UnsendableTopicError as error:
+        on_unsendable(error)
+        return False
+    return True
+
+
+def encode_status(destination: str, receipt: str, body: bytes) -> bytes:
+    """Return the SEND of a status report; `receipt` names it in an ERROR, and is no number as those of transactions are."""
+    head = f"SEND\ndestination:{destination}\ncontent-type:application/json\nreceipt:{receipt}\ncontent-length:"
+    return b"%b%d\n\n%b\0" % (head.encode(), len(body), body)

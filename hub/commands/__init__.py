@@ -1,0 +1,1 @@
+"""What the commands of `telemetry-hub` do; their options are in `hub/cli.py` and `db`."""

@@ -1,0 +1,53 @@
+"""`telemetry-hub serve`: one hub in one event loop, until SIGTERM or SIGINT."""
+
+import asyncio
+import gc
+import signal
+from typing import Final
+
+from hub.app import HubApp
+from hub.observe.logs import configure_logs
+from hub.settings.model import HubSettings
+
+try:
+    import uvloop
+except ImportError:  # Windows and PyPy have none; asyncio's own loop serves
+    _new_loop = asyncio.new_event_loop
+else:
+    _new_loop = uvloop.new_event_loop
+
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(settings: HubSettings) -> None:
+    """Serve and return after a graceful stop."""
+    configure_logs(settings.log.level)
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(_serve(settings))
+    # Everything was stopped in order; a second signal must not turn that into a death by signal.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+async def _serve(settings: HubSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask_to_stop(_number: int, _frame: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    # Not loop.add_signal_handler, which restores the default when the loop closes.
+    for number in STOP_SIGNALS:
+        signal.signal(number, ask_to_stop)
+    app = HubApp(settings)
+    await app.start()
+    # What was built by now lives as long as the process: the collector need not look at it again, and a burst of
+    # messages (which makes no cycles) should not make it run 300 times.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        print("ready", *app.addresses, flush=True)  # noqa: T201 - the contract with whoever started us
+        await stop.wait()
+    finally:
+        await app.drain()

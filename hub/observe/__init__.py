@@ -1,0 +1,1 @@
+"""What an operator sees of a running hub: logs, metrics, loop lag, `/topic/$SYS/hub/stats`."""

@@ -1,0 +1,1 @@
+"""Real programs as child processes: ports, the embedded MQTT broker, the supervisor that starts and ends them."""
