@@ -104,10 +104,13 @@ class Inserter:
             _QUARANTINE,
             [instant(item.received_us) for item in items],
             [item.identity for item in items],
-            [storable_text(item.topic) for item in items],
+            [storable_text(item.topic, len(item.topic)) for item in items],
             [item.payload for item in items],
             [storable_text(item.reason) for item in items],
             [storable_text(item.detail) for item in items],
+            [None if item.content_type is None else storable_text(item.content_type) for item in items],
+            [item.origin for item in items],
+            [item.retained for item in items],
         )
         self._counters.quarantined += len(items)
 
@@ -191,8 +194,9 @@ class Inserter:
 
 
 _QUARANTINE = """
-    INSERT INTO quarantine (ts, id, topic, payload, reason, detail)
-    SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[])
+    INSERT INTO quarantine (ts, id, topic, payload, reason, detail, content_type, origin, retained)
+    SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[],
+                         $8::text[], $9::bool[])
     ON CONFLICT DO NOTHING
 """
 _DEVICE_STATES = """

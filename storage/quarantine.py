@@ -1,16 +1,22 @@
 """Quarantine: what could not become readings, kept with its reason instead of blocking what comes after.
 
-A quarantined payload has an identity made of its content, so storing it again after an unclear commit adds no row.
+A quarantined payload has an identity made of its content, so storing it again after an unclear commit adds no row. It
+keeps all that its decoding depended on (content type, origin, whether it was retained): a retry decodes it exactly as
+the first time.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from storage.reading import Reading
 
 DETAIL_CHARACTERS = 2000
+
+Origin: TypeAlias = Literal["bridge", "direct", "storage"]
+"""How a payload came: over a bridge, directly from a client, or as a decoded reading that the storage refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,9 @@ class QuarantinedPayload:
     received_us: int
     """Hub time in microseconds since 1970-01-01 UTC."""
     detail: str = ""
+    content_type: str | None = None
+    origin: Origin = "bridge"
+    retained: bool = False
 
     @property
     def identity(self) -> UUID:
@@ -42,4 +51,13 @@ def storable_text(text: str, limit: int = DETAIL_CHARACTERS) -> str:
 def refused_reading(reading: Reading, reason: str, detail: str, received_us: int) -> QuarantinedPayload:
     """Return the quarantine entry of a decoded reading that the storage cannot take."""
     content = json.dumps(reading._asdict(), default=str).encode()
-    return QuarantinedPayload(f"reading:{reading.device}/{reading.metric}", content, reason, received_us, detail)
+    topic = f"reading:{reading.device}/{reading.metric}"
+    return QuarantinedPayload(topic, content, reason, received_us, detail, "application/json", "storage")
+
+
+def reading_of(item: QuarantinedPayload) -> Reading:
+    """Return the reading that `refused_reading` was given; raises ValueError for anything else."""
+    try:
+        return Reading(**json.loads(item.payload))
+    except TypeError as error:
+        raise ValueError(f"not a refused reading: {error}") from None

@@ -98,6 +98,11 @@ quarantine = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("content_type", Text, comment="as the sender named it; null: it did not"),
+    Column(
+        "origin", Text, nullable=False, server_default="bridge", comment="bridge, direct, or storage: a refused reading"
+    ),
+    Column("retained", Boolean, nullable=False, server_default="false", comment="an MQTT broker had kept it"),
     PrimaryKeyConstraint("ts", "id"),
     postgresql_partition_by="RANGE (ts)",
 )

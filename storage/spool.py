@@ -56,8 +56,8 @@ def encode(
     """Return the blob of a batch."""
     items = []
     for item in quarantined:
-        topic, payload, reason, received_us, detail = astuple(item)
-        items.append((topic, base64.b64encode(payload).decode(), reason, received_us, detail))
+        topic, payload, *rest = astuple(item)
+        items.append((topic, base64.b64encode(payload).decode(), *rest))
     content = {"format": FORMAT, "readings": readings, "quarantined": items, "states": states}
     return zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
 
@@ -68,8 +68,8 @@ def decode(blob: bytes) -> tuple[list[Reading], list[QuarantinedPayload], list[D
         content = json.loads(zlib.decompress(blob))
         readings = [Reading(*row) for row in content["readings"]]
         quarantined = [
-            QuarantinedPayload(topic, base64.b64decode(payload), reason, received_us, detail)
-            for topic, payload, reason, received_us, detail in content["quarantined"]
+            QuarantinedPayload(topic, base64.b64decode(payload), *rest)
+            for topic, payload, *rest in content["quarantined"]
         ]
         states = [DeviceState(*row) for row in content["states"]]
     except (zlib.error, KeyError, TypeError, ValueError) as error:
@@ -242,7 +242,7 @@ class Spool:
             except ValueError as error:
                 log.exception("spool_batch_unreadable", file=str(self.path), number=number, error=str(error))
                 readings, states = [], []
-                quarantined = [QuarantinedPayload("spool", body, "spool", spooled_us, str(error))]
+                quarantined = [QuarantinedPayload("spool", body, "spool", spooled_us, str(error), None, "storage")]
             batches.append(Spooled(number, len(body), readings, quarantined, states))
         return batches
 

@@ -139,6 +139,9 @@ def list_quarantine(
                         "id": str(one.id),
                         "received": _iso(one.item.received_us),
                         "topic": one.item.topic,
+                        "content_type": one.item.content_type,
+                        "origin": one.item.origin,
+                        "retained": one.item.retained,
                         "reason": one.item.reason,
                         "bytes": len(one.item.payload),
                         "detail": one.item.detail,
@@ -147,11 +150,15 @@ def list_quarantine(
                 ]
             )
             return
-        table = Table(Column("id", no_wrap=True), "received", "topic", "reason", "bytes", "detail")
+        table = Table(
+            Column("id", no_wrap=True), "received", "topic", "content type", "origin", "reason", "bytes", "detail"
+        )
         for one in found:
             item = one.item
             received, size = _minute(item.received_us), str(len(item.payload))
-            table.add_row(str(one.id), received, escape(item.topic), item.reason, size, escape(item.detail))
+            kind, origin = escape(item.content_type or ""), f"{item.origin}{', retained' if item.retained else ''}"
+            names = (escape(item.topic), kind, origin, item.reason)
+            table.add_row(str(one.id), received, *names, size, escape(item.detail))
         _console().print(table)
 
     _run(look())
@@ -194,6 +201,8 @@ def show_quarantined(settings: HubSettings, identity: UUID) -> None:
             item = (await _one(database, identity)).item
         console = _console()
         console.print(f"topic: {escape(item.topic)}\nreceived: {instant(item.received_us).isoformat()}")
+        console.print(f"content type: {escape(item.content_type or 'none')}\norigin: {item.origin}")
+        console.print(f"retained: {'yes' if item.retained else 'no'}")
         console.print(f"reason: {item.reason}\ndetail: {escape(item.detail)}\n")
         console.print(escape(item.payload[:SHOWN_BYTES].decode(errors="backslashreplace")))
 
@@ -211,9 +220,9 @@ def retry_quarantined(settings: HubSettings, identity: UUID | None, reason: str 
                 chosen = await _quarantined(database, reason, topic, limit)
             async with _store(settings, database) as store:
                 report = await retry(chosen, routes_of(settings.telemetry), store)
-            if report.stored:
+            if gone := [*report.stored, *report.replaced]:
                 async with lend(database.queries) as connection:
-                    await remove_refused(connection, report.stored)
+                    await remove_refused(connection, gone)
         console = _console()
         console.print(f"{len(report.stored)} payloads gave {report.readings} readings, {len(report.refused)} refused")
         for one, why in report.refused[:SHOWN_REFUSALS]:

@@ -1,7 +1,8 @@
 """Quarantined payloads once more through the pipeline, after a route or a decoder was mended.
 
-The pipeline is the hub's own, so a payload is taken exactly as it would be taken now, with the time of its first
-receipt. What is stored leaves the quarantine after the commit; what is refused again stays as it is.
+The pipeline is the hub's own, so a payload is taken exactly as it would be taken now, with the content type, the origin
+and the time of its first receipt. A reading that the storage refused is offered to it again, without a decoder. What is
+stored leaves the quarantine after the commit; what is refused again stays.
 
 One pipeline takes all of them in the order of receipt, so what a decoder learns from one (a birth, a description) helps
 those behind it. It knows nothing of what the running hub has learnt, and asks no device for anything: data that were
@@ -18,7 +19,7 @@ from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
 from storage.device_state import DeviceState
-from storage.quarantine import QuarantinedPayload
+from storage.quarantine import QuarantinedPayload, reading_of
 from storage.queries.refused import Refused
 from storage.reading import Reading
 from storage.store import Store
@@ -26,9 +27,13 @@ from storage.store import Store
 
 @dataclass(slots=True)
 class RetryReport:
-    """What became of the payloads: `stored` of them gave `readings`; the others with the reason of their refusal."""
+    """What became of the payloads: `stored` of them gave `readings`; the others with the reason of their refusal.
+
+    `replaced` have left for a new entry: the storage has refused their reading once more.
+    """
 
     stored: list[Refused] = field(default_factory=list)
+    replaced: list[Refused] = field(default_factory=list)
     readings: int = 0
     refused: list[tuple[Refused, str]] = field(default_factory=list)
 
@@ -67,8 +72,12 @@ async def retry(payloads: Sequence[Refused], routes: Routes, store: Store) -> Re
     pipeline = Pipeline(routes, sink, Audience(Broker(BrokerLimits(), time.monotonic, lambda: None)))
     for payload in sorted(payloads, key=lambda payload: payload.item.received_us):
         item = payload.item
+        if item.origin == "storage":
+            await _offer_again(payload, store, report)
+            continue
         sink.begin()
-        done = pipeline.accept(item.topic, item.payload, None, item.received_us, bridged=True)
+        bridged = item.origin == "bridge"
+        done = pipeline.accept(item.topic, item.payload, item.content_type, item.received_us, item.retained, bridged)
         if done is None:
             report.refused.append((payload, "no telemetry route takes the topic"))
         elif sink.refusal is not None:
@@ -78,3 +87,20 @@ async def retry(payloads: Sequence[Refused], routes: Routes, store: Store) -> Re
             report.stored.append(payload)
             report.readings += sink.readings
     return report
+
+
+async def _offer_again(payload: Refused, store: Store, report: RetryReport) -> None:
+    """Store a reading that was refused, when the reason is gone: a constraint, a full disk, a time-out."""
+    try:
+        reading = reading_of(payload.item)
+    except ValueError as error:
+        report.refused.append((payload, str(error)))
+        return
+    refused_before = store.counters.rows_refused
+    await store.write([reading], len(payload.item.payload))
+    if store.counters.rows_refused > refused_before:
+        report.refused.append((payload, f"{payload.item.reason}: the storage refused it again"))
+        report.replaced.append(payload)
+    else:
+        report.stored.append(payload)
+        report.readings += 1

@@ -14,7 +14,7 @@ No I/O and no clock: the time of receipt is an argument.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import structlog
 
@@ -56,10 +56,11 @@ class ReadingSink(Protocol):
 class Place:
     """What is known about one telemetry topic."""
 
-    __slots__ = ("decode", "origin", "overridable", "route", "series")
+    __slots__ = ("bridged", "decode", "origin", "overridable", "route", "series")
 
-    def __init__(self, route: Route, decode: Decoder) -> None:
+    def __init__(self, route: Route, decode: Decoder, bridged: bool) -> None:
         self.route = route
+        self.bridged = bridged
         self.origin = route.origin
         self.decode = decode
         self.overridable = route.decoder in GUESSING
@@ -143,8 +144,9 @@ class Pipeline:
                 notes = self._notes = Notes()
                 self._write(gathered, size, futures)
                 gathered, size = [], 0
-                futures[self._quarantine(place, body, *refusal, received_us)] = None
+                futures[self._quarantine(place, body, content_type, retained, *refusal, received_us)] = None
                 continue
+            own_us = received_us
             if notes.dirty:
                 if retained:
                     readings = self._without_old_state(readings, notes, received_us)
@@ -174,7 +176,8 @@ class Pipeline:
                     seen += transient
                 self._write(gathered, size, futures)
                 gathered, size = [], 0
-                futures[self._finish_with_notes(place, body, readings, notes, received_us)] = None
+                stored = self._finish_with_notes(place, body, content_type, retained, readings, notes, own_us)
+                futures[stored] = None
                 notes = self._notes
             elif readings:
                 gathered += readings
@@ -198,7 +201,14 @@ class Pipeline:
             futures[self._store.write(readings, size)] = None
 
     def _finish_with_notes(
-        self, place: Place, body: bytes, readings: list[Reading], notes: Notes, now_us: int
+        self,
+        place: Place,
+        body: bytes,
+        content_type: str | None,
+        retained: bool,
+        readings: list[Reading],
+        notes: Notes,
+        now_us: int,
     ) -> asyncio.Future[None]:
         """Store what is good; quarantine the payload as well if a part of it ought to have been a reading."""
         self._notes = Notes()
@@ -215,7 +225,7 @@ class Pipeline:
             stored = self._store.write(good, len(body))
         if notes.faults:
             # After the write: futures resolve in order, so this one stands for both.
-            return self._quarantine(place, body, notes.faults[0][0], notes.summary(), now_us)
+            return self._quarantine(place, body, content_type, retained, notes.faults[0][0], notes.summary(), now_us)
         return stored if stored is not None else self._nothing()
 
     def _storable(self, readings: Sequence[Reading], now_us: int) -> list[Reading]:
@@ -279,9 +289,22 @@ class Pipeline:
             names = (route.name, route.decoder, origin.device)
             self._audience.explain(Explanation(origin.topic, bridged, retained, *names, readings, notes, refused))
 
-    def _quarantine(self, place: Place, body: bytes, reason: str, detail: str, now_us: int) -> asyncio.Future[None]:
-        self.counters.refuse(place.origin.topic, reason)
-        return self._store.quarantine(QuarantinedPayload(place.origin.topic, body, reason, now_us, detail))
+    def _quarantine(
+        self,
+        place: Place,
+        body: bytes,
+        content_type: str | None,
+        retained: bool,
+        reason: str,
+        detail: str,
+        now_us: int,
+    ) -> asyncio.Future[None]:
+        topic = place.origin.topic
+        self.counters.refuse(topic, reason)
+        origin: Literal["bridge", "direct"] = "bridge" if place.bridged else "direct"
+        return self._store.quarantine(
+            QuarantinedPayload(topic, body, reason, now_us, detail, content_type, origin, retained)
+        )
 
     def _nothing(self) -> asyncio.Future[None]:
         """Return a future that is done: the payload was understood and holds nothing to keep."""
@@ -303,7 +326,7 @@ class Pipeline:
 
     def _learn_topic(self, topic: str, bridged: bool) -> Place | None:
         route = self._routes.find(topic, bridged=bridged)
-        place = None if route is None else Place(route, self._decoder(route.decoder))
+        place = None if route is None else Place(route, self._decoder(route.decoder), bridged)
         if len(self._places[0]) + len(self._places[1]) >= MAX_PLACES:
             self._forget()
         self._places[bridged][topic] = place

@@ -47,8 +47,8 @@ async def refused_page(
         chosen.id,
     )
     return [
-        Refused(number, QuarantinedPayload(topic, payload, reason, microseconds(ts), detail))
-        for ts, number, topic, payload, reason, detail in found
+        Refused(number, QuarantinedPayload(topic, payload, reason, microseconds(ts), *rest))
+        for ts, number, topic, payload, reason, *rest in found
     ]
 
 
@@ -82,7 +82,7 @@ async def remove_refused(connection: RawConnection, mended: Sequence[Refused]) -
 
 
 _REFUSED: Final = """
-    SELECT ts, id, topic, payload, reason, detail
+    SELECT ts, id, topic, payload, reason, detail, content_type, origin, retained
       FROM quarantine
      WHERE ts >= $1 AND ts < $2 AND ($3::text IS NULL OR reason = $3) AND strpos(topic, $4) > 0
        AND ($8::uuid IS NULL OR id = $8)

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from hub.broker.broker import Broker, BrokerLimits
 from hub.commands.db import app
+from hub.settings.model import load_settings, routes_of
+from hub.telemetry.audience import Audience
+from hub.telemetry.pipeline import Pipeline
 from storage.engine import RawConnection
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
@@ -113,6 +117,48 @@ async def test_a_mended_payload_is_stored_and_leaves_the_quarantine(
     assert row is not None
     assert (row["value"], row["at"]) == (21.5, NOW)
     assert "0 payloads gave 0 readings, 1 refused" in await run("quarantine", "retry", "--database-url", database_url)
+
+
+CBOR = bytes.fromhex("a16b74656d7065726174757265f94d60")  # {"temperature": 21.5}
+MISTAKEN = '[[telemetry.routes]]\nfilter = "devices/+/telemetry"\ndecoder = "senml"\n'
+MENDED = MISTAKEN.replace("senml", "json")
+
+
+@pytest.mark.parametrize("bridged", [True, False], ids=["bridge", "direct"])
+async def test_a_retry_decodes_by_the_content_type_as_the_first_time(
+    store: Store, database_url: str, sql: RawConnection, tmp_path: Path, bridged: bool
+) -> None:
+    config = tmp_path / "hub.toml"
+    config.write_text(MISTAKEN)
+    routes = routes_of(load_settings(config, {}).settings.telemetry)
+    pipeline = Pipeline(routes, store, Audience(Broker(BrokerLimits(), time.monotonic, lambda: None)))
+    done = pipeline.accept("devices/d/telemetry", CBOR, "application/cbor", NOW, bridged=bridged)
+    assert done is not None
+    await done
+    place = ("--config", str(config), "--database-url", database_url)
+    assert "0 payloads gave 0 readings, 1 refused" in await run("quarantine", "retry", *place)
+    assert "application/cbor" in await run("quarantine", "list", *place)
+
+    config.write_text(MENDED)
+    output = await run("quarantine", "retry", *place)
+
+    assert "1 payloads gave 1 readings, 0 refused" in output
+    row = await sql.fetchrow("SELECT value, (extract(epoch FROM ts) * 1000000)::int8 AS at FROM readings")
+    assert tuple(row or ()) == (21.5, NOW)
+
+
+async def test_a_reading_that_the_storage_refused_is_offered_again(
+    store: Store, database_url: str, sql: RawConnection
+) -> None:
+    await sql.execute("ALTER TABLE readings ADD CONSTRAINT tame CHECK (value < 1000)")
+    await store.write([Reading("d", "m", NOW, 5000.0, "V"), Reading("d", "m", NOW + 1, 1.0, "V")])
+
+    assert "0 payloads gave 0 readings, 1 refused" in await run("quarantine", "retry", "--database-url", database_url)
+    assert await sql.fetchval("SELECT count(*) FROM quarantine") == 1
+    await sql.execute("ALTER TABLE readings DROP CONSTRAINT tame")
+    assert "1 payloads gave 1 readings, 0 refused" in await run("quarantine", "retry", "--database-url", database_url)
+    assert [5000.0, 1.0] == [row["value"] for row in await sql.fetch("SELECT value FROM readings ORDER BY ts")]
+    assert await sql.fetchval("SELECT count(*) FROM quarantine") == 0
 
 
 async def test_a_birth_in_quarantine_helps_the_data_that_came_after_it(

@@ -1,8 +1,11 @@
 """Quarantined payloads: their identity, and text made storable."""
 
+import math
 from dataclasses import replace
 
-from storage.quarantine import QuarantinedPayload, refused_reading, storable_text
+import pytest
+
+from storage.quarantine import QuarantinedPayload, reading_of, refused_reading, storable_text
 from storage.reading import Reading
 
 
@@ -26,3 +29,20 @@ def test_a_refused_reading_keeps_its_value() -> None:
 
     assert item.topic == "reading:d/m"
     assert b"1000000000000000000000000000000" in item.payload
+    assert item.origin == "storage"
+
+
+@pytest.mark.parametrize("value", [10**400, 1.5, True, "\0\ud800", math.inf])
+def test_a_refused_reading_comes_back_as_it_was(value: float | str | bool) -> None:
+    reading = Reading("d\ud800", "m", 1, value, "V")
+
+    back = reading_of(refused_reading(reading, "value", "why", 2))
+
+    assert back == reading
+    assert type(back.value) is type(value)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b'{"device": "d"}', b"[1]", b'{"other": 1}'])
+def test_anything_else_is_no_reading(content: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of json, or ours
+        reading_of(QuarantinedPayload("reading:d/m", content, "value", 2))

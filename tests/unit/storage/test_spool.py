@@ -17,7 +17,7 @@ from storage.spool import Spool, decode, encode
 
 ONE = Reading("d", "m", 1, 1.0)
 STATE = DeviceState("d", False, "lost", 7)
-ITEM = QuarantinedPayload("t", b"\0\xff", "decode", 5, "why")
+ITEM = QuarantinedPayload("t", b"\0\xff", "decode", 5, "why", "application/cbor", "direct", retained=True)
 
 
 def corrupt_files(directory: Path) -> list[Path]:

@@ -114,6 +114,27 @@ async def test_an_undecodable_payload_is_quarantined_and_the_next_one_processed(
     assert bench.pipeline.counters.refused == {"not_json": 1}
 
 
+@pytest.mark.parametrize("body", [b"\xff{", b'{"":1,"b":2}'], ids=["refused whole", "refused in parts"])
+async def test_the_quarantine_keeps_what_the_decoding_depended_on(body: bytes) -> None:
+    bench = Bench()
+
+    bench.accept(body, content_type="application/json", bridged=False, retained=True)
+    bench.accept(body, content_type=None, bridged=True)
+
+    kept = [(item.content_type, item.origin, item.retained) for item in bench.store.quarantined]
+    assert kept == [("application/json", "direct", True), (None, "bridge", False)]
+
+
+async def test_the_quarantine_keeps_the_time_of_receipt_though_its_readings_were_set_apart() -> None:
+    """Else a retry would store the readings of one series a second time, a µs later."""
+    bench = Bench()
+
+    bench.accept('[{"a":1},{"a":2},3]')
+
+    (item,) = bench.store.quarantined
+    assert item.received_us == bench.store.readings[0].time_us == NOW_US
+
+
 async def test_remarks_on_a_refused_message_do_not_stick_to_the_next() -> None:
     bench = Bench()
 
