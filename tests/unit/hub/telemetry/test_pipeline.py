@@ -114,7 +114,7 @@ async def test_an_undecodable_payload_is_quarantined_and_the_next_one_processed(
     assert bench.pipeline.counters.refused == {"not_json": 1}
 
 
-@pytest.mark.parametrize("body", [b"\xff{", b'{"":1,"b":2}'], ids=["refused whole", "refused in parts"])
+@pytest.mark.parametrize("body", [b"\xff{", b'{"a":"x\\u0000","b":2}'], ids=["refused whole", "refused in parts"])
 async def test_the_quarantine_keeps_what_the_decoding_depended_on(body: bytes) -> None:
     bench = Bench()
 
