@@ -1,9 +1,13 @@
 """The hub's limits: one table, each a setting of the section `limits`.
 
-A limit that is hit answers ERROR and closes, or drops by a named policy, and is counted; none of them is silent.
+A limit that is hit answers ERROR and closes, or drops by a named policy, and is counted; none of them is silent. Limits
+that contradict each other would be silent (a message that fits one bound and never the next), so they stop the start.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from hub.broker.broker import BrokerLimits
 from hub.broker.client import ClientLimits
@@ -15,6 +19,21 @@ from hub.topics.names import FilterLimits
 
 KIB = 1024
 MIB = 1024 * KIB
+
+NOT_ABOVE: Final = (
+    ("body_bytes", "outbox_bytes", "such a message could not wait for any subscriber"),
+    ("body_bytes", "transaction_bytes", "such a message could not be sent in a transaction, as bridges do"),
+    ("body_bytes", "queue_bytes", "such a message would fit in no work queue"),
+    ("body_bytes", "retained_bytes", "such a message would never be there for replay:last"),
+    ("header_line_bytes", "header_block_bytes", "a line counts towards its block"),
+    ("opening_bytes", "header_block_bytes", "a CONNECT would be refused for its headers before it reaches the bound"),
+    ("subscription_id_chars", "header_line_bytes", "the id of a subscription is the value of a header line"),
+    ("filter_wildcards", "filter_levels", "a wildcard is a level"),
+    ("transaction_frames", "queue_messages", "one transaction could never go to one work queue"),
+    ("heart_beat_min_s", "heart_beat_max_s", "no period lies between them"),
+)
+"""(smaller, larger, what goes wrong otherwise)."""
+OFF_AT_0: Final = frozenset({"retained_bytes"})
 
 
 class Limits(BaseModel):
@@ -31,46 +50,62 @@ class Limits(BaseModel):
     )
     close_s: float = Field(5.0, gt=0, description="time for the peer to answer our Close")
     drain_s: float = Field(8.0, gt=0, le=60, description="time to finish what is in flight at SIGTERM")
-    opening_bytes: int = Field(8 * KIB, ge=1 * KIB, description="octets before the connection is open")
+    opening_bytes: int = Field(8 * KIB, ge=1 * KIB, description="bytes before the connection is open")
     confirm_s: float = Field(
         30.0, gt=0, description="time for the ACK of a consumer that a receipt waits for (receipt-after-ack)"
     )
-    body_bytes: int = Field(1 * MIB, ge=1 * KIB, le=999_999_999, description="octets of a frame's body")
+    body_bytes: int = Field(1 * MIB, ge=1 * KIB, le=999_999_999, description="bytes of a frame's body")
     headers: int = Field(100, ge=8, description="header lines of a frame")
-    header_line_bytes: int = Field(8 * KIB, ge=256, description="octets of a header line")
-    header_block_bytes: int = Field(64 * KIB, ge=1 * KIB, description="octets of all headers of a frame")
+    header_line_bytes: int = Field(8 * KIB, ge=256, description="bytes of a header line")
+    header_block_bytes: int = Field(64 * KIB, ge=1 * KIB, description="bytes of all headers of a frame")
     subscriptions: int = Field(128, ge=1, description="subscriptions of a connection")
     subscription_id_chars: int = Field(1 * KIB, ge=16, description="characters of a subscription id")
     filter_levels: int = Field(16, ge=1, description="levels of a topic filter")
     filter_wildcards: int = Field(4, ge=1, description="wildcards of a topic filter")
-    outbox_bytes: int = Field(4 * MIB, ge=64 * KIB, description="octets that wait for a connection whose peer is slow")
+    outbox_bytes: int = Field(4 * MIB, ge=64 * KIB, description="bytes that wait for a connection whose peer is slow")
     send_buffer_bytes: int = Field(
-        256 * KIB, ge=16 * KIB, description="octets that the kernel may hold for a connection, beside the outbox"
+        256 * KIB, ge=16 * KIB, description="bytes that the kernel may hold for a connection, beside the outbox"
     )
     transactions: int = Field(4, ge=1, description="open transactions of a connection")
     transaction_frames: int = Field(1_000, ge=1, description="frames in a transaction")
-    transaction_bytes: int = Field(16 * MIB, ge=64 * KIB, description="octets in a transaction")
+    transaction_bytes: int = Field(16 * MIB, ge=64 * KIB, description="bytes in a transaction")
     queues: int = Field(10_000, ge=1, description="work queues that hold messages or have consumers")
     queue_messages: int = Field(100_000, ge=1, description="messages in a work queue")
-    queue_bytes: int = Field(64 * MIB, ge=64 * KIB, description="octets in a work queue")
+    queue_bytes: int = Field(64 * MIB, ge=64 * KIB, description="bytes in a work queue")
     topics: int = Field(
         100_000, ge=1, description="topics whose subscribers and last message are remembered between messages"
     )
-    retained_bytes: int = Field(32 * MIB, ge=0, description="octets of the last messages, for replay:last")
-    heart_beat_s: float = Field(10.0, ge=0, description="period of heart-beats that the hub offers and wants; 0: none")
+    retained_bytes: int = Field(32 * MIB, ge=0, description="bytes of the last messages, for replay:last")
+    heart_beat_min_s: float = Field(
+        1.0, ge=0.1, le=3_600, description="shortest period of heart-beats that a client may ask for, either way"
+    )
+    heart_beat_max_s: float = Field(
+        60.0, ge=0.1, le=3_600, description="longest; a client that asks for none in a direction gets none"
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        conflicts = [
+            f"limits.{smaller} ({getattr(self, smaller)}) is above limits.{larger} ({getattr(self, larger)}): {harm}"
+            for smaller, larger, harm in NOT_ABOVE
+            if getattr(self, smaller) > getattr(self, larger) and not (larger in OFF_AT_0 and not getattr(self, larger))
+        ]
+        if conflicts:
+            raise PydanticCustomError("conflict", "{conflicts}", {"conflicts": "; ".join(conflicts)})
+        return self
 
     def for_session(self) -> SessionLimits:
-        """Give what the protocol needs."""
-        period_ms = round(self.heart_beat_s * 1000)
+        """Return what the protocol needs."""
         return SessionLimits(
             CodecLimits(self.body_bytes, self.headers, self.header_line_bytes, self.header_block_bytes),
             TransactionLimits(self.transactions, self.transaction_frames, self.transaction_bytes),
             self.opening_bytes,
-            (period_ms, period_ms),
+            round(self.heart_beat_min_s * 1000),
+            round(self.heart_beat_max_s * 1000),
         )
 
     def for_broker(self) -> BrokerLimits:
-        """Give what the broker needs."""
+        """Return what the broker needs."""
         return BrokerLimits(
             FilterLimits(self.filter_levels, self.filter_wildcards),
             QueueLimits(self.queues, self.queue_messages, self.queue_bytes),
@@ -79,10 +114,10 @@ class Limits(BaseModel):
         )
 
     def for_client(self) -> ClientLimits:
-        """Give what one connection needs."""
+        """Return what one connection needs."""
         return ClientLimits(self.subscriptions, self.subscription_id_chars, self.outbox_bytes)
 
     @property
     def message_bytes(self) -> int:
-        """Octets of a WebSocket message: above a frame's, so that the ERROR of the frame limit is seen."""
+        """Bytes of a WebSocket message: above a frame's, so that the ERROR of the frame limit is seen."""
         return self.body_bytes + self.header_block_bytes + 1 * MIB

@@ -6,9 +6,11 @@ which a test asserts.
 """
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from hub.observe.logs import LogLevel
@@ -22,13 +24,39 @@ PREFIX = "TELEMETRY_HUB_"
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
+def _host(host: str) -> str:
+    """Check a name or address to listen on; an empty one would mean every interface, to which nobody has agreed."""
+    if not host.strip():
+        raise PydanticCustomError(
+            "empty_host", "is empty; say 127.0.0.1 for this machine alone, 0.0.0.0 or :: for every address"
+        )
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise PydanticCustomError("bad_host", "is neither a host name nor an address") from None
+    return host.strip()
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "is empty")
+    return text
+
+
+def _secret_not_blank(secret: SecretStr) -> SecretStr:
+    _not_blank(secret.get_secret_value())
+    return secret
+
+
 class HttpSettings(BaseModel):
     """The HTTP port: the web page, /ws, the HTTP interface."""
 
     model_config = _FROZEN
-    host: str = Field(default="127.0.0.1", description="address to listen on, for HTTP and for plain STOMP")
+    host: Annotated[str, AfterValidator(_host)] = Field(
+        default="127.0.0.1", description="address to listen on, for HTTP and for plain STOMP"
+    )
     port: int = Field(default=8080, ge=0, le=65535, description="port; 0 takes a free one and prints it")
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field(
         default=(), description="names that browsers may call the hub by, beside localhost and loopback addresses"
     )
 
@@ -70,8 +98,14 @@ class UserSettings(BaseModel):
     """Somebody who may CONNECT with a login and passcode."""
 
     model_config = _FROZEN
-    name: str = Field(min_length=1, description="the STOMP login")
-    password: SecretStr = Field(description="the STOMP passcode; never shown again")
+    name: Annotated[str, AfterValidator(_not_blank)] = Field(description="the STOMP login")
+    password: Annotated[SecretStr, AfterValidator(_secret_not_blank)] = Field(
+        description="the STOMP passcode; never shown again"
+    )
+    role: Literal["user", "bridge"] = Field(
+        default="user",
+        description="bridge: may say that its messages were MQTT, take commands and report its own state",
+    )
 
 
 class HubSettings(settings_source.Settings):
@@ -93,6 +127,16 @@ class HubSettings(settings_source.Settings):
     users: tuple[UserSettings, ...] = Field(
         default=(), description="who may connect; empty: everybody on the hub's own machine, nobody else"
     )
+
+    @field_validator("users")
+    @classmethod
+    def _names_differ(cls, users: tuple[UserSettings, ...]) -> tuple[UserSettings, ...]:
+        first: dict[str, int] = {}
+        for index, user in enumerate(users):
+            if (other := first.setdefault(user.name, index)) != index:
+                places = {"one": other, "two": index}
+                raise PydanticCustomError("doubled", "users.{one} and users.{two} have the same name", places)
+        return users
 
 
 def routes_of(telemetry: TelemetrySettings) -> Routes:

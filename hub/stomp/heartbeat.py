@@ -15,7 +15,6 @@ BEAT = b"\n"
 SEND_MARGIN = 0.8
 # Nobody is declared dead before two periods have passed (stompjs and Artemis allow the same).
 TOLERANCE = 2.0
-FLOOR_MS = 500
 _MAX_MS = 86_400_000
 
 
@@ -41,18 +40,31 @@ def parse_heart_beat(text: str | None) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
+def offer_for(client: tuple[int, int], shortest_ms: int, longest_ms: int) -> tuple[int, int]:
+    """Return CONNECTED's numbers: in each direction the period that the client asks for, within the bounds.
+
+    0 where the client said 0: there are clients that take our number literally after their own 0.
+    """
+    client_sends, client_wants = client
+    return (
+        min(max(client_wants, shortest_ms), longest_ms) if client_wants else 0,
+        min(max(client_sends, shortest_ms), longest_ms) if client_sends else 0,
+    )
+
+
 class Heartbeat:
     """The agreed periods and the last times of life in both directions."""
 
-    __slots__ = ("expect_s", "last_received", "last_sent", "send_s")
+    __slots__ = ("expect_s", "last_received", "last_sent", "offer", "send_s")
 
     def __init__(self, client: tuple[int, int], server: tuple[int, int], now: float) -> None:
         client_sends, client_wants = client
         server_sends, server_wants = server
-        send_ms = max(server_sends, client_wants, FLOOR_MS) if server_sends and client_wants else 0
+        send_ms = max(server_sends, client_wants) if server_sends and client_wants else 0
         expect_ms = max(client_sends, server_wants) if client_sends and server_wants else 0
         self.send_s = min(send_ms, _MAX_MS) / 1000 * SEND_MARGIN
         self.expect_s = min(expect_ms, _MAX_MS) / 1000 * TOLERANCE
+        self.offer = server
         self.last_sent = now
         self.last_received = now
 

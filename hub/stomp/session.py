@@ -40,7 +40,7 @@ from hub.stomp.frames import (
     quoted,
 )
 from hub.stomp.header_block import CodecLimits
-from hub.stomp.heartbeat import FLOOR_MS, Heartbeat, parse_heart_beat
+from hub.stomp.heartbeat import Heartbeat, offer_for, parse_heart_beat
 from hub.stomp.transactions import TransactionLimits, Transactions
 
 SERVER = "telemetry-hub/0.1"
@@ -95,7 +95,8 @@ class SessionLimits(NamedTuple):
     codec: CodecLimits = CodecLimits()
     transactions: TransactionLimits = TransactionLimits()
     opening_bytes: int = 8_192
-    heart_beat_ms: tuple[int, int] = (10_000, 10_000)
+    heart_beat_min_ms: int = 1_000
+    heart_beat_max_ms: int = 60_000
 
 
 class Session:
@@ -188,11 +189,7 @@ class Session:
         self.state = State.OPEN
         self._decoder.use(self.dialect)
         self.heartbeat.last_received = self.heartbeat.last_sent = now
-        sends, wants = self._limits.heart_beat_ms if self.dialect.heart_beats else (0, 0)
-        # What is offered is kept: the floor of what we send is part of the offer.
-        sends = max(sends, FLOOR_MS) if sends else 0
-        if sends:
-            sends = max(sends, FLOOR_MS)  # what is really sent
+        sends, wants = self.heartbeat.offer
         headers = [
             ("version", self.dialect.version),
             ("heart-beat", f"{sends},{wants}"),
@@ -234,9 +231,10 @@ class Session:
             # Such a CONNECT was read before the version was known.
             headers = {name: value.lstrip(" ") for name, value in headers.items()}
         client = parse_heart_beat(headers.get("heart-beat"))
-        server = self._limits.heart_beat_ms
+        client = client if dialect.heart_beats else (0, 0)
+        offer = offer_for(client, self._limits.heart_beat_min_ms, self._limits.heart_beat_max_ms)
         self.dialect = dialect
-        self.heartbeat = Heartbeat(client if dialect.heart_beats else (0, 0), server, 0.0)
+        self.heartbeat = Heartbeat(client, offer, 0.0)
         self.state = State.PENDING
         return Connect(headers.get("login"), headers.get("passcode"), dict(headers))
 

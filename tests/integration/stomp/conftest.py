@@ -19,7 +19,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 @pytest.fixture(scope="module")
 def quick_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """A hub that beats, and misses beats, within a second."""
-    limits = Limits(heart_beat_s=0.5, close_s=1.0)
+    limits = Limits(heart_beat_min_s=0.5, close_s=1.0)
     with RunningHub(tmp_path_factory.mktemp("hub"), limits=limits) as running:
         yield running
 

@@ -109,7 +109,7 @@ def test_a_websocket_ping_does_not_stand_for_a_beat(quick_hub: RunningHub) -> No
         assert 1002 == octets.close_code
 
 
-def test_a_hub_that_is_set_to_beat_faster_than_it_does_says_so(tmp_path: Path) -> None:
-    with RunningHub(tmp_path, limits=Limits(heart_beat_s=0.1)) as hub, dial(hub, "tcp") as client:
+def test_a_client_that_asks_for_more_beats_than_the_hub_allows_is_told_what_it_gets(tmp_path: Path) -> None:
+    with RunningHub(tmp_path, limits=Limits(heart_beat_min_s=0.2)) as hub, dial(hub, "tcp") as client:
         connected = client.connect("1.2", "heart-beat:0,100")
-        assert "500,100" == connected.headers["heart-beat"]
+        assert "200,0" == connected.headers["heart-beat"]

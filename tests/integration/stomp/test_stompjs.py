@@ -97,7 +97,7 @@ def test_heart_beats_come_and_a_mute_page_is_ended(stompjs: StompJs, quick_hub: 
 
 def test_a_hub_that_hangs_is_noticed(stompjs: StompJs, tmp_path: Path) -> None:
     config = tmp_path / "hub.toml"
-    config.write_text("[limits]\nheart_beat_s = 0.5\n")
+    config.write_text("[limits]\nheart_beat_min_s = 0.5\n")
     command = hub_command(tmp_path, "--config", str(config), "--database-url", NO_DATABASE)
     with Supervisor(tmp_path / "logs") as supervisor:
         hub = supervisor.start("hub", command)

@@ -74,7 +74,7 @@ class Peer:
 async def services() -> Services:
     loop = asyncio.get_running_loop()
     broker = Broker(BrokerLimits(), loop.time, lambda: None)
-    return Services(broker, BrokerClock(), Limits(heart_beat_s=0, confirm_s=0.2), {}, None)
+    return Services(broker, BrokerClock(), Limits(confirm_s=0.2), {}, None)
 
 
 async def test_the_receipt_comes_after_the_ack(services: Services) -> None:

@@ -67,7 +67,7 @@ async def opened() -> tuple[Connection, FullStore, Services]:
     loop = asyncio.get_running_loop()
     store = FullStore()
     broker = Broker(BrokerLimits(), loop.time, lambda: None)
-    services = Services(broker, BrokerClock(), Limits(heart_beat_s=0), {}, store)
+    services = Services(broker, BrokerClock(), Limits(), {}, store)
     connection = Connection(services, OpenWire())
     connection.receive(b"CONNECT\naccept-version:1.2\nhost:h\n\n\0")
     return connection, store, services
@@ -117,7 +117,7 @@ async def test_what_a_failed_commit_has_shown_is_stored() -> None:
     store, wire = FullStore(), OpenWire()
     store.full = False
     limits = BrokerLimits(queues=QueueLimits(messages=1))
-    services = Services(Broker(limits, loop.time, lambda: None), BrokerClock(), Limits(heart_beat_s=0), {}, store)
+    services = Services(Broker(limits, loop.time, lambda: None), BrokerClock(), Limits(), {}, store)
     connection = Connection(services, wire)
     connection.receive(b"CONNECT\naccept-version:1.2\nhost:h\n\n\0")
     destinations = ("/topic/devices/a/telemetry", "/queue/q", "/queue/q", "/topic/devices/b/telemetry")
