@@ -11,9 +11,9 @@ import stomp
 from stomp.utils import Frame
 
 from tests.support.system import System
+from tests.support.vectors import MACHINE_TEMPERATURE
 from tests.support.waiting import wait_for
 
-RECORDING = Path(__file__).parents[2].parent / "shared/data/nab/machine_temperature_system_failure.csv"
 READINGS_SQL = """
 SELECT r.ts, r.value FROM readings r
 JOIN series s ON s.id = r.series_id JOIN devices d ON d.id = s.device_id
@@ -42,7 +42,7 @@ def system(tmp_path: Path) -> Iterator[System]:
 def recorded() -> list[tuple[datetime, float]]:
     """Read the file without the code under test; a repeated time is sent a millisecond later, as replay says."""
     readings: dict[datetime, float] = {}
-    with RECORDING.open(encoding="utf-8", newline="") as file:
+    with MACHINE_TEMPERATURE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             at = datetime.fromisoformat(row["timestamp"]).replace(tzinfo=UTC)
             while at in readings:
@@ -51,7 +51,6 @@ def recorded() -> list[tuple[datetime, float]]:
     return sorted(readings.items())
 
 
-@pytest.mark.skipif(not RECORDING.exists(), reason=f"the recording is not here: {RECORDING}")
 def test_a_recording_is_stored_exactly_once_and_seen_by_a_subscriber(system: System) -> None:
     expected = recorded()
     subscriber = Subscriber()
@@ -60,7 +59,7 @@ def test_a_recording_is_stored_exactly_once_and_seen_by_a_subscriber(system: Sys
     dashboard.connect(wait=True)
     dashboard.subscribe("/topic/readings/machine-1/temperature", id="sub-0")
 
-    replay = ["replay", str(RECORDING), "--device", "machine-1", "--metric", "temperature", "--speed", "max"]
+    replay = ["replay", str(MACHINE_TEMPERATURE), "--device", "machine-1", "--metric", "temperature", "--speed", "max"]
     replay += ["--mqtt-url", system.mqtt_url, "--ledger", str(system.ledger)]
     first = system.device_sim(*replay)
     wait_for(lambda: len(subscriber.received) >= len(expected), 60)

@@ -11,9 +11,8 @@ import pytest
 
 from device_sim.ledger_reader import read_ledger
 from hub.processes.embedded_mqtt import EmbeddedMqttBroker
+from tests.support.vectors import MACHINE_TEMPERATURE
 from tests.support.waiting import wait_for
-
-NAB = Path(__file__).parents[4] / "shared" / "data" / "nab" / "machine_temperature_system_failure.csv"
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +83,10 @@ def test_the_processes_of_a_run_end_with_their_parent_however_it_dies(broker_url
     process.communicate(timeout=15)  # to the end of the pipe, which the last of them closes
 
 
-@pytest.mark.skipif(not NAB.exists(), reason="the shared data are not beside this checkout")
 def test_replay_at_full_speed_sends_the_nab_file_in_seconds(broker_url: str, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     (_, last), errors = finished(
-        *("replay", str(NAB), "--device", "press-7", "--metric", "temperature", "--speed", "max"),
+        *("replay", str(MACHINE_TEMPERATURE), "--device", "press-7", "--metric", "temperature", "--speed", "max"),
         *("--mqtt-url", broker_url, "--ledger", str(ledger)),
     )
     summary = json.loads(last)

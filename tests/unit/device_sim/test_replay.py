@@ -9,8 +9,7 @@ import pytest
 from device_sim.errors import BadArgumentError
 from device_sim.recorded_time import parse_time_us
 from device_sim.replay import Recording, parse_speed, read_recording
-
-NAB = Path(__file__).parents[4] / "shared" / "data" / "nab"
+from tests.support.vectors import MACHINE_TEMPERATURE
 
 
 @pytest.fixture
@@ -117,9 +116,8 @@ def test_a_message_carries_the_rows_time_and_value() -> None:
     assert orjson.loads(message.payload) == {"ts": 1_386_018_900_000, "temperature": 73.96732207}
 
 
-@pytest.mark.skipif(not NAB.exists(), reason="the shared data are not beside this checkout")
 def test_the_nab_machine_temperature_has_an_hour_twice_and_every_row_gets_a_time_of_its_own() -> None:
-    recording = read_recording(NAB / "machine_temperature_system_failure.csv")
+    recording = read_recording(MACHINE_TEMPERATURE)
 
     assert (len(recording.rows), recording.moved) == (22_695, 12)
     assert len({time_us for time_us, _ in recording.rows}) == 22_695

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -18,8 +17,8 @@ from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from storage.reading import Reading
 from tests.support.telemetry import NOW_US, Bench
+from tests.support.vectors import SENML
 
-VECTORS = Path(__file__).parents[5] / "../shared/data/senml"
 HERE = Origin("a/b", "a/b", device_in_route=False)
 OW = "urn:dev:ow:10e2073a01080063"
 MAC = "urn:dev:mac:0024befffe804ff1"
@@ -42,10 +41,7 @@ def values(pack: object) -> list[tuple[str, str, float | bool | str, str]]:
 
 
 def vector(name: str) -> bytes:
-    path = VECTORS / name
-    if not path.is_file():
-        pytest.skip(f"needs {name} of the RFC's examples in ../shared/data/senml")
-    return path.read_bytes()
+    return (SENML / name).read_bytes()
 
 
 def as_resolved(pack: list[dict[str, Any]], now_us: int) -> list[tuple[str, str, int, object]]:
