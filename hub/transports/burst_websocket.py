@@ -19,7 +19,8 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13, _WebSocketParams
 
 from hub.transports.burst_stream import BurstReader
-from hub.transports.websocket_frames import CLOSE, PING, PONG, FrameParser, Message
+from hub.websocket.frames import CLOSE, PING, PONG, Message
+from hub.websocket.parser import FrameParser
 
 _NO_HEADERS = HTTPHeaders()
 

@@ -12,7 +12,7 @@ from hub.transports.burst_websocket import BurstProtocol, BurstWebSocketHandler
 from hub.transports.connection import Connection
 from hub.transports.peers import is_loopback
 from hub.transports.services import Services, TransportCounters
-from hub.transports.websocket_frames import BINARY, TEXT, Message, frame_header
+from hub.websocket.frames import BINARY, TEXT, Message, frame_header
 
 _TEXT_HEADERS = [frame_header(TEXT, length) for length in range(4_096)]
 _BINARY_HEADERS = [frame_header(BINARY, length) for length in range(4_096)]

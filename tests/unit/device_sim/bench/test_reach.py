@@ -11,7 +11,7 @@ from device_sim.bench.reach import check_broker, check_stomp
 from device_sim.errors import BadArgumentError
 from device_sim.links.address import Address, parse_address
 from device_sim.links.tls import TlsFiles
-from hub.transports.websocket_frames import TEXT, frame_header
+from hub.websocket.frames import TEXT, frame_header
 from tests.support.ports import free_port
 from tests.unit.device_sim.links.test_websocket_client import answer
 

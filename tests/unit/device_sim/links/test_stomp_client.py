@@ -9,7 +9,7 @@ from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2
 from hub.stomp.encoder import encode_frame, encode_receipt
 from hub.stomp.header_block import CodecLimits
-from hub.transports.websocket_frames import BINARY, PING, TEXT, frame_header
+from hub.websocket.frames import BINARY, PING, TEXT, frame_header
 from tests.unit.device_sim.links.test_websocket_client import answer
 
 TCP = StompIdentity(parse_address("stomp://hub", "stomp", "--stomp-url"), "me", "s:crt")

@@ -15,7 +15,8 @@ from device_sim.links.websocket_client import (
     WebSocketRefusedError,
     encode,
 )
-from hub.transports.websocket_frames import FrameParser, frame_header
+from hub.websocket.frames import frame_header
+from hub.websocket.parser import FrameParser
 
 
 def answer(request: bytes) -> bytes:

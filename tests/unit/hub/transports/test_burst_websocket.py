@@ -15,9 +15,9 @@ from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from hub.transports.burst_websocket import BurstWebSocketHandler
-from hub.transports.websocket_frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Message
+from hub.websocket.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Message
 from tests.support.waiting import wait_until
-from tests.unit.hub.transports.test_websocket_frames import frame
+from tests.unit.hub.websocket.test_parser import frame
 
 
 class Echo(BurstWebSocketHandler):

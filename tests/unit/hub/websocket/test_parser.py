@@ -8,17 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.transports.websocket_frames import (
+from hub.websocket.frames import (
     BINARY,
     CLOSE,
     CONTINUATION,
     PING,
     PONG,
     TEXT,
-    FrameParser,
     Message,
-    frame_header,
+    Role,
+    server_frame,
 )
+from hub.websocket.parser import FrameParser
 
 MASK = b"\x01\x80\xff\x37"
 LIMIT = 100_000
@@ -226,15 +227,56 @@ def _is_text(payload: bytes) -> bool:
     return True
 
 
+def test_a_client_reads_a_servers_frames_however_they_are_cut() -> None:
+    payloads = [b"", b"a" * 125, b"b" * 126, b"c" * 65_535, b"d" * 65_536]
+    data = b"".join(server_frame(BINARY, payload) for payload in payloads) + b"\x01\x01a\x89\x00\x80\x01b"
+    expected = [*((BINARY, payload) for payload in payloads), (PING, b""), (TEXT, b"ab")]
+    for pieces in ([data], [*octet_by_octet(data[:700]), data[700:]]):
+        parser = FrameParser(LIMIT, Role.CLIENT)
+        assert expected == [message for piece in pieces for message in parser.feed(piece)]
+        assert parser.error is None
+
+
+@pytest.mark.parametrize("payload", [b"", b"a", b"a" * 126, b"a" * 65_536])
+def test_a_client_refuses_a_masked_frame_by_its_header(payload: bytes) -> None:
+    parser = FrameParser(LIMIT, Role.CLIENT)
+    before = server_frame(TEXT, b"fine")
+    assert [(TEXT, b"fine")] == parser.feed(before + frame(TEXT, payload)[:2])
+    assert parser.error is not None
+    assert 1002 == parser.error.code
+
+
 @pytest.mark.parametrize(
-    ("length", "header"),
+    ("data", "code"),
     [
-        (0, b"\x81\x00"),
-        (125, b"\x81\x7d"),
-        (126, b"\x81\x7e\x00\x7e"),
-        (65_535, b"\x81\x7e\xff\xff"),
-        (65_536, b"\x81\x7f" + b"\0" * 5 + b"\x01\0\0"),
+        (b"\xc2\x00", 1002),
+        (b"\x8b\x00", 1002),
+        (b"\x89\x7e\x00\x80", 1002),
+        (b"\x09\x00", 1002),
+        (b"\x80\x00", 1002),
+        (b"\x88\x02\x03\xed", 1002),
+        (b"\x81\x01\xff", 1007),
+        (b"\x82\x7f\x00\x00\x00\x00\x7f\xff\xff\xff", 1009),
     ],
 )
-def test_a_servers_header_is_not_masked_and_as_short_as_can_be(length: int, header: bytes) -> None:
-    assert header == frame_header(TEXT, length)
+def test_a_client_holds_a_server_to_the_same_rules(data: bytes, code: int) -> None:
+    parser = FrameParser(LIMIT, Role.CLIENT)
+    assert [] == parser.feed(data)
+    assert parser.error is not None
+    assert code == parser.error.code
+
+
+def test_an_incomplete_frame_can_be_taken_back() -> None:
+    parser = FrameParser(LIMIT, Role.CLIENT)
+    data = server_frame(TEXT, b"x" * 300)
+    parser.feed(server_frame(TEXT, b"before") + data[:100])
+    assert data == parser.take_back(data[100:])
+    assert not parser.started
+    assert [(TEXT, b"x" * 300)] == parser.feed(data)
+
+
+def test_amid_fragments_nothing_is_taken_back() -> None:
+    parser = FrameParser(LIMIT, Role.CLIENT)
+    parser.feed(b"\x01\x01a")
+    assert b"\x80\x01b" == parser.take_back(b"\x80\x01b")
+    assert [(TEXT, b"ab")] == parser.feed(b"\x80\x01b")
