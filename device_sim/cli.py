@@ -83,14 +83,14 @@ def run(
     bottleneck.
     """
     from device_sim.errors import BadArgumentError
-    from device_sim.fleet import Fleet
     from device_sim.links.address import parse_address
     from device_sim.links.tls import TlsFiles, client_context
-    from device_sim.replay_program import parse_target
+    from device_sim.replay.program import parse_target
     from device_sim.run.identities import Targets
     from device_sim.run.plan import ScenarioPlan, SimplePlan
     from device_sim.run.processes import check_processes
     from device_sim.run.program import RunOptions, refuse_simple_options, run_scenario, run_simple
+    from device_sim.schedule.fleet import Fleet
 
     if run_for is not None and not 0 < run_for < math.inf:
         raise BadArgumentError("--for", f"{run_for:g} is not a number of seconds above 0")
@@ -135,7 +135,7 @@ def replay(
     topic: Topic = DEFAULT_TOPIC,
 ) -> None:
     """Publish a recording with the times it was recorded at; the last line counts its readings, as JSON."""
-    from device_sim.replay_program import parse_target, run_replay
+    from device_sim.replay.program import parse_target, run_replay
 
     run_replay(parse_target(protocol, mqtt_url, hub_url), file, device, metric, speed, topic, ledger)
 
@@ -148,7 +148,7 @@ def watch(
 ) -> None:
     """Be a dashboard: count what is delivered until SIGTERM or Ctrl-C; the last line says how much, as JSON."""
     from device_sim.links.address import parse_address
-    from device_sim.watch_program import run_watch
+    from device_sim.watch import run_watch
 
     run_watch(parse_address(hub_url, "ws", "--hub-url"), destination)
 
@@ -164,7 +164,7 @@ def verify(
 ) -> None:
     """Compare ledgers with the database: lost, duplicate, phantom and altered readings; exit status 1 when there is one."""
     from device_sim.errors import BadArgumentError
-    from device_sim.verify.program import run_verify  # SQLAlchemy and asyncpg: nothing that devices need
+    from device_sim.verify.database import run_verify  # SQLAlchemy and asyncpg: nothing that devices need
 
     files = [*(ledgers or ()), *(ledger or ())]
     if not files:
@@ -271,7 +271,7 @@ def check(
 ) -> None:
     """Check a scenario and say what it comes to; each problem is told with line and key, exit status 2."""
     from device_sim.scenario.builtin import find_scenario
-    from device_sim.scenario.summary import summary
+    from device_sim.scenario.check import summary
 
     print(summary(find_scenario(scenario)))
 

@@ -26,7 +26,7 @@ class BadArgumentError(SimulatorError):
 
 @dataclass(slots=True)
 class LedgerError(SimulatorError):
-    """A line of a ledger that breaks the format of `device_sim/ledger.py`."""
+    """A line of a ledger that breaks the format of `device_sim/ledger/writer.py`."""
 
     path: str
     line: int

@@ -1,23 +1,27 @@
-"""What the commands do alike as processes: lines on stdout, signals, logs.
+"""What the commands do alike as processes: lines on stdout, a status line, signals, logs.
 
 stdout carries two lines, `ready …` and at the end one JSON object; everything else goes to stderr. Each command has a file
 of its own, so that one that starts quickly does not import what another needs.
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from hub.observe.logs import configure_logs
 
 if TYPE_CHECKING:
-    from device_sim.publisher import Tally
+    from device_sim.run.publisher import Tally
 
 # Above this the figures say more about the simulator or its machine than about the system under test.
 LATE_S = 1.0
+REFRESH_S = 0.25
 
 
 def warn(tally: "Tally", *, paced: bool) -> None:
@@ -49,3 +53,25 @@ def say(line: str) -> None:
 def tell(line: str) -> None:
     """Write a line for a person."""
     sys.stderr.write(f"{line}\n")
+
+
+@contextlib.asynccontextmanager
+async def status_line(describe: Callable[[], str]) -> AsyncIterator[None]:
+    """Show what `describe` says until the block ends, when a person watches: stderr is a terminal. Else nothing."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(describe()) as status:
+
+        async def refresh() -> None:
+            while True:
+                await asyncio.sleep(REFRESH_S)
+                status.update(describe())
+
+        task = asyncio.create_task(refresh())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

@@ -1,10 +1,13 @@
-"""A simulated dashboard: subscribes like a browser does and counts what it is shown. Survives restarts of the hub."""
+"""`device-sim watch`, a simulated dashboard: subscribes like a browser, counts what it is shown, survives hub restarts."""
 
 import asyncio
 import threading
 
+import orjson
+
 from device_sim.links.address import Address
 from device_sim.links.stomp_session import SessionEvents, StompSession
+from device_sim.programs import on_signal, prepare_logs, say, status_line
 
 SUBSCRIBED = "subscribed"
 
@@ -44,3 +47,25 @@ class Watcher:
     def _count(self, _destination: str) -> None:
         # Only stomp.py's reader thread writes it; the loop reads it when that thread has ended or for display.
         self.delivered += 1
+
+
+def run_watch(address: Address, destination: str) -> None:
+    """Count MESSAGEs until a signal."""
+    asyncio.run(_watch(address, destination))
+
+
+async def _watch(address: Address, destination: str) -> None:
+    prepare_logs()
+    stopped = asyncio.Event()
+    on_signal(stopped.set)
+    watcher = Watcher(address, destination)
+    watcher.start()
+    waits = [asyncio.create_task(event.wait()) for event in (watcher.subscribed, stopped)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    if watcher.subscribed.is_set():
+        say(f"ready {address} {destination}")
+    async with status_line(lambda: f"{watcher.delivered:,} messages delivered"):
+        await stopped.wait()
+    waits[0].cancel()
+    await watcher.close()
+    say(orjson.dumps({"delivered": watcher.delivered}).decode())

@@ -7,7 +7,7 @@ is what a fixed load costs the server (CPU a delivery, latency, what arrived), w
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple
 
-from device_sim.scenario.model import Dashboard, DeviceClass, Scenario
+from device_sim.scenario.model import DashboardClass, DeviceClass, Scenario
 
 BenchName = Literal["fanout", "ingest", "pipeline", "connections"]
 SENSORS: Final = {
@@ -38,7 +38,7 @@ def fanout(seconds: float, topic: str) -> list[Load]:
                 "fanout",
                 seconds,
                 [_devices(1, rate, "stomp-ws", topic or PLAIN_TOPIC)],
-                Dashboard(name="bench", count=subscribers, destinations=(_destination(topic or PLAIN_TOPIC),)),
+                DashboardClass(name="bench", count=subscribers, destinations=(_destination(topic or PLAIN_TOPIC),)),
             ),
             "delivery",
         )
@@ -67,7 +67,7 @@ def pipeline(seconds: float, topic: str) -> list[Load]:
                 "pipeline",
                 seconds,
                 [_devices(500, 2, "mqtt", topic or "devices/{device}/telemetry")],
-                *([Dashboard(name="bench", count=dashboards)] if dashboards else []),
+                *([DashboardClass(name="bench", count=dashboards)] if dashboards else []),
             ),
             "message",
         )
@@ -84,7 +84,7 @@ def connections(seconds: float, topic: str) -> list[Load]:
                 "connections",
                 seconds,
                 [_devices(1, 1, "stomp-ws", topic or PLAIN_TOPIC)],
-                Dashboard(name="bench", count=count, destinations=(f"{_destination(topic or PLAIN_TOPIC)}.idle",)),
+                DashboardClass(name="bench", count=count, destinations=(f"{_destination(topic or PLAIN_TOPIC)}.idle",)),
             ),
             "connection",
         )
@@ -105,7 +105,7 @@ def _destination(topic: str) -> str:
     return "/topic/" + topic.replace("{device}", FIRST_DEVICE)
 
 
-def _scenario(name: str, seconds: float, classes: list[DeviceClass], *dashboards: Dashboard) -> Scenario:
+def _scenario(name: str, seconds: float, classes: list[DeviceClass], *dashboards: DashboardClass) -> Scenario:
     return Scenario(name=f"bench-{name}", duration=seconds, classes=tuple(classes), dashboards=dashboards)
 
 

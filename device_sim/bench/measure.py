@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from device_sim.bench.loads import Load
 from device_sim.bench.target import Usage, find_server, usage
-from device_sim.ledger import LedgerWriter
-from device_sim.results import ACKNOWLEDGED, DELIVERED, RunResult
+from device_sim.figures.results import ACKNOWLEDGED, DELIVERED, RunResult
+from device_sim.figures.snapshot import Snapshot
+from device_sim.ledger.writer import LedgerWriter
 from device_sim.run.identities import Targets
 from device_sim.run.plan import ScenarioPlan
-from device_sim.run.snapshot import Snapshot
-from device_sim.run.worker import Outcome, Worker, allow_files, now_us
+from device_sim.run.worker import Worker, WorkerOutcome, allow_files, now_us
 
 REACH_S: Final = 20.0
 """How long connecting may take: somebody waits for the table."""
@@ -35,7 +35,7 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BenchRow:
     """What a load was to do, what was done, and what it cost the server; None: not measured."""
 
     load: str
@@ -65,7 +65,7 @@ class Row:
         return asdict(self)
 
 
-def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callable[[], None]], None]) -> Row:
+def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callable[[], None]], None]) -> BenchRow:
     """Run the load; `stopped` is given what ends it early."""
     plan = ScenarioPlan(load.scenario, load.scenario.seed, targets)
     pid = find_server(targets.hub)
@@ -76,7 +76,7 @@ def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callab
         if pid is not None and (used := usage(pid)) is not None:
             looks[1:] = [Look(used, shot.at_s, shot.messages, shot.delivered)]
 
-    async def run() -> Outcome:
+    async def run() -> WorkerOutcome:
         allow_files(plan, (0, 1))
         with LedgerWriter(None) as ledger:
             worker = Worker(plan, targets, (0, 1), ledger)
@@ -101,7 +101,7 @@ def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callab
     return make_row(load, server, replace(result, invalid=(*result.invalid, *reasons)), before_all, looks)
 
 
-def make_row(load: Load, server: str, result: RunResult, before_all: Usage | None, looks: Sequence[Look]) -> Row:
+def make_row(load: Load, server: str, result: RunResult, before_all: Usage | None, looks: Sequence[Look]) -> BenchRow:
     """Say what came of a load, from the first and the last look at its server; without two the cost is unknown."""
     watchers = sum(dashboard.count for dashboard in load.scenario.dashboards)
     raw = load.per == "delivery"
@@ -116,7 +116,7 @@ def make_row(load: Load, server: str, result: RunResult, before_all: Usage | Non
         busy = (last.used.cpu_s - first.used.cpu_s) / max(last.at_s - first.at_s, 1e-3)
         if load.per == "connection" and before_all is not None:
             kib = (first.used.rss_bytes - before_all.rss_bytes) / 1024 / max(watchers, 1)
-    return Row(
+    return BenchRow(
         load.name,
         server,
         load.per,

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from device_sim.bench.loads import BENCHES, BenchName, Load
-from device_sim.bench.measure import Row, measure
+from device_sim.bench.measure import BenchRow, measure
 from device_sim.bench.reach import check_broker, check_stomp
 from device_sim.errors import BadArgumentError
-from device_sim.expectations import ExitStatus
+from device_sim.figures.expectations import ExitStatus
 from device_sim.programs import on_signal, prepare_logs, say
 from device_sim.run.identities import Targets
 from device_sim.scenario.check import refuse
@@ -65,7 +65,7 @@ def run_bench(bench: BenchName, seconds: float, topic: str, servers: Sequence[Ta
     console = Console(stderr=True)
     if not console.is_terminal:
         console.width = FILE_COLUMNS
-    rows: list[Row] = []
+    rows: list[BenchRow] = []
     for row in _rows(loads, servers, console):
         say(orjson.dumps(row.as_json()).decode())
         rows.append(row)
@@ -76,7 +76,7 @@ def run_bench(bench: BenchName, seconds: float, topic: str, servers: Sequence[Ta
     return int(ExitStatus.INVALID if invalid else ExitStatus.MET)
 
 
-def table(rows: Sequence[Row]) -> Table:
+def table(rows: Sequence[BenchRow]) -> Table:
     """Return the rows for people; columns without a figure are left out."""
     columns: list[tuple[str, list[str]]] = [
         ("load", [row.load for row in rows]),
@@ -101,7 +101,7 @@ def table(rows: Sequence[Row]) -> Table:
     return made
 
 
-def _rows(loads: Sequence[Load], servers: Sequence[Targets], console: Console) -> Iterator[Row]:
+def _rows(loads: Sequence[Load], servers: Sequence[Targets], console: Console) -> Iterator[BenchRow]:
     stopper = Stopper()
     for load in loads:
         for targets in servers:
@@ -119,7 +119,7 @@ def _ms(value: float | None) -> str:
     return "" if value is None else f"{value:.1f} ms"
 
 
-def _cpu(row: Row) -> str:
+def _cpu(row: BenchRow) -> str:
     if row.server_cpu_us is None:
         return ""
     return f"{row.server_cpu_us:.2f} µs a {row.per}{' and second' if row.per == 'connection' else ''}"

@@ -24,13 +24,13 @@ from device_sim.chaos.fleet import LINKS, scenario_text
 from device_sim.chaos.plan import Kill, plan
 from device_sim.chaos.stack import READY_DEADLINE_S, Stack, make_broker
 from device_sim.errors import BadArgumentError, SimulatorError
-from device_sim.expectations import ExitStatus, refuse_unmeasurable
+from device_sim.figures.expectations import ExitStatus, refuse_unmeasurable
+from device_sim.figures.results import Mark, RunResult
 from device_sim.programs import say
 from device_sim.report import Report, check_paths, write_report
 from device_sim.report.terminal import show
-from device_sim.results import Mark, RunResult
-from device_sim.scenario.bound import Bound
 from device_sim.scenario.builtin import find_scenario
+from device_sim.scenario.declared import Bound
 from device_sim.scenario.model import MOST_MESSAGES_PER_DEVICE_S
 from device_sim.verify import Verdict
 from device_sim.verify.database import verify

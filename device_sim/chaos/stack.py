@@ -44,7 +44,7 @@ max_inflight_messages 1000
 """
 
 
-class Broker(Protocol):
+class MqttBroker(Protocol):
     """An MQTT broker; start() after a kill takes the same port and store."""
 
     @property
@@ -110,7 +110,7 @@ class MosquittoBroker:
         return child_process.log_tail(self._directory / "mosquitto.log")
 
 
-def make_broker(name: str, data_dir: Path) -> Broker:
+def make_broker(name: str, data_dir: Path) -> MqttBroker:
     """Return the broker of that name; BadArgumentError names --broker."""
     if name == "nats":
         return EmbeddedMqttBroker(data_dir)
@@ -122,7 +122,7 @@ def make_broker(name: str, data_dir: Path) -> Broker:
 class Stack:
     """All parts but the fleet. `with Stack(…)` starts them; they end with the block."""
 
-    def __init__(self, data_dir: Path, broker: Broker) -> None:
+    def __init__(self, data_dir: Path, broker: MqttBroker) -> None:
         self._data_dir = data_dir
         self._postgres = EmbeddedPostgres(data_dir / "postgres")
         self._broker = broker

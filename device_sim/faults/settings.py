@@ -19,9 +19,9 @@ from typing import Annotated, ClassVar, NamedTuple, Self, TypeAlias
 from annotated_types import Len
 from pydantic import Field, model_validator
 
-from device_sim.declared import Declared
 from device_sim.message import LinkActionKind, Value
 from device_sim.payloads.format import Encoded
+from device_sim.scenario.declared import Declared
 
 
 class FaultSettings(Declared):
@@ -99,7 +99,7 @@ class SamplingFault(SampleFaultSettings, ABC):
 
 
 class ClockFault(FaultSettings, ABC):
-    """A fault of the device's clock. Its times stay distinct: see `Clock` in device_sim/clock.py."""
+    """A fault of the device's clock. Its times stay distinct: see `DeviceClock` in device_sim/schedule/clock.py."""
 
     @abstractmethod
     def offset_s(self, t: float) -> float:

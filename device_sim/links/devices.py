@@ -10,7 +10,7 @@ import itertools
 import operator
 from collections.abc import Mapping, Sequence
 
-from device_sim.ledger import Acknowledgement
+from device_sim.ledger.writer import Acknowledgement
 from device_sim.links.connection import GOODBYE_S, State
 from device_sim.links.device_connection import Bounds, DeviceConnection, DeviceEvents
 from device_sim.links.link import LinkCounts, LinkEvents

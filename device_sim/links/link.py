@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from device_sim.ledger import Acknowledgement
+from device_sim.ledger.writer import Acknowledgement
 from device_sim.message import LinkAction, Message, Will
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from device_sim.ledger import Acknowledgement
+from device_sim.ledger.writer import Acknowledgement
 from device_sim.links.address import Address
 from device_sim.links.link import LinkCounts, LinkEvents
 from device_sim.links.stomp_session import SessionEvents, StompSession

@@ -17,8 +17,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from device_sim.results import ACKNOWLEDGED, CONNECTIONS, DELIVERED, LOOP_LAG, STORED, Mark, RunResult
-from device_sim.timeline import Slot
+from device_sim.figures.results import ACKNOWLEDGED, CONNECTIONS, DELIVERED, LOOP_LAG, STORED, Mark, RunResult
+from device_sim.figures.timeline import Slot
 
 # Stand-ins that occur nowhere else, and the CSS variables of page.html that take their place.
 INK: Final = "#010101"

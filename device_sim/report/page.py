@@ -12,10 +12,10 @@ from typing import Final
 import jinja2
 from markupsafe import Markup
 
+from device_sim.figures.results import KINDS
 from device_sim.report import charts
 from device_sim.report.report import WORDS, Report
 from device_sim.report.terminal import TITLES
-from device_sim.results import KINDS
 
 TEMPLATE: Final = Path(__file__).with_name("page.html")
 AUDIT_ROWS: Final = (

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from device_sim.expectations import ExitStatus, Outcome, check, exit_status
-from device_sim.results import RunResult
-from device_sim.scenario.bound import Bound
+from device_sim.figures.expectations import ExitStatus, Outcome, check, exit_status
+from device_sim.figures.results import RunResult
+from device_sim.scenario.declared import Bound
 from device_sim.verify.judge import Verdict
 
 WORDS: Final = {

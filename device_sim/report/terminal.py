@@ -7,9 +7,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from device_sim.expectations import ExitStatus
+from device_sim.figures.expectations import ExitStatus
+from device_sim.figures.results import KINDS
 from device_sim.report.report import Report
-from device_sim.results import KINDS
 
 TITLES: Final = {
     "acknowledged": "acknowledged",

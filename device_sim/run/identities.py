@@ -11,8 +11,8 @@ from device_sim.links.devices import Identity
 from device_sim.links.mqtt_identity import MqttIdentity
 from device_sim.links.stomp_identity import StompIdentity
 from device_sim.links.tls import TlsFiles
-from device_sim.roster import Entry, roster
-from device_sim.scenario.model import Credentials, Dashboard, Scenario
+from device_sim.scenario.model import Credentials, DashboardClass, Scenario
+from device_sim.schedule.roster import Entry, roster
 
 SAFE_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]+")
 
@@ -38,8 +38,8 @@ def device_identities(scenario: Scenario, targets: Targets, share: tuple[int, in
 
 
 def dashboard_identities(
-    dashboards: tuple[Dashboard, ...], targets: Targets, share: tuple[int, int]
-) -> Iterator[tuple[Dashboard, StompIdentity, Appetite]]:
+    dashboards: tuple[DashboardClass, ...], targets: Targets, share: tuple[int, int]
+) -> Iterator[tuple[DashboardClass, StompIdentity, Appetite]]:
     """Yield the dashboards of a share, each with who it is and how it reads."""
     part, parts = share
     number = 0
@@ -87,7 +87,7 @@ def _login(credentials: Credentials | None, name: str, address: Address) -> tupl
     return credentials.username.replace("{device}", name), credentials.password.replace("{device}", name)
 
 
-def _appetite(dashboard: Dashboard) -> Appetite:
+def _appetite(dashboard: DashboardClass) -> Appetite:
     headers: list[tuple[str, str]] = []
     if dashboard.max_rate is not None:
         headers.append(("max-rate", f"{dashboard.max_rate:g}"))

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from device_sim.results import Mark
-from device_sim.run.snapshot import Snapshot
+from device_sim.figures.results import Mark
+from device_sim.figures.snapshot import Snapshot
 
 REFRESH_PER_S = 2
 

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from device_sim.fleet import Fleet
+from device_sim.figures.results import Mark
 from device_sim.links.address import Address
 from device_sim.links.devices import DeviceLink
 from device_sim.links.link import Link, LinkEvents
 from device_sim.links.mqtt import MqttLink
 from device_sim.links.stomp import StompLink
 from device_sim.links.tls import TlsFiles
-from device_sim.results import Mark
 from device_sim.run.identities import Targets, device_identities
-from device_sim.scenario.bound import Bound
-from device_sim.scenario.model import Dashboard, Scenario
-from device_sim.schedule import Schedule
+from device_sim.scenario.declared import Bound
+from device_sim.scenario.model import DashboardClass, Scenario
+from device_sim.schedule.fleet import Fleet
+from device_sim.schedule.schedule import Schedule
 
 Share = tuple[int, int]
 """Process i of n."""
@@ -26,7 +26,7 @@ MOST_SPANS = 200
 """Of a fault that comes again and again, so many are marked in the report."""
 
 
-class Plan(Protocol):
+class RunPlan(Protocol):
     """Implemented by `SimplePlan` and `ScenarioPlan`."""
 
     @property
@@ -49,7 +49,7 @@ class Plan(Protocol):
     def devices(self) -> int: ...
 
     @property
-    def dashboards(self) -> tuple[Dashboard, ...]: ...
+    def dashboards(self) -> tuple[DashboardClass, ...]: ...
 
     @property
     def bounds(self) -> Mapping[str, Bound]: ...
@@ -79,7 +79,7 @@ class SimplePlan:
     duration_s: float | None
     tls: TlsFiles = field(default_factory=TlsFiles)
     name: str = "simple"
-    dashboards: tuple[Dashboard, ...] = ()
+    dashboards: tuple[DashboardClass, ...] = ()
     bounds: Mapping[str, Bound] = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
 
@@ -130,7 +130,7 @@ class ScenarioPlan:
         return sum(self.scenario.counts)
 
     @property
-    def dashboards(self) -> tuple[Dashboard, ...]:
+    def dashboards(self) -> tuple[DashboardClass, ...]:
         return self.scenario.dashboards
 
     @property

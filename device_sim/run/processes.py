@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from device_sim.errors import BadArgumentError, SimulatorError
-from device_sim.ledger import LedgerWriter
-from device_sim.publisher import Tally
-from device_sim.results import Recorder, RunResult, merge
+from device_sim.figures.results import Recorder, RunResult, merge
+from device_sim.figures.snapshot import Snapshot
+from device_sim.ledger.writer import LedgerWriter
 from device_sim.run.identities import Targets
-from device_sim.run.plan import Plan, Share
-from device_sim.run.snapshot import Snapshot
-from device_sim.run.worker import Outcome, Worker, allow_files, ledger_of, now_us
+from device_sim.run.plan import RunPlan, Share
+from device_sim.run.publisher import Tally
+from device_sim.run.worker import Worker, WorkerOutcome, allow_files, ledger_of, now_us
 
 AHEAD_US = 300_000
 """The common start lies so far ahead of the moment in which it is told."""
@@ -33,14 +33,14 @@ LINUX = sys.platform == "linux"
 
 
 def run_processes(
-    plan: Plan,
+    plan: RunPlan,
     targets: Targets | None,
     ledger: Path | None,
     processes: int,
     ready: Callable[[], None],
     tick: Callable[[Snapshot], None],
     database_url: str | None = None,
-) -> Outcome:
+) -> WorkerOutcome:
     """Run a plan in `processes` processes; called without an event loop."""
     parent = _Parent(plan, targets, ledger, processes, database_url)
     previous = {number: signal.signal(number, parent.stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -54,7 +54,7 @@ def run_processes(
 
 class _Parent:
     def __init__(
-        self, plan: Plan, targets: Targets | None, ledger: Path | None, processes: int, database_url: str | None
+        self, plan: RunPlan, targets: Targets | None, ledger: Path | None, processes: int, database_url: str | None
     ) -> None:
         # A fork shares what is loaded already: twelve children weigh little more than one.
         context = multiprocessing.get_context("fork") if LINUX else multiprocessing.get_context("spawn")
@@ -79,10 +79,10 @@ class _Parent:
             if child.is_alive():
                 child.terminate()  # SIGTERM, which a child takes for "stop"
 
-    def run(self, ready: Callable[[], None], tick: Callable[[Snapshot], None]) -> Outcome:
+    def run(self, ready: Callable[[], None], tick: Callable[[Snapshot], None]) -> WorkerOutcome:
         waiting = set(self._pipes)
         unready, last = set(self._pipes), dict.fromkeys(self._pipes, Snapshot())
-        outcomes: list[Outcome] = []
+        outcomes: list[WorkerOutcome] = []
         ticked = 0.0
         while waiting:
             for pipe in wait(list(waiting), LOOK_S):
@@ -110,7 +110,7 @@ class _Parent:
             if not unready and waiting and time.monotonic() - ticked >= 1.0:
                 ticked = time.monotonic()
                 tick(Snapshot.together(list(last.values())))
-        return _joined(outcomes) if outcomes else Outcome(Recorder("", 0, 0).finish(0.0), Tally())
+        return _joined(outcomes) if outcomes else WorkerOutcome(Recorder("", 0, 0).finish(0.0), Tally())
 
     def end(self) -> None:
         """Wait for the children, by force in the end."""
@@ -130,7 +130,7 @@ class _Parent:
             pipe.send(now_us() + AHEAD_US)
 
 
-def _joined(outcomes: list[Outcome]) -> Outcome:
+def _joined(outcomes: list[WorkerOutcome]) -> WorkerOutcome:
     tally = Tally()
     for outcome in outcomes:
         tally.messages += outcome.tally.messages
@@ -139,16 +139,16 @@ def _joined(outcomes: list[Outcome]) -> Outcome:
         tally.seconds = max(tally.seconds, outcome.tally.seconds)
         tally.late_s = max(tally.late_s, outcome.tally.late_s)
         tally.own_late += outcome.tally.own_late
-    return Outcome(merge([outcome.result for outcome in outcomes]), tally)
+    return WorkerOutcome(merge([outcome.result for outcome in outcomes]), tally)
 
 
-def _unpack(value: tuple[dict[str, Any], Tally]) -> Outcome:
+def _unpack(value: tuple[dict[str, Any], Tally]) -> WorkerOutcome:
     result, tally = value
-    return Outcome(RunResult.from_json(result), tally)
+    return WorkerOutcome(RunResult.from_json(result), tally)
 
 
 def _child(
-    plan: Plan,
+    plan: RunPlan,
     targets: Targets | None,
     ledger: Path | None,
     share: Share,
@@ -173,13 +173,13 @@ def _tell(pipe: Connection, kind: str, value: object) -> None:
 
 
 async def _run_child(
-    plan: Plan,
+    plan: RunPlan,
     targets: Targets | None,
     ledger: Path | None,
     share: Share,
     pipe: Connection,
     database_url: str | None,
-) -> Outcome:
+) -> WorkerOutcome:
     allow_files(plan, share)
     loop = asyncio.get_running_loop()
     told: asyncio.Future[int | None] = loop.create_future()

@@ -16,18 +16,18 @@ import orjson
 from rich.console import Console
 
 from device_sim.errors import BadArgumentError
-from device_sim.expectations import ExitStatus, refuse_unmeasurable
-from device_sim.ledger import LedgerWriter
+from device_sim.figures.expectations import ExitStatus, refuse_unmeasurable
+from device_sim.figures.snapshot import Snapshot
+from device_sim.ledger.writer import LedgerWriter
 from device_sim.programs import on_signal, prepare_logs, say, warn
 from device_sim.report.report import Report
 from device_sim.report.terminal import show
 from device_sim.report.write import check_paths, write_report
 from device_sim.run.identities import Targets
 from device_sim.run.live import live_view
-from device_sim.run.plan import Plan, SimplePlan
+from device_sim.run.plan import RunPlan, SimplePlan
 from device_sim.run.processes import run_processes
-from device_sim.run.snapshot import Snapshot
-from device_sim.run.worker import Outcome, Worker, allow_files, ledger_of, now_us
+from device_sim.run.worker import Worker, WorkerOutcome, allow_files, ledger_of, now_us
 from device_sim.verify.judge import Verdict
 
 SETTLE_S = 30.0
@@ -57,7 +57,7 @@ def run_simple(plan: SimplePlan, options: RunOptions) -> None:
     say(orjson.dumps(outcome.tally.as_json()).decode())
 
 
-def run_scenario(plan: Plan, targets: Targets, options: RunOptions) -> int:
+def run_scenario(plan: RunPlan, targets: Targets, options: RunOptions) -> int:
     """Run a scenario and judge it; return the exit status."""
     database = options.database_url
     check_paths(options.reports)
@@ -87,7 +87,7 @@ def run_scenario(plan: Plan, targets: Targets, options: RunOptions) -> int:
     return int(status)
 
 
-def _run(plan: Plan, targets: Targets | None, options: RunOptions, ledger: Path | None) -> Outcome:
+def _run(plan: RunPlan, targets: Targets | None, options: RunOptions, ledger: Path | None) -> WorkerOutcome:
     prepare_logs()
     with live_view(plan.name, plan.marks, quiet=options.quiet, json=options.json, say=say) as tick:
         if options.processes == 1:
@@ -104,12 +104,12 @@ def _run(plan: Plan, targets: Targets | None, options: RunOptions, ledger: Path 
 
 
 async def _run_here(
-    plan: Plan,
+    plan: RunPlan,
     targets: Targets | None,
     ledger: Path | None,
     database_url: str | None,
     tick: Callable[[Snapshot], None],
-) -> Outcome:
+) -> WorkerOutcome:
     share = (0, 1)
     allow_files(plan, share)
     with LedgerWriter(ledger) as writer:

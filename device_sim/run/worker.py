@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from device_sim.errors import BadArgumentError
-from device_sim.intended import Intended
-from device_sim.ledger import LedgerWriter
-from device_sim.publisher import Publisher, Tally
-from device_sim.results import ACKNOWLEDGED, DELIVERED, Recorder, RunResult
-from device_sim.run.audience import Audience
+from device_sim.figures.intended import Intended
+from device_sim.figures.results import ACKNOWLEDGED, DELIVERED, Recorder, RunResult
+from device_sim.figures.snapshot import Odometer, Snapshot, recent_s
+from device_sim.ledger.writer import LedgerWriter
+from device_sim.run.dashboards import Dashboards
 from device_sim.run.identities import Targets, dashboard_identities
-from device_sim.run.loop_lag import LoopLag
-from device_sim.run.plan import Plan, Share
-from device_sim.run.snapshot import Odometer, Snapshot, recent_s
+from device_sim.run.own_lag import OwnLag
+from device_sim.run.plan import RunPlan, Share
+from device_sim.run.publisher import Publisher, Tally
 
 if TYPE_CHECKING:  # it brings SQLAlchemy and asyncpg, which a run without a database does not need
-    from device_sim.stored import StoredSampler
+    from device_sim.figures.stored import StoredSampler
 
 SPARE_FILES = 100
 """Descriptors for everything that is not a connection."""
@@ -40,7 +40,7 @@ READINGS = "/topic/readings/"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WorkerOutcome:
     """What a process hands back."""
 
     result: RunResult
@@ -54,7 +54,7 @@ class Worker:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: RunPlan,
         targets: Targets | None,
         share: Share,
         ledger: LedgerWriter,
@@ -76,11 +76,11 @@ class Worker:
             self._sampler,
             self._schedule,
         )
-        self._audience = Audience(self._recorder, self._publisher, intended)
+        self._dashboards = Dashboards(self._recorder, self._publisher, intended)
         if targets is not None:
             for dashboard, identity, appetite in dashboard_identities(plan.dashboards, targets, share):
-                self._audience.add(identity, appetite, dashboard.at)
-        self._lag = LoopLag(self._recorder, self._publisher)
+                self._dashboards.add(identity, appetite, dashboard.at)
+        self._lag = OwnLag(self._recorder, self._publisher)
         self._odometer = Odometer()
         self._stopped = asyncio.Event()
 
@@ -91,7 +91,7 @@ class Worker:
 
     async def run(
         self, ready: Callable[[], None], begin: Callable[[], Awaitable[int | None]], tick: Callable[[Snapshot], None]
-    ) -> Outcome:
+    ) -> WorkerOutcome:
         """Run it. `ready` is called when all stands; `begin` returns the start (epoch, us), or None to go home; `tick`
         gets the figures each second.
         """
@@ -103,7 +103,7 @@ class Worker:
                     await self._publish(start_us, tick)
         finally:
             await self._publisher.close()
-            await self._audience.close()
+            await self._dashboards.close()
             if self._sampler is not None:
                 await self._sampler.close()
         return self._finish()
@@ -111,15 +111,15 @@ class Worker:
     async def _start(self) -> bool:
         if not await self._publisher.start():
             return False
-        audience = asyncio.create_task(self._audience.start())
+        dashboards = asyncio.create_task(self._dashboards.start())
         stopped = asyncio.create_task(self._stopped.wait())
-        await asyncio.wait({audience, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({dashboards, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-        if not audience.done():
-            audience.cancel()
-            await asyncio.gather(audience, return_exceptions=True)
+        if not dashboards.done():
+            dashboards.cancel()
+            await asyncio.gather(dashboards, return_exceptions=True)
             return False
-        audience.result()
+        dashboards.result()
         return True
 
     async def _publish(self, start_us: int, tick: Callable[[Snapshot], None]) -> None:
@@ -129,7 +129,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_EVERY)
-        self._audience.begin()
+        self._dashboards.begin()
         schedule = self._schedule.events(start_us)
         publishing = asyncio.create_task(self._publisher.publish(schedule, start_us, self._plan.duration_s))
         measuring = [asyncio.create_task(self._lag.run()), asyncio.create_task(self._tick(tick))]
@@ -141,7 +141,7 @@ class Worker:
                 if task.done():
                     task.result()
             await publishing
-            if self._audience.up and not self._stopped.is_set():
+            if self._dashboards.up and not self._stopped.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), LAST_SHOWN_S)
             if self._sampler is not None and not self._stopped.is_set():
@@ -154,7 +154,7 @@ class Worker:
     async def _tick(self, tick: Callable[[Snapshot], None]) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._audience.check()
+            self._dashboards.check()
             counts = self._publisher.link.counts
             self._recorder.connected(self._publisher.now_s, counts.up)
             tick(self._snapshot())
@@ -166,7 +166,7 @@ class Worker:
             at_s,
             len(range(self._share[0], self._plan.devices, self._share[1])),
             counts.up,
-            self._audience.up,
+            self._dashboards.up,
             recorder.messages,
             recorder.delivered,
             *rates,
@@ -179,7 +179,7 @@ class Worker:
             cpu_share=self._lag.cpu_share,
         )
 
-    def _finish(self) -> Outcome:
+    def _finish(self) -> WorkerOutcome:
         recorder, tally = self._recorder, self._publisher.tally
         for reason, messages in self._publisher.link.counts.given_up.items():
             recorder.dropped(reason, messages)
@@ -189,17 +189,17 @@ class Worker:
             recorder.marks += self._plan.marks
         recorder.notes[f"cpu of process {part + 1} of {parts}"] = f"{self._lag.cpu_share:.0%} of a core"
         problems = Counter(self._publisher.link.counts.problems)
-        problems.update(self._audience.problems)
-        return Outcome(recorder.finish(tally.seconds), tally, tuple(problems.most_common()))
+        problems.update(self._dashboards.problems)
+        return WorkerOutcome(recorder.finish(tally.seconds), tally, tuple(problems.most_common()))
 
 
 def _sampler(database_url: str, recorder: Recorder, share: Share) -> "StoredSampler":
-    from device_sim.stored import PER_S, StoredSampler
+    from device_sim.figures.stored import PER_S, StoredSampler
 
     return StoredSampler(database_url, recorder, PER_S / share[1])
 
 
-def allow_files(plan: Plan, share: Share) -> None:
+def allow_files(plan: RunPlan, share: Share) -> None:
     """Raise this process's limit of open files to what the share needs; BadArgumentError when the system forbids it."""
     dashboards = len(range(share[0], sum(dashboard.count for dashboard in plan.dashboards), share[1]))
     needed = plan.connections(share) + dashboards + SPARE_FILES

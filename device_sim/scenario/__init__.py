@@ -1,4 +1,9 @@
-"""A fleet and its misfortunes in one file: `model` (what it may say), `load` (TOML, errors with line and key, `lines`),
-`check` (what the model cannot see),
-`schema` (the JSON schema and the table in the docs), `builtin` and `gallery` (those that come with it).
+"""A fleet and its misfortunes in one file.
+
+declared  the base of its tables, and bounds of figures
+model     what it may say
+load      from TOML, errors with line and key (`lines`)
+check     what the model cannot see, and what a scenario comes to
+schema    the JSON schema and the tables in the docs
+builtin   those that come with the program, in `gallery/`
 """

@@ -8,18 +8,18 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from device_sim.clock import step_us
 from device_sim.errors import BadArgumentError, ScenarioError
 from device_sim.faults.registry import AnyFault
 from device_sim.faults.sampling import Burst
 from device_sim.faults.settings import ClockFault, ValueFault
-from device_sim.member import measured
 from device_sim.payloads.format import Format
 from device_sim.payloads.registry import FORMATS
 from device_sim.payloads.topics import ANY_TOPIC, PER_METRIC, TELEMETRY, TELEMETRY_TOPIC
 from device_sim.payloads.tree import clash
-from device_sim.roster import ids
 from device_sim.scenario.model import DeviceClass, Scenario
+from device_sim.schedule.clock import step_us
+from device_sim.schedule.member import measured
+from device_sim.schedule.roster import ids
 from device_sim.sensors.replay import Replay
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -66,7 +66,7 @@ def check(scenario: Scenario) -> list[Problem]:
 
 
 def _of_expectations(scenario: Scenario) -> Iterator[Problem]:
-    from device_sim.expectations import NAMES  # what every process of a run need not load
+    from device_sim.figures.expectations import NAMES  # what every process of a run need not load
 
     for name in scenario.expectations:
         if name not in NAMES:
@@ -146,3 +146,19 @@ def _of_times(device_class: DeviceClass, fastest: float, faults: Sequence[AnyFau
             because += ", and its births need ticks of their own"
         most = 1.0 / (finest_s * factor)
         yield Problem((*path, "rate"), f"{text} would repeat times: {because}; at most {most:g}")
+
+
+def summary(scenario: Scenario) -> str:
+    """Return devices and rates by class, and how many faults, dashboards and expectations there are."""
+    counts = scenario.counts
+    rate = sum(count * device_class.rate for count, device_class in zip(counts, scenario.classes, strict=True))
+    faults = len(scenario.faults) + sum(len(device_class.faults) for device_class in scenario.classes)
+    dashboards = sum(dashboard.count for dashboard in scenario.dashboards)
+    lines = [f"{scenario.name}: {sum(counts)} devices, {rate:g} samples a second, {scenario.duration:g} s"]
+    lines += [
+        f"  {device_class.name}: {count} x {device_class.rate:g}/s, {device_class.format} over {device_class.link}, "
+        f"metrics {', '.join(device_class.sensors)}"
+        for count, device_class in zip(counts, scenario.classes, strict=True)
+    ]
+    lines.append(f"  {faults} faults, {dashboards} dashboards, {len(scenario.expectations)} expectations")
+    return "\n".join(lines)

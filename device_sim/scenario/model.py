@@ -11,10 +11,9 @@ from annotated_types import Len
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from device_sim.declared import Declared
 from device_sim.faults.registry import AnyFault
 from device_sim.payloads.registry import FormatName
-from device_sim.scenario.bound import Bound, parse_bound
+from device_sim.scenario.declared import Bound, Declared, parse_bound
 from device_sim.sensors.registry import AnySensor
 
 MOST_MESSAGES_PER_DEVICE_S = 1_000.0  # one a millisecond: most formats carry no finer time, and times must be distinct
@@ -87,7 +86,7 @@ class DeviceClass(Declared):
         return self
 
 
-class Dashboard(Declared):
+class DashboardClass(Declared):
     """Somebody who watches: a STOMP subscriber."""
 
     name: str = Field(min_length=1, description="name in the report")
@@ -119,7 +118,7 @@ class Scenario(Declared):
     stages: tuple[Stage, ...] = Field(default=(), description="the course of the run; without it all connect at once")
     classes: Annotated[tuple[DeviceClass, ...], Len(1)] = Field(description="the devices")
     faults: tuple[AnyFault, ...] = Field(default=(), description="what goes wrong with devices of every class")
-    dashboards: tuple[Dashboard, ...] = Field(default=(), description="who watches")
+    dashboards: tuple[DashboardClass, ...] = Field(default=(), description="who watches")
     expectations: Mapping[str, Annotated[str | float, AfterValidator(_check_bound)]] = Field(
         default={}, description='what must come of it: `loss = 0`, `p99_delivered_ms = "< 250"`'
     )

@@ -13,12 +13,12 @@ from typing import Final, Literal, get_args, get_origin
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from device_sim.declared import Declared
 from device_sim.faults.registry import AnyFault
 from device_sim.faults.settings import FaultSettings, SampleFaultSettings
 from device_sim.payloads.registry import FORMATS
 from device_sim.scenario.builtin import find_scenario, names
-from device_sim.scenario.model import Credentials, Dashboard, DeviceClass, Scenario, Stage
+from device_sim.scenario.declared import Declared
+from device_sim.scenario.model import Credentials, DashboardClass, DeviceClass, Scenario, Stage
 from device_sim.sensors.registry import AnySensor
 from device_sim.sensors.settings import SensorSettings
 
@@ -46,7 +46,7 @@ def _page() -> Iterator[str]:
     yield from _section("## `[[stages]]`", Stage)
     yield from _section("## `[[classes]]`", DeviceClass)
     yield from _section("## `[classes.credentials]`, `[dashboards.credentials]`", Credentials)
-    yield from _section("## `[[dashboards]]`", Dashboard)
+    yield from _section("## `[[dashboards]]`", DashboardClass)
     yield "## Formats\n"
     yield "| `format` | topic by default | finest time | a metric | an id |\n|---|---|---|---|---|"
     for form in FORMATS.values():

@@ -8,10 +8,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from device_sim.sensors.daily import DAY_S
-from device_sim.sensors.noise import wander
-from device_sim.sensors.normal import Numbers, Rows
-from device_sim.sensors.settings import Curve, Gauge, SensorSettings, limits, rounded
+from device_sim.sensors.curves import DAY_S, wander
+from device_sim.sensors.settings import Curve, Gauge, Numbers, Rows, SensorSettings, limits, rounded
 
 
 class _AroundAMean(SensorSettings):

@@ -6,10 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from device_sim.sensors.daily import warmth
-from device_sim.sensors.noise import wander
-from device_sim.sensors.normal import Numbers, Rows
-from device_sim.sensors.settings import Gauge, SensorSettings, rounded
+from device_sim.sensors.curves import wander, warmth
+from device_sim.sensors.settings import Gauge, Numbers, Rows, SensorSettings, rounded
 
 
 class Humidity(SensorSettings):

@@ -6,8 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from device_sim.sensors.daily import tide
-from device_sim.sensors.noise import wander
+from device_sim.sensors.curves import tide, wander
 from device_sim.sensors.settings import Gauge, SensorSettings, rounded
 
 

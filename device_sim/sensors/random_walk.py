@@ -8,8 +8,8 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from device_sim.sensors.normal import Numbers, Rows, normals
-from device_sim.sensors.settings import Gauge, SensorSettings, limits, rounded
+from device_sim.sensors.curves import normals
+from device_sim.sensors.settings import Gauge, Numbers, Rows, SensorSettings, limits, rounded
 
 
 class RandomWalk(SensorSettings):

@@ -12,13 +12,16 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from device_sim.declared import Declared
 from device_sim.message import Value
 from device_sim.payloads.format import Sort
-from device_sim.sensors.normal import Numbers, Rows
+from device_sim.scenario.declared import Declared
 
+Rows: TypeAlias = NDArray[np.intp]
+"""Which devices, by their place in the class; none twice."""
+Numbers: TypeAlias = NDArray[np.float64]
 Gauge: TypeAlias = Callable[[Rows, Numbers], Sequence[Sequence[Value]]]
 """From which devices measure, and when (seconds since the epoch), to their values: a column for each part of the sensor,
 one where it has no parts."""

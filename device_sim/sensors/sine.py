@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from device_sim.sensors.normal import Numbers, Rows, normals
-from device_sim.sensors.settings import Gauge, SensorSettings, rounded
+from device_sim.sensors.curves import normals
+from device_sim.sensors.settings import Gauge, Numbers, Rows, SensorSettings, rounded
 
 
 class Sine(SensorSettings):

@@ -3,18 +3,21 @@
 Nothing is kept: the tables end with the connection. What is read of the ledgers is held 50,000 readings at a time.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from device_sim.errors import BadArgumentError
-from device_sim.ledger import Acknowledgement, LedgerEntry
-from device_sim.ledger_reader import LedgerFile
+from device_sim.ledger.reader import LedgerFile
+from device_sim.ledger.writer import Acknowledgement, LedgerEntry
+from device_sim.programs import say, tell
 from device_sim.verify.judge import Example, TimedCount, UntimedCount, Verdict, judge
 from storage.copy_format import encode_numbers, encode_texts
 from storage.engine import DATABASE_AWAY, RawConnection, lend, make_engine
@@ -179,3 +182,12 @@ class _Upload:
 def _moment(time_us: int) -> datetime:
     seconds, us = divmod(time_us, 1_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=us)
+
+
+def run_verify(ledgers: Sequence[Path], database_url: str) -> int:
+    """Print findings for a person on stderr and the verdict as one line of JSON; return the exit status."""
+    verdict = asyncio.run(verify(ledgers, database_url))
+    for example in verdict.examples:
+        tell(str(example))
+    say(orjson.dumps(verdict.as_json()).decode())
+    return 0 if verdict.ok else 1

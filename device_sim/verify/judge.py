@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
-from device_sim.ledger import Acknowledgement
+from device_sim.ledger.writer import Acknowledgement
 
 FINDINGS: Final = ("lost", "duplicate", "phantom", "altered")
 

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from device_sim.ledger import Acknowledgement
+from device_sim.ledger.writer import Acknowledgement
 from device_sim.links.address import parse_address
 from device_sim.links.devices import DeviceLink
 from device_sim.links.link import LinkEvents

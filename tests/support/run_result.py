@@ -2,7 +2,7 @@
 
 import random
 
-from device_sim.results import Recorder, RunResult
+from device_sim.figures.results import Recorder, RunResult
 
 START_US = 1_795_190_400_000_000
 

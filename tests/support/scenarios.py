@@ -4,7 +4,7 @@ from typing import Any
 
 from device_sim.message import LinkAction, Message
 from device_sim.scenario.model import Scenario
-from device_sim.schedule import schedule
+from device_sim.schedule.schedule import schedule
 
 START_US = 1_795_190_400_000_000  # 2026-11-20T16:00:00Z
 SENSORS = {"temperature": {"kind": "ou", "mean": 20.0, "sigma": 1.0}, "level": {"kind": "constant", "value": 5.0}}

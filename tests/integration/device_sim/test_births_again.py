@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from device_sim.ledger import LedgerWriter
-from device_sim.ledger_reader import read_ledger
+from device_sim.ledger.reader import read_ledger
+from device_sim.ledger.writer import LedgerWriter
 from device_sim.links.address import parse_address
-from device_sim.publisher import Publisher
 from device_sim.run.identities import Targets
 from device_sim.run.plan import ScenarioPlan
+from device_sim.run.publisher import Publisher
 from device_sim.scenario.model import Scenario
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_listener import listener

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from device_sim.fleet import Fleet
-from device_sim.ledger import LedgerWriter
-from device_sim.ledger_reader import read_ledger
+from device_sim.ledger.reader import read_ledger
+from device_sim.ledger.writer import LedgerWriter
 from device_sim.links.address import Address, parse_address
 from device_sim.links.device_connection import Bounds
 from device_sim.links.devices import DEVICE_BOUNDS, DeviceLink
@@ -15,9 +14,10 @@ from device_sim.links.link import LinkEvents
 from device_sim.links.mqtt_identity import MqttIdentity
 from device_sim.links.stomp_identity import StompIdentity
 from device_sim.message import LinkAction, LinkActionKind, Message
-from device_sim.publisher import Publisher
 from device_sim.run.identities import Targets
-from device_sim.run.plan import Plan, ScenarioPlan, Share, SimplePlan
+from device_sim.run.plan import RunPlan, ScenarioPlan, Share, SimplePlan
+from device_sim.run.publisher import Publisher
+from device_sim.schedule.fleet import Fleet
 from tests.support.scenarios import scenario
 from tests.support.scripted_broker import ScriptedBroker
 from tests.support.simulated import burst, now_us
@@ -32,7 +32,7 @@ def address_of(broker: ScriptedBroker) -> Address:
 
 
 @asynccontextmanager
-async def running(plan: Plan, ledger: LedgerWriter, share: Share = (0, 1)) -> AsyncIterator[Publisher]:
+async def running(plan: RunPlan, ledger: LedgerWriter, share: Share = (0, 1)) -> AsyncIterator[Publisher]:
     """The plan's share, publishing; nothing is waited for at the end, as nothing comes."""
     schedule = plan.prepare(share)
     publisher = Publisher(lambda events: plan.link(events, share), ledger, schedule=schedule)

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from device_sim.ledger import LedgerWriter
-from device_sim.ledger_reader import read_ledger
+from device_sim.ledger.reader import read_ledger
+from device_sim.ledger.writer import LedgerWriter
 from device_sim.links.address import Address, parse_address
 from device_sim.links.link import LinkEvents
 from device_sim.links.mqtt import MqttLink
 from device_sim.message import Message
-from device_sim.publisher import Publisher
+from device_sim.run.publisher import Publisher
 from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_listener import listener

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from device_sim.ledger_reader import read_ledger
+from device_sim.ledger.reader import read_ledger
 from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.vectors import MACHINE_TEMPERATURE
 from tests.support.waiting import wait_for

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
-from device_sim.ledger import Acknowledgement
+from device_sim.ledger.writer import Acknowledgement
 from device_sim.report import Report, write_report
-from device_sim.scenario.bound import parse_bound
+from device_sim.scenario.declared import parse_bound
 from device_sim.verify import TimedCount, judge
 from tests.support.browser import Complaints, running_browser
 from tests.support.run_result import made_up_result

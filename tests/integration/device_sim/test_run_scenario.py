@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from device_sim.ledger_reader import read_ledger
+from device_sim.ledger.reader import read_ledger
 from tests.support.mosquitto import Mosquitto
 from tests.support.waiting import wait_for
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from device_sim.intended import Intended
-from device_sim.ledger import Acknowledgement, LedgerWriter
+from device_sim.figures.intended import Intended
+from device_sim.figures.results import DELIVERED, Recorder
+from device_sim.ledger.writer import Acknowledgement, LedgerWriter
 from device_sim.links.address import parse_address
 from device_sim.links.dashboard import Appetite, Dashboard, DashboardEvents
 from device_sim.links.devices import DeviceLink
@@ -17,9 +18,8 @@ from device_sim.links.link import LinkEvents
 from device_sim.links.reactor import Reactor
 from device_sim.links.stomp_identity import StompIdentity
 from device_sim.message import LinkAction, LinkActionKind, Message
-from device_sim.publisher import Publisher
-from device_sim.results import DELIVERED, Recorder
-from device_sim.run.audience import Audience
+from device_sim.run.dashboards import Dashboards
+from device_sim.run.publisher import Publisher
 from tests.support.hub import RunningHub
 from tests.support.ports import free_port
 from tests.support.simulated import burst, now_us, steady
@@ -166,7 +166,7 @@ async def test_the_audience_measures_from_the_intended_time_to_the_dashboard(
         recorder,
         intended,
     )
-    audience = Audience(recorder, publisher, intended)
+    audience = Dashboards(recorder, publisher, intended)
     audience.add(identity, Appetite(), 0.0)
     audience.add(identity, Appetite(), 0.2)
     await audience.start()
@@ -197,7 +197,7 @@ async def test_the_audience_waits_for_each_of_its_dashboards_and_not_twice_for_o
     absent = replace(identity.address, port=free_port())
     recorder, intended = Recorder("test", 0, 0), Intended()
     publisher = Publisher(lambda events: DeviceLink({}, events), LedgerWriter(None), recorder, intended)
-    audience = Audience(recorder, publisher, intended)
+    audience = Dashboards(recorder, publisher, intended)
     audience.add(identity, Appetite(), 0.0)
     audience.add(identity._replace(address=absent), Appetite(), 0.0)
     start = asyncio.create_task(audience.start())

@@ -10,12 +10,12 @@ from typing import Any
 import trustme
 from structlog.testing import capture_logs
 
-from device_sim.ledger import LedgerWriter
+from device_sim.ledger.writer import LedgerWriter
 from device_sim.links.address import Address, parse_address
 from device_sim.links.link import LinkEvents
 from device_sim.links.stomp import StompLink
 from device_sim.message import Message
-from device_sim.publisher import Publisher
+from device_sim.run.publisher import Publisher
 from tests.support.simulated import burst, now_us, steady
 from tests.support.stomp_sink import StompSink
 from tests.support.waiting import wait_until

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from device_sim.errors import BadArgumentError
+from device_sim.figures.results import STORED, Recorder
+from device_sim.figures.stored import LOOK_S, PER_S, WAITING, StoredSampler
 from device_sim.message import Message, Value
-from device_sim.results import STORED, Recorder
-from device_sim.stored import LOOK_S, PER_S, WAITING, StoredSampler
 from storage.reading import Reading
 from storage.settings import StorageSettings
 from storage.store import Store

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from device_sim.errors import BadArgumentError
-from device_sim.ledger import Acknowledgement, LedgerWriter
+from device_sim.ledger.writer import Acknowledgement, LedgerWriter
 from device_sim.message import Message, Value
 from device_sim.verify import Verdict
 from device_sim.verify.database import check_database, verify

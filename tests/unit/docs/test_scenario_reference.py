@@ -21,7 +21,7 @@ def test_the_published_schema_is_the_models() -> None:
 def test_the_schema_is_json_that_names_every_table() -> None:
     document = json.loads(schema(), parse_constant=pytest.fail)
 
-    assert {"Stage", "DeviceClass", "Dashboard", "Burst", "GpsTrack"} <= document["$defs"].keys()
+    assert {"Stage", "DeviceClass", "DashboardClass", "Burst", "GpsTrack"} <= document["$defs"].keys()
 
 
 def test_the_tables_are_the_models() -> None:

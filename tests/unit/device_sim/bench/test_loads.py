@@ -4,7 +4,7 @@ import pytest
 
 from device_sim.bench.loads import BENCHES, BenchName
 from device_sim.message import Message
-from device_sim.schedule import schedule
+from device_sim.schedule.schedule import schedule
 
 
 @pytest.mark.parametrize("bench", BENCHES)

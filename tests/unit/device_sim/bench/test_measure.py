@@ -7,7 +7,7 @@ import pytest
 from device_sim.bench.loads import BENCHES, BenchName
 from device_sim.bench.measure import Look, make_row
 from device_sim.bench.target import Usage
-from device_sim.results import Recorder, RunResult
+from device_sim.figures.results import Recorder, RunResult
 
 BEFORE = Usage(cpu_s=9.0, rss_bytes=40 << 20)
 FIRST = Look(Usage(cpu_s=10.0, rss_bytes=60 << 20), 0.0, 0, 0)

@@ -10,7 +10,7 @@ from device_sim.message import LinkAction, LinkActionKind, Message, Value, Will
 from device_sim.payloads.registry import FORMATS, FormatName
 from device_sim.scenario.builtin import find_scenario
 from device_sim.scenario.model import Scenario
-from device_sim.schedule import schedule
+from device_sim.schedule.schedule import schedule
 from tests.support.telemetry import NOW_US, Bench
 
 SECONDS = 12.0

@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 
 from device_sim.errors import BadArgumentError
-from device_sim.ledger import Acknowledgement
+from device_sim.figures.results import RunResult
+from device_sim.ledger.writer import Acknowledgement
 from device_sim.report import Report, check_paths, write_report
 from device_sim.report.terminal import show
-from device_sim.results import RunResult
-from device_sim.scenario.bound import parse_bound
+from device_sim.scenario.declared import parse_bound
 from device_sim.verify import Example, TimedCount, judge
 from tests.support.run_result import made_up_result
 

@@ -1,8 +1,8 @@
 """Who devices are to their broker."""
 
-from device_sim.roster import Entry
 from device_sim.run.identities import client_id
 from device_sim.scenario.builtin import find_scenario
+from device_sim.schedule.roster import Entry
 
 
 def test_a_device_is_known_by_its_id_unless_a_broker_would_refuse_it() -> None:

@@ -10,7 +10,7 @@ import pytest
 from device_sim.cli import main
 from device_sim.message import LinkAction, Message
 from device_sim.scenario.builtin import find_scenario, names, text_of
-from device_sim.schedule import schedule
+from device_sim.schedule.schedule import schedule
 from tests.support.scenarios import START_US
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from device_sim.errors import ScenarioError
-from device_sim.scenario.bound import Bound, parse_bound
 from device_sim.scenario.builtin import find_scenario
+from device_sim.scenario.declared import Bound, parse_bound
 from device_sim.scenario.load import load_scenario, parse_scenario
 from device_sim.scenario.model import Scenario
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from device_sim.message import Value
-from device_sim.sensors.normal import NORMALS
+from device_sim.sensors.curves import NORMALS
 from device_sim.sensors.registry import AnySensor
 from device_sim.sensors.settings import SensorSettings
 

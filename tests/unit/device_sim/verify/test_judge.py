@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_sim.ledger import Acknowledgement
+from device_sim.ledger.writer import Acknowledgement
 from device_sim.verify import Example, TimedCount, UntimedCount, Verdict, judge
 from tests.support.ledger_world import Row, Send, naive_verdict
 

@@ -1,0 +1,1 @@
+"""`device-sim replay`: a recording sent again with the times it was recorded at."""
