@@ -49,13 +49,14 @@ $(PAGE): $(PAGE_SOURCES) | $(INSTALLED)
 demo: $(INSTALLED) $(PAGE)
 	@$(BIN)/telemetry-hub demo $(DEMO_ARGS)
 
-# Mosquitto, Chromium and a second Postgres come from Debian; Node.js is in .venv as a wheel. Where they cannot be
+# Mosquitto, libfaketime, Chromium and a second Postgres come from Debian; Node.js is in .venv as a wheel. Where they cannot be
 # installed the tests that need them skip and say so, or fail when CI=true. Two tests run at a time: they share nothing
 # but this machine, and mostly wait. TEST_ARGS="-n 0" runs them one by one.
 test: $(INSTALLED) $(PAGE)
 	@missing=; \
 	PATH="$$PATH:/usr/sbin"; \
 	command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
+	ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$$missing libfaketime"; \
 	command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ] && [ -n "$(APT_AS_ROOT)" ]; then \

@@ -73,7 +73,7 @@ class HubApp:
         self._clock.drive(self.broker.agenda.release)
         self.store = Store(settings.storage, settings.data_dir)
         window = TimeWindow(round(settings.telemetry.future_s * 1_000_000))
-        pipeline = Pipeline(routes_of(settings.telemetry), self.store, Audience(self.broker), window)
+        pipeline = Pipeline(routes_of(settings.telemetry), self.store, Audience(self.broker), window, self.store.clock)
         self.services = Services(
             self.broker,
             self._clock,

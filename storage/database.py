@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.backoff import Backoff
+from storage.clock import DatabaseClock
 from storage.embedded import EmbeddedPostgres
 from storage.engine import DATABASE_AWAY, EMBEDDED, checked_url, lend, make_engine
 from storage.errors import StorageError
@@ -30,6 +31,7 @@ class Database:
     def __init__(self, settings: StorageSettings, data_dir: Path) -> None:
         self._settings = settings
         self._embedded: EmbeddedPostgres | None = None
+        self.clock = DatabaseClock()
         if settings.database_url == EMBEDDED:
             self._embedded = EmbeddedPostgres(data_dir / "postgres")
         else:
@@ -141,8 +143,8 @@ class Database:
             self._writers = make_engine(self.url, self._settings, connections=self._settings.writers + 2)
             self._queries = make_engine(self.url, self._settings, connections=self._settings.query_connections)
         async with lend(self._writers) as connection:
+            await self.clock.measure(connection)
             if self._migrated:
-                await connection.execute("SELECT 1")
                 return
             self._migrated = await is_newest(connection)
         if not self._migrated:

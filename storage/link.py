@@ -4,7 +4,6 @@ The link knows rows and tables; when to try, to wait or to spool is the writer's
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -18,7 +17,7 @@ from storage.newest import NewestTimes
 from storage.partitions import MICROSECOND, OLDEST_US
 from storage.quarantine import QuarantinedPayload, refused_reading
 from storage.reading import Reading
-from storage.rollups import CLOCK_SKEW_S, Marks, fresh_after_us
+from storage.rollups import Marks, fresh_after_us
 from storage.series import SeriesCache
 from storage.settings import StorageSettings
 
@@ -50,7 +49,6 @@ class Link:
         self._knowledge = knowledge
         self._counters = counters
         self._settings = settings
-        self._clocks_agree = False
         self._context: AbstractAsyncContextManager[RawConnection] | None = None
         self._connection: RawConnection | None = None
         self._inserter: Inserter | None = None
@@ -98,16 +96,13 @@ class Link:
             context = lend(self._database.writers)
             self._connection = await context.__aenter__()
             self._context = context
-            server_now = await self._connection.fetchval(
-                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8"
-            )
-            self._clocks_agree = abs(server_now - time.time_ns() // 1000) < CLOCK_SKEW_S * 1_000_000 / 2
+            await self._database.clock.measure(self._connection)
             self._inserter = Inserter(self._connection, self._knowledge.leaves, self._knowledge.marks, self._counters)
         refused: list[QuarantinedPayload] = []
         if rows:
             columns = await self._columns(rows, self._connection)
             suspects = self._knowledge.newest.suspects(columns) if live else None
-            fresh = live and self._clocks_agree and self._fresh(columns)
+            fresh = live and self._fresh(columns)
             pairs = {
                 (int(columns.series[row]), int(columns.time_us[row]))
                 for row in await self._inserter.put_numbers(columns, suspects, fresh=fresh)
@@ -127,16 +122,18 @@ class Link:
             known = {key_of(row): number for row, number in zip(rows, found, strict=True) if number is not None}
             known |= await series.register(connection, unknown_kinds(rows, known))
             found = look_up(rows, known)
-        now_us = time.time_ns() // 1000
+        now_us = self._database.clock.now_us()
         keep = self._settings.keep_readings
         return to_columns(rows, found, now_us, max(OLDEST_US, now_us - keep // MICROSECOND) if keep else OLDEST_US)
 
     def _fresh(self, columns: Columns) -> bool:
-        limit = fresh_after_us(time.time_ns() // 1000, self._settings.rollup_delay_s, self._settings.write_timeout_s)
+        limit = fresh_after_us(
+            self._database.clock.now_us(), self._settings.rollup_delay_s, self._settings.write_timeout_s
+        )
         return len(columns.time_us) == 0 or int(columns.time_us.min()) >= limit
 
     def _refusals(self, rows: Sequence[Reading], pairs: set[tuple[int, int]]) -> list[QuarantinedPayload]:
-        now_us = time.time_ns() // 1000
+        now_us = self._database.clock.now_us()
         return [
             refused_reading(row, "refused", "the database refused the value", now_us)
             for row, series_id in zip(rows, look_up(rows, self._knowledge.series.ids), strict=True)

@@ -6,7 +6,6 @@ repeated after a growing pause; it says nothing about the breaker in `database`,
 """
 
 import asyncio
-import time
 from typing import Final
 
 import structlog
@@ -14,8 +13,8 @@ import structlog
 from storage.backoff import Backoff
 from storage.database import Database
 from storage.engine import DATABASE_AWAY, RawConnection, lend
-from storage.leaves import WIDTHS, Leaves
-from storage.retention import tend
+from storage.leaves import Leaves
+from storage.retention import Retention
 from storage.rollups import advance, take_dirty
 from storage.settings import StorageSettings
 
@@ -31,6 +30,7 @@ class Maintenance:
         self._settings = settings
         self._database = database
         self._task: asyncio.Task[None] | None = None
+        self.retention = Retention(settings, database.clock)
         self._backoff = Backoff(first_s=1.0, longest_s=max(60.0, settings.maintenance_every_s))
         self.rounds = 0
         self.failures = 0
@@ -70,6 +70,7 @@ class Maintenance:
     async def round(self) -> bool:
         """Do one round; False when another hub is at it."""
         async with lend(self._database.queries) as connection:
+            await self._database.clock.measure(connection)
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_MAINTENANCE):
                 return False
             # After an error `lend` throws the connection away, and the lock goes with it.
@@ -81,9 +82,7 @@ class Maintenance:
 
     async def _round(self, connection: RawConnection) -> None:
         leaves = Leaves(int(self._settings.partition_width.total_seconds()) * 1_000_000)
-        now_us = time.time_ns() // 1000
         # Leaves first: rollups that fail, or have much to catch up with, must not keep the writers from theirs.
-        for table in WIDTHS:
-            await tend(connection, leaves, self._settings, table, now_us)
+        await self.retention.round(connection, leaves)
         await advance(connection, leaves, self._settings.rollup_delay_s)
         await take_dirty(connection, leaves)

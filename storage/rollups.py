@@ -35,7 +35,7 @@ from storage.sql import statement
 HOUR_US: Final = 3_600_000_000
 OLDEST: Final = instant(0)
 CLOCK_SKEW_S: Final = 10.0
-"""By how much our clock and the database's may differ; a link measures it when it connects."""
+"""By how much the time that a writer reckons with (`clock`) and the database's may differ."""
 CHUNK: Final = timedelta(minutes=15)
 LONGEST_CHUNK: Final = timedelta(hours=6)
 CHUNK_S: Final = (1.0, 10.0)

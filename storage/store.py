@@ -32,6 +32,7 @@ class Store:
         """The hot path, without a call in between: `write(readings, extra_bytes=0)`, see `Writer.add`."""
         self.maintenance = Maintenance(settings, self._database)
         self.queries = Queries(self._database)
+        self.clock = self._database.clock
 
     @property
     def counters(self) -> Counters:
@@ -79,6 +80,8 @@ class Store:
             problems.append(f"spool: {self.spool.problem}")
         if self._writer.defect is not None:
             problems.append(self._writer.defect)
+        if self.clock.problem is not None:
+            problems.append(self.clock.problem)
         if self.full:
             problems.append("full: publishers are held back")
         return {
@@ -92,6 +95,8 @@ class Store:
             "spool_bytes": self.spool.bytes,
             "spool_oldest_us": self.spool.oldest_us,
             "maintenance": self.maintenance.problem or "",
+            "retention": self.maintenance.retention.held or "",
+            "clock_offset_s": round(self.clock.offset_s, 3),
         }
 
     async def close(self) -> None:

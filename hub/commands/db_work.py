@@ -23,6 +23,7 @@ from rich.table import Column, Table
 from hub.commands.quarantine_retry import retry
 from hub.errors import HubError
 from hub.settings.model import HubSettings, routes_of
+from hub.telemetry.validation import TimeWindow
 from storage.advice import advise
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
@@ -219,7 +220,9 @@ def retry_quarantined(settings: HubSettings, identity: UUID | None, reason: str 
             else:
                 chosen = await _quarantined(database, reason, topic, limit)
             async with _store(settings, database) as store:
-                report = await retry(chosen, routes_of(settings.telemetry), store)
+                window = TimeWindow(round(settings.telemetry.future_s * 1_000_000))
+                now_us = database.clock.database_us()
+                report = await retry(chosen, routes_of(settings.telemetry), store, window, now_us)
             if gone := [*report.stored, *report.replaced]:
                 async with lend(database.queries) as connection:
                     await remove_refused(connection, gone)

@@ -1,7 +1,8 @@
 """Quarantined payloads once more through the pipeline, after a route or a decoder was mended.
 
 The pipeline is the hub's own, so a payload is taken exactly as it would be taken now, with the content type, the origin
-and the time of its first receipt. A reading that the storage refused is offered to it again, without a decoder. What is
+and the time of its first receipt. Times that were refused while the hub's clock was not to be trusted (`hub_clock`) are
+judged by the database's clock of now. A reading that the storage refused is offered to it again, without a decoder. What is
 stored leaves the quarantine after the commit; what is refused again stays.
 
 One pipeline takes all of them in the order of receipt, so what a decoder learns from one (a birth, a description) helps
@@ -16,8 +17,9 @@ from dataclasses import dataclass, field
 
 from hub.broker.broker import Broker, BrokerLimits
 from hub.telemetry.audience import Audience
-from hub.telemetry.pipeline import Pipeline
+from hub.telemetry.pipeline import HUB_CLOCK, Pipeline
 from hub.telemetry.routes import Routes
+from hub.telemetry.validation import TimeWindow
 from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload, reading_of
 from storage.queries.refused import Refused
@@ -64,18 +66,26 @@ class _Sink:
         return self._store.device_state(item)
 
 
-async def retry(payloads: Sequence[Refused], routes: Routes, store: Store) -> RetryReport:
-    """Take each payload through the pipeline; return when those that were taken are committed."""
+async def retry(
+    payloads: Sequence[Refused], routes: Routes, store: Store, window: TimeWindow, now_us: int
+) -> RetryReport:
+    """Take each payload through the pipeline; return when those that were taken are committed.
+
+    `now_us` is the database's time.
+    """
     report = RetryReport()
     sink = _Sink(store)
     # A broker without subscribers: a payload of yesterday is not news.
-    pipeline = Pipeline(routes, sink, Audience(Broker(BrokerLimits(), time.monotonic, lambda: None)))
+    pipeline = Pipeline(routes, sink, Audience(Broker(BrokerLimits(), time.monotonic, lambda: None)), window)
     for payload in sorted(payloads, key=lambda payload: payload.item.received_us):
         item = payload.item
         if item.origin == "storage":
             await _offer_again(payload, store, report)
             continue
         sink.begin()
+        pipeline.window = window
+        if item.reason == HUB_CLOCK:
+            pipeline.window = TimeWindow(window.future_us + max(0, now_us - item.received_us))
         bridged = item.origin == "bridge"
         done = pipeline.accept(item.topic, item.payload, item.content_type, item.received_us, item.retained, bridged)
         if done is None:

@@ -126,6 +126,24 @@ def store_rows(store: Store) -> Sequence[Row]:
             "Rounds that failed; the reason is in /readyz.",
             lambda: store.maintenance.failures,
         ),
+        Row(
+            "hub_partitions_dropped_total",
+            "counter",
+            "Partitions that were too old and dropped by this hub.",
+            lambda: store.maintenance.retention.dropped,
+        ),
+        Row(
+            "hub_retention_held",
+            "gauge",
+            "1 while partitions are too old and not dropped, for the reason in /readyz.",
+            lambda: store.maintenance.retention.held is not None,
+        ),
+        Row(
+            "hub_clock_offset_seconds",
+            "gauge",
+            "By how much the database's clock is ahead of the hub's.",
+            lambda: store.clock.offset_s,
+        ),
     )
 
 

@@ -31,12 +31,14 @@ from hub.telemetry.notes import Notes
 from hub.telemetry.readings_topic import Series
 from hub.telemetry.routes import Route, Routes
 from hub.telemetry.validation import OLDEST_US, TimeWindow, name_fault
+from storage.clock import DatabaseClock
 from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 
 log = structlog.get_logger("hub")
 DECODER_DEFECT: Final = "decoder_defect"
+HUB_CLOCK: Final = "hub_clock"  # a time refused by a clock that was not compared with the database's, or disagreed
 MAX_PLACES: Final = 50_000  # topics remembered: about 400 bytes each
 DEFAULT_WINDOW: Final = TimeWindow()
 
@@ -72,13 +74,19 @@ class Pipeline:
     """The one way into storage; see the head of this file."""
 
     def __init__(
-        self, routes: Routes, store: ReadingSink, audience: Audience, window: TimeWindow = DEFAULT_WINDOW
+        self,
+        routes: Routes,
+        store: ReadingSink,
+        audience: Audience,
+        window: TimeWindow = DEFAULT_WINDOW,
+        clock: DatabaseClock | None = None,
     ) -> None:
         self.counters = PipelineCounters()
         self._routes = routes
         self._store = store
         self._audience = audience
-        self._window = window
+        self.window = window
+        self._clock = clock
         self._decoders: dict[str, Decoder] = {}
         # By how a topic came: directly from a STOMP client, or over a bridge. None: no route takes it.
         self._places: tuple[dict[str, Place | None], dict[str, Place | None]] = ({}, {})
@@ -104,18 +112,21 @@ class Pipeline:
     ) -> dict[asyncio.Future[None], None]:
         """Decode, publish, store messages that came together at `now_us`, in µs since 1970 UTC.
 
-        Each message is received at a µs of its own: see receive_times.py.
+        Each message is received at a µs of its own: see receive_times.py. Where the hub's clock and the database's disagree
+        the database's counts: see storage/clock.py.
 
         Return the futures of their durability in the order in which they resolve, none for topics that no route takes.
         A `retained` message is old state: what it holds without a device time is not stored (device-formats 0.5).
         `bridged` says that they were MQTT messages: see routes.py.
         """
+        if self._clock is not None:
+            now_us = self._clock.corrected(now_us)
         futures: dict[asyncio.Future[None], None] = {}
         places = self._places[bridged]
         explaining = self._audience.of_explanations
         watched = self._audience.of_readings
         seen: list[Seen] = []  # while somebody watches
-        newest_us = now_us + self._window.future_us
+        newest_us = now_us + self.window.future_us
         gathered: list[Reading] = []
         size = taken = 0
         received_us = receive_times.before_next(self._received_us, now_us)
@@ -161,7 +172,7 @@ class Pipeline:
                     if series is None:
                         continue
                 if not OLDEST_US <= time_us <= newest_us:
-                    notes.fault("clock", f"{metric!r}: {self._window.fault(time_us, now_us)}")
+                    notes.fault(self._clock_reason(time_us), f"{metric!r}: {self.window.fault(time_us, now_us)}")
                     continue
                 last = series.last
                 late = last is not None and time_us < last[2]
@@ -230,7 +241,7 @@ class Pipeline:
 
     def _storable(self, readings: Sequence[Reading], now_us: int) -> list[Reading]:
         """Return those whose time and names can be stored."""
-        newest_us = self._window.newest_us(now_us)
+        newest_us = self.window.newest_us(now_us)
         return [
             reading
             for reading in readings
@@ -255,7 +266,7 @@ class Pipeline:
         seen: list[Seen] = []
         for reading in notes.transient:
             series = self._learn_series(place, reading, notes)
-            if series is not None and not self._window.fault(reading.time_us, now_us):
+            if series is not None and not self.window.fault(reading.time_us, now_us):
                 seen.append((series, reading, series.last is not None and reading.time_us < series.last.time_us))
         return seen
 
@@ -305,6 +316,11 @@ class Pipeline:
         return self._store.quarantine(
             QuarantinedPayload(topic, body, reason, now_us, detail, content_type, origin, retained)
         )
+
+    def _clock_reason(self, time_us: int) -> str:
+        """Return the reason for a refused time; one refused by a clock that may be wrong can be mended by a retry."""
+        ahead = time_us >= OLDEST_US
+        return HUB_CLOCK if ahead and self._clock is not None and not self._clock.trusted else "clock"
 
     def _nothing(self) -> asyncio.Future[None]:
         """Return a future that is done: the payload was understood and holds nothing to keep."""

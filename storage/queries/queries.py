@@ -4,7 +4,6 @@ Every method that yields is an async generator: what is not asked for is not rea
 read and not while the caller looks at it, so a caller may stop at any time.
 """
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -60,7 +59,7 @@ class Queries:
         for at in range(0, len(names), LATEST_CHUNK):
             async with self._lend() as connection:
                 series = await self._known.find(connection, names[at : at + LATEST_CHUNK])
-                found = await latest_of(connection, series, time.time_ns() // 1000)
+                found = await latest_of(connection, series, self._database.clock.now_us())
             for reading in found:
                 yield reading
 

@@ -28,12 +28,13 @@ from pathlib import Path
 import asyncpg
 import uvloop
 
+from storage.clock import DatabaseClock
 from storage.embedded import EmbeddedPostgres
 from storage.engine import RawConnection
 from storage.leaves import Leaves
 from storage.partitions import instant, microseconds, read_leaves
 from storage.reading import Reading
-from storage.retention import tend
+from storage.retention import Retention
 from storage.rollups import advance, read_watermarks
 from storage.settings import StorageSettings
 from storage.store import Store
@@ -267,7 +268,9 @@ async def drop_oldest(sql: RawConnection) -> int:
     now_us = time.time_ns() // 1000
     oldest = (await read_leaves(sql, "readings"))[0]
     settings = StorageSettings(keep_readings=timedelta(microseconds=now_us - oldest.end_us))
-    return await tend(sql, Leaves(DAY_US), settings, "readings", now_us)
+    retention = Retention(settings, DatabaseClock())
+    await retention.round(sql, Leaves(DAY_US))
+    return retention.dropped
 
 
 _SIZES = """

@@ -18,7 +18,7 @@ from hub.settings.model import load_settings, routes_of
 from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
 from storage.engine import RawConnection
-from storage.quarantine import QuarantinedPayload
+from storage.quarantine import QuarantinedPayload, refused_reading
 from storage.reading import Reading
 from storage.settings import StorageSettings
 from storage.spool import SPOOL_FILE, Spool
@@ -175,6 +175,23 @@ async def test_a_birth_in_quarantine_helps_the_data_that_came_after_it(
     assert "2 payloads gave 2 readings, 1 refused" in output
     assert [12.1, 12.3] == [row["value"] for row in await sql.fetch("SELECT value FROM readings ORDER BY ts")]
     assert NOW == await sql.fetchval("SELECT (extract(epoch FROM ts) * 1000000)::int8 FROM quarantine")
+
+
+async def test_what_a_wrong_clock_of_the_hub_refused_is_mended_and_what_a_devices_did_is_not(
+    store: Store, database_url: str, sql: RawConnection
+) -> None:
+    """The hub was 200 days behind when it refused the first; the second device's clock was a day ahead."""
+    body, day_us = json.dumps({"ts": NOW // 1000, "a": 1}).encode(), 86_400_000_000
+    await store.quarantine(QuarantinedPayload("devices/d/telemetry", body, "hub_clock", NOW - 200 * day_us))
+    await store.quarantine(QuarantinedPayload("devices/e/telemetry", body, "clock", NOW - day_us))
+    expired = refused_reading(Reading("f", "m", NOW, 2.5), "expired", "", NOW)
+    await store.quarantine(expired)
+
+    output = await run("quarantine", "retry", "--database-url", database_url)
+
+    assert "2 payloads gave 2 readings, 1 refused" in output
+    rows = await sql.fetch("SELECT value, (extract(epoch FROM ts) * 1000000)::int8 AS at FROM readings ORDER BY value")
+    assert [(1.0, NOW // 1000 * 1000), (2.5, NOW)] == [tuple(row) for row in rows]
 
 
 async def test_the_embedded_database_is_shared_with_a_running_hub_and_started_without_one(tmp_path: Path) -> None:

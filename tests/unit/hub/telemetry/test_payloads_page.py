@@ -10,7 +10,7 @@ import pytest
 from hub.settings.model import TelemetrySettings
 from hub.telemetry.clock import iso_utc
 from hub.telemetry.decoders import DECODERS, MEDIA_TYPES
-from hub.telemetry.pipeline import DECODER_DEFECT
+from hub.telemetry.pipeline import DECODER_DEFECT, HUB_CLOCK
 from storage.reading import Reading
 from tests.support.telemetry import NOW_US, Bench
 
@@ -116,7 +116,7 @@ def test_every_decoder_and_every_reason_has_a_row() -> None:
         reason
         for source in sources
         for reason in re.findall(r"(?:PayloadError|\.fault)\(\s*\"(\w+)\"", source.read_text(encoding="utf-8"))
-    } | {"bad_device", DECODER_DEFECT}
+    } | {"bad_device", DECODER_DEFECT, "clock", HUB_CLOCK}
 
     assert {cell[0].strip("`") for cell in rows("| Reason | Meaning")} == raised
     assert {cell[0].strip("`") for cell in rows("| decoder |")} == set(DECODERS)

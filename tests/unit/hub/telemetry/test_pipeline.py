@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from hub.telemetry import last_readings as last_readings_module
 from hub.telemetry import pipeline as pipeline_module
 from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
-from hub.telemetry.routes import Routes, RouteSettings
+from hub.telemetry.routes import DEFAULT_ROUTES, Routes, RouteSettings
+from storage.clock import DatabaseClock
 from storage.reading import Reading
 from storage.settings import StorageSettings
 from storage.store import Store
@@ -293,3 +295,22 @@ async def test_what_thousands_of_values_share_in_their_names_is_not_copied_for_e
     assert bench.reasons[-1] in {"bad_metric", "senml_name"}
     assert peak < 20_000_000  # 50,000 characters a thousand times are 50 MB; a payload of 1 MiB could make 5 GB
     assert len(bench.store.quarantined[-1].detail) < 10_000
+
+
+async def test_times_are_judged_by_the_databases_clock_and_a_clock_that_disagrees_is_named() -> None:
+    """The hub is a day behind: what is ahead of it is not ahead of the database; readings without a time get its time."""
+    bench = Bench()
+    clock = DatabaseClock()
+    day_us, uptime_us = 86_400_000_000, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+    clock.note(NOW_US + day_us, uptime_us, uptime_us)
+    bench.pipeline = Pipeline(Routes(DEFAULT_ROUTES), bench.store, Audience(bench.broker), clock=clock)
+
+    bench.accept(json.dumps({"ts": (NOW_US + day_us) // 1000, "a": 1}))
+    bench.accept('{"b":1}')
+    bench.accept(json.dumps({"ts": (NOW_US + 2 * day_us) // 1000, "c": 1}))
+    bench.accept('{"time":"1970-01-01T00:00:10Z","d":1}')
+
+    a, b = bench.store.readings
+    assert NOW_US + day_us == a.time_us
+    assert NOW_US + day_us <= b.time_us < NOW_US + day_us + 10_000_000
+    assert ["hub_clock", "clock"] == bench.reasons
