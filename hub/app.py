@@ -33,6 +33,7 @@ from hub.telemetry.validation import TimeWindow
 from hub.transports.broker_clock import BrokerClock
 from hub.transports.peers import is_loopback
 from hub.transports.services import Services
+from hub.transports.sockets import Sockets
 from hub.transports.tcp import StompTcpServer
 from hub.transports.websocket import StompWebSocketHandler
 from storage.engine import DATABASE_AWAY
@@ -81,6 +82,7 @@ class HubApp:
             {user.name: user.password.get_secret_value() for user in settings.users},
             TelemetryIngest(pipeline, self.store),
         )
+        self._sockets = Sockets(limits)
         self._lag = LoopLag()
         self._stats = StatsTopic(self.broker, self.services, self._lag)
         self.broker.replay_sources += [pipeline.last.messages, pipeline.states.messages]
@@ -95,7 +97,7 @@ class HubApp:
         hosts = AllowedHosts((settings.http.host, *settings.http.allowed_hosts))
         application = Application(
             [
-                (r"/ws", StompWebSocketHandler, {"services": self.services, "hosts": hosts}),
+                (r"/ws", StompWebSocketHandler, {"services": self.services, "hosts": hosts, "sockets": self._sockets}),
                 (r"/livez", LivezHandler, {"hosts": hosts}),
                 (r"/readyz", ReadyzHandler, {"hosts": hosts, "checks": {"storage": self.store.health}}),
                 (r"/metrics", MetricsHandler, {"hosts": hosts, "registry": build_registry(rows)}),
@@ -113,7 +115,7 @@ class HubApp:
             max_body_size=1_048_576,
             max_buffer_size=2_097_152,
         )
-        self._tcp = StompTcpServer(self.services)
+        self._tcp = StompTcpServer(self.services, self._sockets)
 
     async def _fill_last_readings(self) -> None:
         """Learn the last readings from the database, once, when it is there."""
@@ -194,6 +196,7 @@ class HubApp:
                 await services.wait_empty()
         await self._http.close_all_connections()
         self._clock.stop()
+        self._sockets.keep_alive.stop()
         self._lag.stop()
         log.info("stopped")
 

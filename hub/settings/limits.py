@@ -49,6 +49,11 @@ class Limits(BaseModel):
         10.0, gt=0, description="time that a peer may read nothing while its messages are dropped, before it is closed"
     )
     close_s: float = Field(5.0, gt=0, description="time for the peer to answer our Close")
+    ping_s: float = Field(
+        20.0,
+        ge=0,
+        description="period of pings (WebSocket) or keep-alive probes (TCP) to clients that send no heart-beats; 0: none",
+    )
     drain_s: float = Field(8.0, gt=0, le=60, description="time to finish what is in flight at SIGTERM")
     opening_bytes: int = Field(8 * KIB, ge=1 * KIB, description="bytes before the connection is open")
     confirm_s: float = Field(

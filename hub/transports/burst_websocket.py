@@ -1,7 +1,7 @@
 """A Tornado WebSocket that reads bursts. Touches private names of Tornado's WebSocket (pinned to 6.6).
 
 Tornado's own reader awaits three times a frame and gives the handler one message at a time. `BurstProtocol` takes what
-the socket has (`burst_stream`), parses every frame in it, and gives the handler the list.
+the socket has (`burst_reader`), parses every frame in it, and hands the list to the handler.
 
     class Echo(BurstWebSocketHandler):
         def on_burst(self, messages):
@@ -12,17 +12,24 @@ the socket has (`burst_stream`), parses every frame in it, and gives the handler
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13, _WebSocketParams
 
-from hub.transports.burst_stream import BurstReader
-from hub.websocket.frames import CLOSE, PING, PONG, Message
+from hub.transports.burst_reader import BurstReader
+from hub.transports.read_turns import ReadTurns
+from hub.transports.stream_writer import StreamEnd
+from hub.websocket.frames import CLOSE, NO_CODE, PING, PONG, Message, close_payload, read_close, server_frame
 from hub.websocket.parser import FrameParser
 
 _NO_HEADERS = HTTPHeaders()
+NORMAL, INTERNAL = 1000, 1011
+# Pings of one burst that are answered each; of more, the newest is answered too (RFC 6455, section 5.5.3).
+MOST_PONGS = 16
+_PING = server_frame(PING, b"")
 
 
 class BurstProtocol(WebSocketProtocol13):
@@ -43,25 +50,53 @@ class BurstProtocol(WebSocketProtocol13):
         self._message_bytes_out = self._wire_bytes_out = 0
         self._pong_future = self._pending_pong = None
         self._ping_coroutine = self._waiting = None
+        self._ending: StreamEnd | None = None
+        self._heard = self._pinged = False  # since the last ping; whether there was one
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Send Close; abort after the handler's `close_s`, where Tornado would wait 5 s."""
-        first = self._waiting is None
-        super().close(code, reason)
-        if first and self._waiting is not None:
-            self.stream.io_loop.remove_timeout(self._waiting)
-            self._waiting = self.stream.io_loop.call_later(self.handler.close_s, self._abort)
+        """Send Close; end when the peer's Close is there, or after the handler's `close_s`."""
+        stream = self.stream
+        if not self.server_terminated:
+            self.server_terminated = True
+            if code is None and reason is not None:
+                code = NORMAL
+            with contextlib.suppress(StreamClosedError):
+                stream.write(server_frame(CLOSE, close_payload(code, reason or "")))
+        if self.client_terminated:
+            self._end()
+        elif self._waiting is None and not stream.closed():
+            self._waiting = stream.io_loop.call_later(self.handler.close_s, self._abort)
+
+    def ping_or_end(self, period_s: float) -> None:
+        """Ping the peer; fail it when nothing came since the last ping. Any byte is a sign of life, not only the pong."""
+        if self.server_terminated:
+            return
+        if self.stream.writing():
+            # The ping would be behind what the peer has not read; a peer that reads nothing has a deadline of its own.
+            self._pinged = False
+        elif self._pinged and not self._heard:
+            self._fail(INTERNAL, f"nothing came within {period_s:g} s of a ping")
+        else:
+            self._pinged, self._heard = True, False
+            with contextlib.suppress(StreamClosedError):
+                self.stream.write(_PING)
 
     async def _receive_frame_loop(self) -> None:
         try:
-            await BurstReader(self.stream, self._burst).run()
+            await BurstReader(self.stream, self._burst, self.handler.turns).run()
         except StreamClosedError:
             self._abort()
         finally:
+            if self._ending is not None:
+                self._ending.closed()
             self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
     def _burst(self, data: bytes) -> Awaitable[None] | None:
         """Parse what came and hand it over; what is returned is awaited before the next read."""
+        self._heard = True
+        if self._ending is not None:
+            self._ending.discard(len(data))
+            return None
         parser = self.parser
         messages = parser.feed(data)
         waiting = None
@@ -72,28 +107,54 @@ class BurstProtocol(WebSocketProtocol13):
                 waiting = self.handler.on_burst(messages)
         if parser.started:
             self.handler.on_part()
-        if parser.error is not None and not self.server_terminated:
-            self.close_code = parser.error.code
-            # The peer is not understood any more: what it sends is discarded until it closes or the time is over.
-            self.close(parser.error.code, parser.error.reason)
+        if parser.error is not None:
+            self._fail(parser.error.code, parser.error.reason)
         return waiting
 
+    def _fail(self, code: int, reason: str) -> None:
+        """Fail the connection (RFC 6455, section 7.1.7): Close, and our end at once. The peer's Close is not awaited."""
+        self.close_code = self.close_code or code
+        self.client_terminated = True
+        self.close(code, reason)
+
+    def _end(self) -> None:
+        """End our direction: both Close frames are there, or the peer cannot be understood."""
+        if self._waiting is not None:
+            self.stream.io_loop.remove_timeout(self._waiting)
+            self._waiting = None
+        if self._ending is None and not self.stream.closed():
+            self._ending = StreamEnd(self.stream, self.handler.close_s)
+            self.handler.on_end()
+
     def _control(self, messages: list[Message]) -> list[Message]:
-        """Answer control frames; gives the data messages that came before a Close."""
+        """Answer control frames; return the data messages that came before a Close."""
         data: list[Message] = []
-        ping: bytes | None = None
-        for message in messages:
-            if message.opcode == PING:
-                ping = message.payload
-            elif message.opcode == CLOSE:
-                self._close_received(data, message.payload)
-                return []
-            elif message.opcode != PONG:
-                data.append(message)
-        if ping is not None:
-            # Only the latest ping of a burst is answered (RFC 6455, section 5.5.3); Tornado bounds what is unsent.
-            self._send_pong(ping)
-        return data
+        pings: list[bytes] = []
+        closing: bytes | None = None
+        for opcode, payload in messages:
+            if opcode == PING:
+                pings.append(payload)
+            elif opcode == CLOSE:
+                closing = payload
+                break
+            elif opcode != PONG:
+                data.append(Message(opcode, payload))
+        if pings and not self.server_terminated:
+            self._answer(pings)
+        if closing is None:
+            return data
+        self._close_received(data, closing)
+        return []
+
+    def _answer(self, pings: list[bytes]) -> None:
+        """Answer pings; a peer that does not read its pongs gets the newest when it does."""
+        if self.stream.writing():
+            self._send_pong(pings[-1])  # Tornado keeps one on its way and the newest
+            return
+        if len(pings) > MOST_PONGS:
+            pings[MOST_PONGS:-1] = []
+        with contextlib.suppress(StreamClosedError):
+            self.stream.write(b"".join([server_frame(PONG, payload) for payload in pings]))
 
     def _close_received(self, before: list[Message], payload: bytes) -> None:
         if before and not self.server_terminated:
@@ -101,9 +162,9 @@ class BurstProtocol(WebSocketProtocol13):
             if asyncio.iscoroutine(waiting):
                 waiting.close()  # nothing is read after this that could be held back
         self.client_terminated = True
-        if len(payload) >= 2:
-            self.close_code = int.from_bytes(payload[:2], "big")
-            self.close_reason = payload[2:].decode()
+        code, reason = read_close(payload)
+        if code != NO_CODE:
+            self.close_code, self.close_reason = code, reason
         self.close(self.close_code)
 
 
@@ -112,6 +173,7 @@ class BurstWebSocketHandler(WebSocketHandler):
 
     max_message_bytes = 1_048_576
     close_s = 5.0
+    turns: ReadTurns
     ws_connection: BurstProtocol | None
 
     def get_websocket_protocol(self) -> BurstProtocol | None:
@@ -131,7 +193,10 @@ class BurstWebSocketHandler(WebSocketHandler):
         raise NotImplementedError
 
     def on_part(self) -> None:
-        """Note that octets came of a message that is not complete."""
+        """Note that bytes came of a message that is not complete."""
+
+    def on_end(self) -> None:
+        """Note that the conversation is over; the socket may live a little longer."""
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:  # noqa: ARG002 - Tornado's signature
         raise TypeError("messages come to on_burst")

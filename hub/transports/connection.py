@@ -41,6 +41,9 @@ class Wire(Sink, Protocol):
     def framing(self) -> Framing:
         """Give what goes before each frame; asked once, when the connection opens."""
 
+    def keep_alive(self) -> None:
+        """Find out by yourself whether the peer is there: its heart-beats will not tell."""
+
     def close(self, code: int, reason: str) -> None:
         """Close once what was written is out; give up after a deadline."""
 
@@ -206,6 +209,8 @@ class Connection:
             own_topic=None if bridge is None else status_destination(bridge),
         )
         self._push(connected)
+        if self._session.heartbeat is None or not self._session.heartbeat.expect_s:
+            self._wire.keep_alive()
         self._deadlines.opened()
 
     def _send(self, frame: Frame, now_us: int) -> None:

@@ -1,18 +1,23 @@
 """STOMP over plain TCP, with the same session as WebSocket. One LF between frames is a heart-beat; we write none."""
 
-import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpserver import TCPServer
 
 from hub.broker.publication import Framing
-from hub.transports.burst_stream import READ_BYTES, BurstReader, StreamWriter
+from hub.transports.burst_reader import BurstReader
 from hub.transports.connection import Connection
 from hub.transports.peers import is_loopback
-from hub.transports.services import Services, TransportCounters
+from hub.transports.read_turns import MOST_BYTES
+from hub.transports.services import Services
+from hub.transports.sockets import Sockets
+from hub.transports.stream_writer import StreamEnd, StreamWriter
+
+# Of the kernel's keep-alive probes so many go unanswered before the peer counts as gone, within one period of ours.
+_PROBES = 4
 
 
 def no_framing(length: int, text: bool) -> bytes:  # noqa: ARG001 - the signature of a Framing
@@ -23,66 +28,81 @@ def no_framing(length: int, text: bool) -> bytes:  # noqa: ARG001 - the signatur
 class TcpWire(StreamWriter):
     """The writing side: frames to the socket, then the end of our direction."""
 
-    __slots__ = ("_close_s", "_closing", "_counters", "_resume", "_stalled", "loopback", "overflow", "peer")
+    __slots__ = ("_ending", "_receive", "_resume", "_services", "_stalled", "loopback", "overflow", "peer")
 
-    def __init__(self, stream: IOStream, peer: str, counters: TransportCounters, close_s: float) -> None:
+    def __init__(self, stream: IOStream, peer: str, services: Services) -> None:
         super().__init__(stream)
         self.peer = peer
         self.loopback = is_loopback(peer)
         self.overflow: Callable[[], None] = _nothing
         self._resume: Callable[[], None] = _nothing
         self._stalled: Callable[[], None] = _nothing
-        self._counters = counters
-        self._close_s = close_s
-        self._closing = False
+        self._services = services
+        self._ending: StreamEnd | None = None
 
     def attach(self, connection: Connection) -> None:
-        """Say who is told of stalls."""
+        """Set whom to hand bytes to, and whom to tell of stalls."""
+        self._receive = connection.receive
         self.overflow = connection.overflow
         self._stalled = connection.writing_stalled
         self._resume = connection.resume_writing
 
+    def receive(self, data: bytes) -> Awaitable[None] | None:
+        """Take a burst; after our end it is discarded."""
+        if self._ending is None:
+            return self._receive(data)
+        self._ending.discard(len(data))
+        return None
+
     def resumed(self) -> None:
-        if self._closing:
-            self._end()
-        else:
+        if self._ending is None:
             self._resume()
+
+    def keep_alive(self) -> None:
+        """Have the kernel look whether the peer is there: it sends no heart-beats."""
+        period_s = self._services.limits.ping_s
+        if not period_s:
+            return
+        probe_s = max(1, round(period_s / _PROBES))
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in (
+                ("TCP_KEEPIDLE", max(1, round(period_s))),
+                ("TCP_KEEPINTVL", probe_s),
+                ("TCP_KEEPCNT", _PROBES),
+            ):
+                if hasattr(socket, option):  # else the kernel's own, two hours
+                    self._socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
     def framing(self) -> Framing:
         return no_framing
 
     def write(self, data: bytes) -> None:
-        if self._closing:
+        if self._ending is not None:
             return
-        self._counters.bytes_out += len(data)
+        self._services.counters.bytes_out += len(data)
         self.send(data)
         if self.busy:
             self._stalled()
 
     def close(self, code: int, reason: str) -> None:  # noqa: ARG002 - TCP has no word for why
-        """End our direction once all is written; the peer's end, or the deadline, closes the socket.
+        """End our direction once everything is written; the peer's end, or the deadline, closes the socket."""
+        if self._ending is None:
+            self._ending = StreamEnd(self._stream, self._services.limits.close_s)
 
-        Closing at once would make TCP reset the connection if input is unread, and destroy an ERROR on its way.
-        """
-        if self._closing:
-            return
-        self._closing = True
-        asyncio.get_running_loop().call_later(self._close_s, self._stream.close)
-        if not self.busy:
-            self._end()
-
-    def _end(self) -> None:
-        if not self._stream.closed():
-            with contextlib.suppress(OSError):
-                self._stream.socket.shutdown(socket.SHUT_WR)
+    def closed(self) -> None:
+        """Stop the timer of the end: the socket is closed."""
+        if self._ending is not None:
+            self._ending.closed()
 
 
 class StompTcpServer(TCPServer):
     """Listens for STOMP on TCP."""
 
-    def __init__(self, services: Services) -> None:
-        super().__init__(max_buffer_size=4 * READ_BYTES, read_chunk_size=READ_BYTES)
+    def __init__(self, services: Services, sockets: Sockets) -> None:
+        super().__init__(max_buffer_size=4 * MOST_BYTES, read_chunk_size=MOST_BYTES)
         self._services = services
+        self._turns = sockets.turns
 
     async def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
         services = self._services
@@ -92,14 +112,15 @@ class StompTcpServer(TCPServer):
             return
         stream.set_nodelay(True)
         services.counters.accepted += 1
-        wire = TcpWire(stream, address[0], services.counters, services.limits.close_s)
+        wire = TcpWire(stream, address[0], services)
         connection = Connection(services, wire)
         wire.attach(connection)
         try:
-            await BurstReader(stream, connection.receive).run()
+            await BurstReader(stream, wire.receive, self._turns).run()
         except StreamClosedError:
             pass
         finally:
+            wire.closed()
             connection.closed()
 
 

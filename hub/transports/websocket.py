@@ -7,11 +7,13 @@ from tornado.websocket import WebSocketClosedError
 from hub.broker.publication import Framing
 from hub.http.hosts import AllowedHosts
 from hub.stomp.dialects import pick_subprotocol
-from hub.transports.burst_stream import StreamWriter
 from hub.transports.burst_websocket import BurstProtocol, BurstWebSocketHandler
 from hub.transports.connection import Connection
+from hub.transports.keep_alive import KeepAlive
 from hub.transports.peers import is_loopback
 from hub.transports.services import Services, TransportCounters
+from hub.transports.sockets import Sockets
+from hub.transports.stream_writer import StreamWriter
 from hub.websocket.frames import BINARY, TEXT, Message, frame_header
 
 _TEXT_HEADERS = [frame_header(TEXT, length) for length in range(4_096)]
@@ -19,7 +21,7 @@ _BINARY_HEADERS = [frame_header(BINARY, length) for length in range(4_096)]
 
 
 def text_framing(length: int, text: bool) -> bytes:
-    """Frame as a text message where the octets allow it (RFC 6455, section 5.6), else as a binary one."""
+    """Frame as a text message where the bytes allow it (RFC 6455, section 5.6), else as a binary one."""
     if length < 4_096:
         return _TEXT_HEADERS[length] if text else _BINARY_HEADERS[length]
     return frame_header(TEXT if text else BINARY, length)
@@ -33,9 +35,19 @@ def binary_framing(length: int, text: bool) -> bytes:  # noqa: ARG001 - the sign
 class WebSocketWire(StreamWriter):
     """The writing side: frames to the socket, then the Close frame."""
 
-    __slots__ = ("_counters", "_protocol", "_resume", "_stalled", "binary", "loopback", "overflow", "peer")
+    __slots__ = (
+        "_counters",
+        "_keep_alive",
+        "_protocol",
+        "_resume",
+        "_stalled",
+        "binary",
+        "loopback",
+        "overflow",
+        "peer",
+    )
 
-    def __init__(self, protocol: BurstProtocol, peer: str, counters: TransportCounters) -> None:
+    def __init__(self, protocol: BurstProtocol, peer: str, counters: TransportCounters, keep_alive: KeepAlive) -> None:
         super().__init__(protocol.stream)
         self.peer = peer
         self.loopback = is_loopback(peer)
@@ -44,16 +56,21 @@ class WebSocketWire(StreamWriter):
         self._resume: Callable[[], None] = _nothing
         self._stalled: Callable[[], None] = _nothing
         self._counters = counters
+        self._keep_alive = keep_alive
         self._protocol = protocol
 
     def attach(self, connection: Connection) -> None:
-        """Say who is told of stalls."""
+        """Set whom to tell of stalls."""
         self.overflow = connection.overflow
         self._stalled = connection.writing_stalled
         self._resume = connection.resume_writing
 
     def resumed(self) -> None:
         self._resume()
+
+    def keep_alive(self) -> None:
+        """Ping the peer: it sends no heart-beats."""
+        self._keep_alive.add(self._protocol)
 
     def framing(self) -> Framing:
         return binary_framing if self.binary else text_framing
@@ -67,14 +84,16 @@ class WebSocketWire(StreamWriter):
             self._stalled()
 
     def close(self, code: int, reason: str) -> None:
-        self._protocol.close(code, reason[:120] or None)
+        self._protocol.close(code, reason or None)
 
 
 class StompWebSocketHandler(BurstWebSocketHandler):
     """Accepts a WebSocket and connects it to the hub."""
 
-    def initialize(self, services: Services, hosts: AllowedHosts) -> None:
+    def initialize(self, services: Services, hosts: AllowedHosts, sockets: Sockets) -> None:
         self._services = services
+        self._sockets = sockets
+        self.turns = sockets.turns
         self._hosts = hosts
         self._connection: Connection | None = None
         self._wire: WebSocketWire | None = None
@@ -113,7 +132,8 @@ class StompWebSocketHandler(BurstWebSocketHandler):
         services = self._services
         services.counters.accepted += 1
         protocol.stream.max_write_buffer_size = None
-        self._wire = WebSocketWire(protocol, self.request.connection.context.address[0], services.counters)  # type: ignore[union-attr]
+        peer = self.request.connection.context.address[0]  # type: ignore[union-attr]
+        self._wire = WebSocketWire(protocol, peer, services.counters, self._sockets.keep_alive)
         self._connection = Connection(services, self._wire)
         self._wire.attach(self._connection)
 
@@ -134,11 +154,16 @@ class StompWebSocketHandler(BurstWebSocketHandler):
         if self._connection is not None:
             self._connection.part_received()
 
-    def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> None:
-        super().on_ws_connection_close(close_code, close_reason)
+    def on_end(self) -> None:
         if self._connection is not None:
             self._connection.closed()
             self._connection = None
+        if self.ws_connection is not None:
+            self._sockets.keep_alive.drop(self.ws_connection)
+
+    def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> None:
+        self.on_end()
+        super().on_ws_connection_close(close_code, close_reason)
 
 
 def _nothing() -> None:

@@ -1,9 +1,13 @@
 """Input that is meant to hurt (fault matrix F14 to F18): refused at once, by one ERROR, at little cost."""
 
+import asyncio
 import base64
+import contextlib
+import gc
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -172,7 +176,7 @@ def test_what_a_connection_may_hold_is_bounded(hub: RunningHub, frames: str, sum
 
 
 def test_a_full_queue_refuses_the_publisher(tmp_path_factory: pytest.TempPathFactory) -> None:
-    limits = Limits(queue_messages=3, queues=2)
+    limits = Limits(queue_messages=3, transaction_frames=3, queues=2)
     with RunningHub(tmp_path_factory.mktemp("hub"), limits=limits) as small:
         with opened(small) as client:
             client.send("SEND\ndestination:/queue/full\n\n^@" * 3 + "SEND\ndestination:/queue/full\nreceipt:r\n\n^@")
@@ -195,6 +199,68 @@ def test_pings_whose_answers_are_never_read_cost_nothing(hub: RunningHub) -> Non
         client.send("DISCONNECT\nreceipt:bye\n\n^@")
         client.expect("RECEIPT", receipt_id="bye")
         assert octets.pongs < 100_000
+
+
+class LoopHolds:
+    """The longest time for which the hub's loop worked without a turn for others, in CPU time of its thread.
+
+    Other processes on the machine, and the test's own thread, do not count.
+    """
+
+    def __init__(self, hub: RunningHub) -> None:
+        self.longest_s = 0.0
+        self._last = 0.0
+        self._on = True
+        hub.look(lambda _: self._turn())
+
+    def _turn(self) -> None:
+        now = time.thread_time()
+        if self._last:
+            self.longest_s = max(self.longest_s, now - self._last)
+        self._last = now
+        if self._on:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def stop(self, hub: RunningHub) -> float:
+        def stop(_: HubApp) -> None:
+            self._on = False
+
+        hub.look(stop)
+        return self.longest_s
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        client_frame(b"", 0x9),
+        client_frame(b"x" * 20, 0x9),
+        client_frame(b"", 0xA),
+        client_frame(b""),
+        b"\x01\x80\0\0\0\0",
+    ],
+    ids=["empty pings", "pings", "pongs", "empty messages", "fragments"],
+)
+def test_tiny_frames_before_login_do_not_hold_the_loop(hub: RunningHub, frames: bytes) -> None:
+    """30 connections whose sockets are full of them held it for 1.3 s."""
+    attackers = [WebSocketOctets(hub.port) for _ in range(30)]
+    flood = frames * (300_000 // len(frames))
+    if frames[0] == 0x01:
+        flood = frames + (b"\0" + frames[1:]) * (300_000 // len(frames))
+    gc.freeze()  # as `serve` does: the objects of the test run are none of the hub's
+    holds = LoopHolds(hub)
+    with ThreadPoolExecutor(len(attackers)) as pool:
+        list(pool.map(lambda attacker: _send_all(attacker.socket, flood), attackers))
+    longest_s = holds.stop(hub)
+    gc.unfreeze()
+    for attacker in attackers:
+        attacker.close()
+    assert longest_s < 0.05
+
+
+def _send_all(peer: socket.socket, data: bytes) -> None:
+    with contextlib.suppress(OSError):  # it is refused in between, or takes no answers and is stopped
+        peer.settimeout(5)
+        peer.sendall(data)
 
 
 def test_many_small_websocket_messages_do_not_pass_the_opening_budget(hub: RunningHub) -> None:

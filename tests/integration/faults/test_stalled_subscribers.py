@@ -26,7 +26,7 @@ def subscribed(hub: RunningHub, *headers: str, receive_buffer: int | None = None
 
 
 def test_the_stalled_are_cut_and_the_healthy_get_everything(tmp_path: Path) -> None:
-    with RunningHub(tmp_path, limits=Limits(outbox_bytes=OUTBOX, stall_s=1.0, close_s=1.0)) as hub:
+    with RunningHub(tmp_path, limits=Limits(body_bytes=OUTBOX, outbox_bytes=OUTBOX, stall_s=1.0, close_s=1.0)) as hub:
         stalled = [subscribed(hub, receive_buffer=4_096) for _ in range(STALLED)]
         healthy = [subscribed(hub) for _ in range(HEALTHY)]
         before = psutil.Process().memory_info().rss
@@ -54,7 +54,7 @@ def test_the_stalled_are_cut_and_the_healthy_get_everything(tmp_path: Path) -> N
 
 
 def test_who_asked_for_it_is_ended_at_the_bound_with_a_reason(tmp_path: Path) -> None:
-    with RunningHub(tmp_path, limits=Limits(outbox_bytes=OUTBOX, close_s=5.0)) as hub:
+    with RunningHub(tmp_path, limits=Limits(body_bytes=OUTBOX, outbox_bytes=OUTBOX, close_s=5.0)) as hub:
         client = subscribed(hub, "on-slow:disconnect", receive_buffer=4_096)
         with tcp(hub.stomp_port) as publisher:
             publisher.connect()
@@ -68,7 +68,7 @@ def test_who_asked_for_it_is_ended_at_the_bound_with_a_reason(tmp_path: Path) ->
 
 
 def test_a_slow_reader_is_told_how_many_messages_it_missed(tmp_path: Path) -> None:
-    with RunningHub(tmp_path, limits=Limits(outbox_bytes=OUTBOX)) as hub:
+    with RunningHub(tmp_path, limits=Limits(body_bytes=OUTBOX, outbox_bytes=OUTBOX)) as hub:
         client = subscribed(hub, receive_buffer=4_096)
         count = 1_000
         with tcp(hub.stomp_port) as publisher:

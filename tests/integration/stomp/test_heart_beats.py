@@ -1,10 +1,13 @@
 """Heart-beats on real sockets: kept as promised, missed by either end."""
 
+import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hub.app import HubApp
 from hub.settings.limits import Limits
 from tests.support.hub import RunningHub
 from tests.support.raw_stomp import RawStomp, TcpOctets, WebSocketOctets, ended
@@ -107,6 +110,79 @@ def test_a_websocket_ping_does_not_stand_for_a_beat(quick_hub: RunningHub) -> No
 
         wait_for(over)
         assert 1002 == octets.close_code
+
+
+@pytest.fixture(scope="module")
+def pinging_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    with RunningHub(tmp_path_factory.mktemp("hub"), limits=Limits(ping_s=0.3, close_s=1.0)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("asked", ["0,0", "0,10000"])
+def test_a_websocket_without_beats_is_pinged_and_lives_as_long_as_it_answers(
+    pinging_hub: RunningHub, asked: str
+) -> None:
+    octets = WebSocketOctets(pinging_hub.port)
+    with RawStomp(octets) as client:
+        client.connect("1.2", f"heart-beat:{asked}")
+        for _ in range(5):
+            assert (0x9, b"") == octets._frame()
+            octets.send_message(b"", 0xA)
+        assert [] == client.round_trip()
+
+
+@pytest.mark.parametrize("sign_of_life", [b"\n", b"SEND\ndestination:/topic/a\n\n\0"])
+def test_any_frame_counts_as_an_answer_to_a_ping(pinging_hub: RunningHub, sign_of_life: bytes) -> None:
+    octets = WebSocketOctets(pinging_hub.port)
+    with RawStomp(octets) as client:
+        client.connect("1.2")
+        for _ in range(4):
+            assert (0x9, b"") == octets._frame()
+            octets.send(sign_of_life)
+        assert [] == client.round_trip()
+
+
+def test_a_websocket_that_answers_no_ping_is_closed_and_its_work_goes_back(pinging_hub: RunningHub) -> None:
+    octets = WebSocketOctets(pinging_hub.port)
+    with RawStomp(octets) as client, dial(pinging_hub, "tcp") as other:
+        client.connect("1.2")
+        begun = time.monotonic()
+        client.send("SUBSCRIBE\nid:s\ndestination:/queue/dead\nack:client\n\n^@SEND\ndestination:/queue/dead\n\n1^@")
+        client.expect("MESSAGE")
+        other.connect()
+        other.send("SUBSCRIBE\nid:s\ndestination:/queue/dead\n\n^@")
+
+        assert ended(octets) < 3.0
+        assert 1011 == octets.close_code
+        assert time.monotonic() - begun > 0.5, "it had a whole period to answer"
+        other.expect("MESSAGE", redelivered="true")
+
+
+def test_a_websocket_with_beats_is_not_pinged(pinging_hub: RunningHub) -> None:
+    with dial(pinging_hub, "websocket") as beating, dial(pinging_hub, "websocket") as pinged:
+        beating.connect("1.2", "heart-beat:60000,0")
+        pinged.connect("1.2")
+        assert isinstance(beating.octets, WebSocketOctets)
+        assert isinstance(pinged.octets, WebSocketOctets)
+        for _ in range(3):
+            assert (0x9, b"") == pinged.octets._frame()
+            pinged.octets.send_message(b"", 0xA)
+        beating.send("SEND\ndestination:/topic/a\nreceipt:r\n\n^@")
+        frame = beating.octets._frame()
+        assert frame is not None
+        assert frame[1].startswith(b"RECEIPT")
+
+
+def test_a_tcp_peer_without_beats_is_looked_after_by_the_kernel(pinging_hub: RunningHub) -> None:
+    with dial(pinging_hub, "tcp") as silent, dial(pinging_hub, "tcp") as beating:
+        silent.connect("1.2")
+        beating.connect("1.2", "heart-beat:60000,0")
+
+        def probed(app: HubApp) -> list[int]:
+            sockets = [connection._wire._socket for connection in app.services.connections]  # type: ignore[attr-defined]
+            return sorted(one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for one in sockets)
+
+        assert [0, 1] == pinging_hub.look(probed)
 
 
 def test_a_client_that_asks_for_more_beats_than_the_hub_allows_is_told_what_it_gets(tmp_path: Path) -> None:

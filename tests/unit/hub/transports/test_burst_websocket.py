@@ -14,13 +14,24 @@ import tornado.web
 from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
-from hub.transports.burst_websocket import BurstWebSocketHandler
+from hub.transports.burst_websocket import MOST_PONGS, BurstWebSocketHandler
+from hub.transports.read_turns import ReadTurns
 from hub.websocket.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Message
 from tests.support.waiting import wait_until
 from tests.unit.hub.websocket.test_parser import frame
 
 
 class Echo(BurstWebSocketHandler):
+    close_s = 0.5
+    opened: "list[Echo]"
+    ends = 0
+
+    def open(self, *args: str, **kwargs: str) -> None:  # noqa: ARG002 - Tornado's signature
+        self.opened.append(self)
+
+    def on_end(self) -> None:
+        type(self).ends += 1
+
     def on_burst(self, messages: list[Message]) -> Awaitable[None] | None:
         for message in messages:
             self.write_message(message.payload, binary=message.opcode == BINARY)
@@ -91,6 +102,8 @@ class Peer:
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     Waiting.bursts, Waiting.gate = [], asyncio.Event()
+    Echo.opened, Echo.ends = [], 0
+    Echo.turns = Waiting.turns = ReadTurns()
     listener, port = tornado.testing.bind_unused_port()
     server = tornado.httpserver.HTTPServer(tornado.web.Application([("/echo", Echo), ("/waiting", Waiting)]))
     server.add_socket(listener)
@@ -190,9 +203,14 @@ async def test_a_violation_is_answered_with_its_close_code_after_what_came_befor
     assert (TEXT, b"before") == await peer.receive()
     opcode, payload = await peer.receive()
     assert (CLOSE, code) == (opcode, int.from_bytes(payload[:2], "big"))
-    peer.send(frame(CLOSE, payload[:2]))
-    peer.writer.write_eof()
+    # RFC 6455, 7.1.7: our end follows at once, whether the peer answers or goes on sending.
     assert await peer.ended()
+    assert 1 == Echo.ends
+    peer.send(frame(TEXT, b"more"), frame(CLOSE, payload[:2]))
+    await peer.writer.drain()
+    assert not Echo.opened[0].ws_connection.stream.closed()  # type: ignore[union-attr]
+    peer.writer.write_eof()
+    await wait_until(lambda: Echo.opened[0].ws_connection is None)
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x0f\xa0bye"])
@@ -202,6 +220,73 @@ async def test_a_close_is_answered_with_its_code_and_the_socket_ends(peer: Peer,
     opcode, answer = await peer.receive()
     assert (CLOSE, payload[:2]) == (opcode, answer[:2])
     assert await peer.ended()
+
+
+async def test_a_violation_after_our_close_ends_the_connection_too(peer: Peer) -> None:
+    Echo.opened[0].close(4000, "bye")
+    assert 4000 == await peer.receive_close()
+    peer.send(frame(3))
+    assert await peer.ended()
+
+
+async def test_a_peer_that_never_ends_is_closed_after_the_time_for_it(peer: Peer) -> None:
+    peer.send(frame(3))
+    assert 1002 == await peer.receive_close()
+    assert await peer.ended()
+    await wait_until(lambda: Echo.opened[0].ws_connection is None)
+
+
+async def test_a_close_that_waits_behind_much_data_arrives_whole(peer: Peer) -> None:
+    """Closing at once destroyed what the socket had not taken, the Close among it."""
+    peer.send(frame(BINARY, b"x" * 1_000_000) * 8, frame(3))
+    for _ in range(8):
+        opcode, payload = await peer.receive()
+        assert (BINARY, 1_000_000) == (opcode, len(payload))
+    assert 1002 == await peer.receive_close()
+    assert await peer.ended()
+
+
+@pytest.mark.parametrize("count", [1, 10, MOST_PONGS])
+async def test_pings_of_one_burst_are_answered_each(peer: Peer, count: int) -> None:
+    payloads = [str(number).encode() for number in range(count)]
+    peer.send(*(frame(PING, payload) for payload in payloads))
+    assert [(PONG, payload) for payload in payloads] == [await peer.receive() for _ in payloads]
+
+
+async def test_of_more_pings_the_newest_is_answered_too(peer: Peer) -> None:
+    payloads = [str(number).encode() for number in range(1_000)]
+    peer.send(*(frame(PING, payload) for payload in payloads), frame(TEXT, b"done"))
+    pongs = []
+    while (received := await peer.receive())[0] == PONG:
+        pongs.append(received[1])
+
+    assert (TEXT, b"done") == received
+    assert payloads[:MOST_PONGS] == pongs[:MOST_PONGS]
+    assert payloads[-1] == pongs[-1]
+    assert len(pongs) <= 2 * (MOST_PONGS + 1), "the kernel may cut what was sent at once"
+
+
+async def test_pings_before_a_close_are_answered(peer: Peer) -> None:
+    peer.send(frame(PING, b"last"), frame(CLOSE, b"\x03\xe8"), frame(PING, b"too late"))
+    assert (PONG, b"last") == await peer.receive()
+    assert 1000 == await peer.receive_close()
+    assert await peer.ended()
+
+
+async def test_a_peer_is_pinged_and_ended_when_nothing_comes_back(peer: Peer) -> None:
+    protocol = Echo.opened[0].ws_connection
+    assert protocol is not None
+    protocol.ping_or_end(20.0)
+    assert (PING, b"") == await peer.receive()
+    peer.send(frame(TEXT, b"a sign of life"))
+    assert (TEXT, b"a sign of life") == await peer.receive()
+
+    protocol.ping_or_end(20.0)
+    assert (PING, b"") == await peer.receive()
+    protocol.ping_or_end(20.0)
+    assert (CLOSE, b"\x03\xf3nothing came within 20 s of a ping") == await peer.receive()
+    assert await peer.ended()
+    assert 1 == Echo.ends
 
 
 async def test_a_flood_of_pings_is_answered_in_part_and_keeps_little(peer: Peer) -> None:

@@ -27,6 +27,9 @@ class Wire:
         self.data = ""
         self.closed: tuple[int, str] | None = None
 
+    def keep_alive(self) -> None:
+        pass
+
     def framing(self) -> Framing:
         return no_framing
 

@@ -52,6 +52,9 @@ class OpenWire:
     def framing(self) -> Framing:
         return no_framing
 
+    def keep_alive(self) -> None:
+        pass
+
     def write(self, data: bytes) -> None:
         self.data += data
 

@@ -1,20 +1,21 @@
-"""Reading and writing a Tornado stream in bursts. Touches private names of `IOStream` (Tornado is pinned to 6.6).
+"""Reading a Tornado stream in bursts. Touches private names of `IOStream` (Tornado is pinned to 6.6).
 
 `BurstReader` takes what the socket has, once for each time the loop says it is readable: no Future, no Task, no second
-`recv` that says EAGAIN. Other connections get their turn after each burst. `StreamWriter` writes straight to the socket
-while it takes everything, and through the stream otherwise.
+`recv` that says EAGAIN. Other connections get their turn after each burst (`read_turns`).
 
-`tests/unit/hub/transports/test_burst_stream.py` fails when the names that are used here move.
+`tests/unit/hub/transports/test_burst_reader.py` fails when the names that are used here move.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 
-READ_BYTES = 65_536
-# libuv says once that a peer has reset, and listens no more; the one read that follows may still give octets that came
+from hub.transports.read_turns import MOST_BYTES, ReadTurns, next_size
+
+# libuv says once that a peer has reset, and listens no more; the one read that follows may still return bytes that came
 # before. So a while after a burst the socket is read again, whether it is readable or not.
 LOOK_AGAIN_S = 2.0
 
@@ -22,22 +23,36 @@ LOOK_AGAIN_S = 2.0
 class BurstReader:
     """Reads a stream until it is closed; `receive` gets each burst.
 
-    An awaitable that `receive` gives is awaited before more is read: that is the back-pressure.
+    An awaitable that `receive` returns is awaited before more is read: that is the back-pressure.
     """
 
-    __slots__ = ("_look", "_loop", "_paused", "_receive", "_socket", "_stream", "_waiting")
+    __slots__ = (
+        "_look",
+        "_loop",
+        "_paused",
+        "_queued",
+        "_receive",
+        "_size",
+        "_socket",
+        "_stream",
+        "_turns",
+        "_waiting",
+    )
 
-    def __init__(self, stream: IOStream, receive: Callable[[bytes], Awaitable[None] | None]) -> None:
+    def __init__(self, stream: IOStream, receive: Callable[[bytes], Awaitable[None] | None], turns: ReadTurns) -> None:
         self._stream = stream
         self._socket = stream.socket
         self._receive = receive
+        self._turns = turns
+        self._queued = False  # we wait for a turn
+        self._size = MOST_BYTES // 4  # of the next burst
         self._waiting: Awaitable[None] | None = None
         self._paused = True
         self._loop = asyncio.get_running_loop()
         self._look: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Read on and on.
+        """Read until the stream is closed.
 
         Raises:
             StreamClosedError: always, at the end.
@@ -52,7 +67,7 @@ class BurstReader:
         stream = self._stream
         while stream._read_buffer_size:
             # It came together with the handshake.
-            data = await stream.read_bytes(READ_BYTES, partial=True)
+            data = await stream.read_bytes(self._size, partial=True)
             if (waiting := self._receive(data)) is not None:
                 await self._wait(waiting)
         self._look = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
@@ -70,7 +85,7 @@ class BurstReader:
         raise StreamClosedError(stream.error)
 
     async def _wait(self, awaitable: Awaitable[None]) -> None:
-        """Wait as we were told, but no longer than the stream is open: whoever is gone must not count as connected."""
+        """Wait, but no longer than the stream is open: whoever is gone must not count as connected."""
         waiting = asyncio.ensure_future(awaitable)
         self._stream.set_close_callback(lambda: _cancel(waiting))
         if self._stream.closed():
@@ -84,13 +99,28 @@ class BurstReader:
             waiting.result()
 
     def _readable(self) -> None:
-        stream = self._stream
         if self._paused:
             # The stream must not be left before its handler returns.
             asyncio.get_running_loop().call_soon(self._leave)
             return
+        if self._queued:
+            return
+        now = time.monotonic()
+        if self._turns.may_read(now):
+            self._read(now)
+        else:
+            self._queued = True
+            self._turns.wait(self._turn_came)
+
+    def _turn_came(self) -> None:
+        self._queued = False
+        if not self._paused and not self._stream.closed():
+            self._read(time.monotonic())
+
+    def _read(self, begun: float) -> None:
+        stream, size = self._stream, self._size
         try:
-            data = self._socket.recv(READ_BYTES)
+            data = self._socket.recv(size)
         except BlockingIOError:
             return
         except OSError:
@@ -102,6 +132,8 @@ class BurstReader:
         if self._look is None:
             self._look = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
         self._waiting = self._receive(data)
+        if len(data) == size:
+            self._size = next_size(size, time.monotonic() - begun)
         if self._waiting is not None:
             self._pause()
 
@@ -132,47 +164,3 @@ class BurstReader:
 
 def _cancel(waiting: "asyncio.Future[None]") -> None:
     waiting.cancel()
-
-
-class StreamWriter:
-    """Writes to a stream's socket directly while it takes everything.
-
-    `busy` from a write that the socket did not take whole until the rest is out; then `resumed` is called.
-    """
-
-    __slots__ = ("_socket", "_stream", "busy")
-
-    def __init__(self, stream: IOStream) -> None:
-        self._stream = stream
-        self._socket = stream.socket
-        self.busy = False
-
-    def resumed(self) -> None:
-        """Go on: all is written."""
-        raise NotImplementedError
-
-    def send(self, data: bytes) -> None:
-        """Write now what can be written."""
-        stream = self._stream
-        sent = 0
-        # What Tornado itself has still to write (a pong) goes first. `stream.writing()` says the same, five times slower.
-        if stream._total_write_index == stream._total_write_done_index:
-            try:
-                sent = self._socket.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                stream.close()
-                return
-            if sent == len(data):
-                return
-        self.busy = True
-        try:
-            stream.write(memoryview(data)[sent:]).add_done_callback(self._written)
-        except StreamClosedError:
-            self.busy = False
-
-    def _written(self, future: "asyncio.Future[None]") -> None:
-        self.busy = False
-        if not future.cancelled() and future.exception() is None:
-            self.resumed()

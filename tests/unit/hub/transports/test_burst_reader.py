@@ -1,4 +1,4 @@
-"""Reading and writing streams in bursts, on real sockets; the contract with Tornado's private names."""
+"""Reading streams in bursts, on real sockets; the contract with Tornado's private names."""
 
 import asyncio
 import socket
@@ -8,7 +8,8 @@ from collections.abc import Awaitable
 import pytest
 from tornado.iostream import IOStream, StreamClosedError
 
-from hub.transports.burst_stream import READ_BYTES, BurstReader, StreamWriter
+from hub.transports.burst_reader import BurstReader
+from hub.transports.read_turns import MOST_BYTES, ReadTurns
 from tests.support.waiting import wait_until
 
 
@@ -20,7 +21,7 @@ class Reading:
         self.stream = IOStream(near)
         self.bursts: list[bytes] = []
         self.gate: Awaitable[None] | None = None
-        self.task = asyncio.create_task(BurstReader(self.stream, self._receive).run())
+        self.task = asyncio.create_task(BurstReader(self.stream, self._receive, ReadTurns()).run())
 
     @property
     def received(self) -> bytes:
@@ -38,7 +39,7 @@ def test_the_private_names_are_there() -> None:
     try:
         for name in ("_handle_read", "_start_read", "_add_io_state", "_handle_events"):
             assert callable(getattr(stream, name))
-        for name in ("_read_future", "_state", "_read_buffer_size", "_total_write_index", "_total_write_done_index"):
+        for name in ("_read_future", "_state", "_read_buffer_size"):
             assert hasattr(stream, name)
     finally:
         stream.close()
@@ -60,10 +61,10 @@ async def test_what_is_there_is_one_burst() -> None:
 
 async def test_a_burst_is_bounded() -> None:
     reading = Reading()
-    await asyncio.to_thread(reading.peer.sendall, b"x" * (3 * READ_BYTES))
-    await wait_until(lambda: len(reading.received) == 3 * READ_BYTES)
+    await asyncio.to_thread(reading.peer.sendall, b"x" * (3 * MOST_BYTES))
+    await wait_until(lambda: len(reading.received) == 3 * MOST_BYTES)
 
-    assert max(map(len, reading.bursts)) <= READ_BYTES
+    assert max(map(len, reading.bursts)) <= MOST_BYTES
     reading.peer.close()
     with pytest.raises(StreamClosedError):
         await reading.task
@@ -126,7 +127,7 @@ def test_a_reset_behind_octets_is_seen_with_uvloop() -> None:
             near, _ = server.accept()
             bursts: list[bytes] = []
             stream = IOStream(near)
-            task = asyncio.create_task(BurstReader(stream, bursts.append).run())
+            task = asyncio.create_task(BurstReader(stream, bursts.append, ReadTurns()).run())
             await wait_until(stream.reading)
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             peer.sendall(b"half a fra")
@@ -137,47 +138,3 @@ def test_a_reset_behind_octets_is_seen_with_uvloop() -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(reset_behind_octets())
-
-
-class Writing(StreamWriter):
-    """A writer that counts how often it may go on."""
-
-    __slots__ = ("resumes",)
-
-    def __init__(self, stream: IOStream) -> None:
-        super().__init__(stream)
-        self.resumes = 0
-
-    def resumed(self) -> None:
-        self.resumes += 1
-
-
-async def test_what_the_socket_does_not_take_follows_in_order() -> None:
-    near, far = socket.socketpair()
-    stream = IOStream(near)
-    writer = Writing(stream)
-    data = bytes(range(256)) * 8_192
-    writer.send(data)
-    assert writer.busy
-
-    received = b""
-    far.settimeout(10)
-    while len(received) < len(data):
-        received += await asyncio.to_thread(far.recv, 1 << 20)
-    await wait_until(lambda: not writer.busy)
-    assert received == data
-    assert writer.resumes == 1
-    stream.close()
-    far.close()
-
-
-async def test_a_peer_that_is_gone_closes_the_stream() -> None:
-    near, far = socket.socketpair()
-    stream = IOStream(near)
-    writer = Writing(stream)
-    far.close()
-    writer.send(b"x")
-    writer.send(b"y")
-
-    assert stream.closed()
-    assert not writer.busy
