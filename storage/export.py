@@ -34,10 +34,9 @@ class CsvFile:
         self._rows.writerow(HEADER)
 
     def write(self, page: Page) -> None:
-        device, metric, unit = page.series.device, page.series.metric, page.series.unit
         self._rows.writerows(
-            (device, metric, _iso(instant(time_us)), _plain(value), unit)
-            for time_us, value in zip(page.times_us, page.values, strict=True)
+            (page.device, page.metric, _iso(instant(time_us)), _plain(value), unit)
+            for time_us, value, unit in zip(page.times_us, page.values, page.units, strict=True)
         )
 
     def finish(self) -> None:
@@ -70,12 +69,12 @@ class ParquetFile:
     def write(self, page: Page) -> None:
         arrow, count = self._arrow, len(page.times_us)
         columns = {
-            "device": [page.series.device] * count,
-            "metric": [page.series.metric] * count,
+            "device": [page.device] * count,
+            "metric": [page.metric] * count,
             "time": page.times_us,
             "value": [None if isinstance(value, str) else float(value) for value in page.values],
             "text": [value if isinstance(value, str) else None for value in page.values],
-            "unit": [page.series.unit] * count,
+            "unit": page.units,
         }
         arrays = [arrow.array(columns[field.name], field.type) for field in self._schema]
         self._writer.write_table(arrow.Table.from_arrays(arrays, schema=self._schema))

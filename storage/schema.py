@@ -4,8 +4,9 @@ Rules: readings carry no foreign key, trigger or volatile default, because each 
 (performance reference, section 5.2). A partitioned table's primary key contains its partition key. Leaves are made and
 dropped at run time (`partitions`) and are not part of this metadata.
 
-One series is one (device, metric), whatever the type of its values: numbers and truth values rest in `readings`, texts
-in `readings_text`, under the same series id. `series.kind` says which type came first.
+One series is one (device, metric, unit), whatever the type of its values: numbers and truth values rest in `readings`,
+texts in `readings_text`, under the same series id. `series.kind` says which type came first. A unit never changes: another
+unit is another series of the metric, and readings without a unit are a series of their own.
 """
 
 from typing import Final
@@ -64,7 +65,7 @@ series = Table(
     Column("kind", Text, nullable=False),
     Column("unit", Text, nullable=False, server_default=""),
     Column("created", INSTANT, nullable=False, server_default=text("now()")),
-    UniqueConstraint("device_id", "metric"),
+    UniqueConstraint("device_id", "metric", "unit"),
     CheckConstraint("kind IN ('number', 'text', 'bool')", name="kind"),
     Index(None, "metric"),
 )

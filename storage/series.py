@@ -1,7 +1,7 @@
-"""Series: the integer that stands for (device, metric) in each reading, registered in bulk, remembered in memory.
+"""Series: the integer that stands for (device, metric, unit) in each reading, registered in bulk, remembered in memory.
 
-The cache's key holds the unit too: a reading with a new unit misses, and the registration takes the unit over, so the
-hot path compares nothing. The cache is bounded; when it is full the oldest quarter goes.
+The unit is a part of the name: a reading keeps the unit that it came with, whatever comes later or late. The cache is
+bounded; when it is full the oldest quarter goes.
 """
 
 from collections.abc import Collection, Mapping
@@ -72,35 +72,29 @@ async def register_series(connection: RawConnection, kinds: Mapping[SeriesKey, s
     """
     keys = sorted(kinds)
     found = await _look_up(connection, keys)
-    missing = [key for key in keys if found.get(key[:2], (0, ""))[0] == 0]
-    renamed = [key for key in keys if key[:2] in found and key[2] and found[key[:2]][1] != key[2]]
-    if missing or renamed:
+    if missing := [key for key in keys if key not in found]:
         async with connection.transaction():
-            await connection.execute(_INSERT_DEVICES, sorted({key[0] for key in missing}))
-            await connection.execute(
-                _INSERT_SERIES, *_columns(missing), [kinds[key] for key in missing], [key[2] for key in missing]
-            )
-            await connection.execute(_UPDATE_UNITS, *_columns(renamed), [key[2] for key in renamed])
+            await connection.execute(_INSERT_DEVICES, sorted({device for device, _, _ in missing}))
+            await connection.execute(_INSERT_SERIES, *_columns(missing), [kinds[key] for key in missing])
         found |= await _look_up(connection, missing)
-    return {key: found[key[:2]][0] for key in keys}
+    return found
 
 
-async def _look_up(
-    connection: RawConnection, keys: Collection[SeriesKey]
-) -> dict[tuple[str, str] | tuple[str, ...], tuple[int, str]]:
+async def _look_up(connection: RawConnection, keys: Collection[SeriesKey]) -> dict[SeriesKey, int]:
     rows = await connection.fetch(_LOOK_UP, *_columns(keys))
-    return {(row["device"], row["metric"]): (row["id"], row["unit"]) for row in rows}
+    return {(device, metric, unit): number for device, metric, unit, number in rows}
 
 
-def _columns(keys: Collection[SeriesKey]) -> tuple[list[str], list[str]]:
-    return [key[0] for key in keys], [key[1] for key in keys]
+def _columns(keys: Collection[SeriesKey]) -> tuple[list[str], ...]:
+    devices, metrics, units = map(list, zip(*keys, strict=True))
+    return devices, metrics, units
 
 
 _LOOK_UP = """
-    SELECT series.id, devices.name AS device, series.metric, series.unit
-      FROM unnest($1::text[], $2::text[]) AS wanted(device, metric)
+    SELECT wanted.device, wanted.metric, wanted.unit, series.id
+      FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted(device, metric, unit)
       JOIN devices ON devices.name = wanted.device
-      JOIN series ON series.device_id = devices.id AND series.metric = wanted.metric
+      JOIN series ON series.device_id = devices.id AND series.metric = wanted.metric AND series.unit = wanted.unit
 """
 _INSERT_DEVICES = """
     INSERT INTO devices (name)
@@ -109,15 +103,9 @@ _INSERT_DEVICES = """
     ON CONFLICT DO NOTHING
 """
 _INSERT_SERIES = """
-    INSERT INTO series (device_id, metric, kind, unit)
-    SELECT devices.id, wanted.metric, wanted.kind, wanted.unit
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted(device, metric, kind, unit)
+    INSERT INTO series (device_id, metric, unit, kind)
+    SELECT devices.id, wanted.metric, wanted.unit, wanted.kind
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted(device, metric, unit, kind)
       JOIN devices ON devices.name = wanted.device
     ON CONFLICT DO NOTHING
-"""
-_UPDATE_UNITS = """
-    UPDATE series SET unit = wanted.unit
-      FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted(device, metric, unit)
-      JOIN devices ON devices.name = wanted.device
-     WHERE series.device_id = devices.id AND series.metric = wanted.metric AND series.unit <> wanted.unit
 """

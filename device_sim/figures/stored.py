@@ -37,7 +37,7 @@ JOIN unnest($1::text[], $2::text[]) AS wanted (device, metric)
     ON wanted.device = devices.name AND wanted.metric = series.metric
 """
 FIND_READINGS: Final = """
-SELECT number FROM unnest($1::int[], $2::int[], $3::timestamptz[]) AS wanted (number, id, at)
+SELECT DISTINCT number FROM unnest($1::int[], $2::int[], $3::timestamptz[]) AS wanted (number, id, at)
 WHERE EXISTS (SELECT FROM readings WHERE series_id = wanted.id AND ts = wanted.at)
     OR EXISTS (SELECT FROM readings_text WHERE series_id = wanted.id AND ts = wanted.at)
 """
@@ -71,7 +71,7 @@ class StoredSampler:
         self._numbers = 0
         self._waiting: dict[int, _Wanted] = {}
         self._looked = asyncio.Event()
-        self._ids: dict[tuple[str, str], int] = {}
+        self._ids: dict[tuple[str, str], set[int]] = {}
         self.taken = self.found = self.given_up = 0
 
     @property
@@ -142,7 +142,9 @@ class StoredSampler:
         async with lend(self._engine) as connection:
             await self._learn(connection)
             known = [
-                (number, self._ids[of.series], of.at) for number, of in self._waiting.items() if of.series in self._ids
+                (number, series, of.at)
+                for number, of in self._waiting.items()
+                for series in self._ids.get(of.series, ())
             ]
             if not known:
                 return
@@ -156,7 +158,7 @@ class StoredSampler:
         unknown = {of.series for of in self._waiting.values()} - self._ids.keys()
         if unknown:
             for device, metric, series in await connection.fetch(FIND_SERIES, *map(list, zip(*unknown, strict=True))):
-                self._ids[device, metric] = series
+                self._ids.setdefault((device, metric), set()).add(series)
 
     def _give_up(self) -> None:
         oldest_s = self.now_s - PATIENCE_S

@@ -8,6 +8,7 @@ Bounded in series: full means forget all and learn again, as the pipeline's memo
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from operator import attrgetter
 from typing import Final, Protocol
 
 from hub.stomp.frames import UserHeaders
@@ -41,7 +42,7 @@ class Catalogue(Protocol):
 
     def devices(self) -> AsyncIterator[NamedDevice]: ...
     def series(self, device: str) -> AsyncIterator[NamedSeries]: ...
-    def latest(self, names: Sequence[tuple[str, str]]) -> AsyncIterator[Reading]: ...
+    def latest(self, names: Sequence[tuple[str, str]], *, each_unit: bool = False) -> AsyncIterator[Reading]: ...
 
 
 class LastReadings:
@@ -73,7 +74,7 @@ class LastReadings:
         if self.full:
             return
         series = self.series(reading.device, reading.metric)
-        series.stored_unit = reading.unit
+        series.unit = reading.unit or series.unit
         if series.last is None or series.last.time_us < reading.time_us:
             series.last = reading
 
@@ -101,5 +102,6 @@ class LastReadings:
         ]
 
     async def _learn_all(self, catalogue: Catalogue, names: list[tuple[str, str]]) -> None:
-        async for reading in catalogue.latest(names):
+        found = [reading async for reading in catalogue.latest(names, each_unit=True)]
+        for reading in sorted(found, key=attrgetter("time_us")):
             self.learn(reading)

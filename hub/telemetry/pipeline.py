@@ -22,7 +22,7 @@ from hub.broker.publisher import Arrival
 from hub.telemetry import receive_times
 from hub.telemetry.audience import Audience, Seen
 from hub.telemetry.counters import PipelineCounters
-from hub.telemetry.decoders import GUESSING, MEDIA_TYPES, Decoder
+from hub.telemetry.decoders import GUESSING, LEARNS_UNITS, MEDIA_TYPES, Decoder
 from hub.telemetry.device_states import DeviceStates
 from hub.telemetry.errors import PayloadError
 from hub.telemetry.explanation import Explanation
@@ -58,7 +58,7 @@ class ReadingSink(Protocol):
 class Place:
     """What is known about one telemetry topic."""
 
-    __slots__ = ("bridged", "decode", "origin", "overridable", "route", "series")
+    __slots__ = ("bridged", "decode", "learns_units", "origin", "overridable", "route", "series")
 
     def __init__(self, route: Route, decode: Decoder, bridged: bool) -> None:
         self.route = route
@@ -66,6 +66,7 @@ class Place:
         self.origin = route.origin
         self.decode = decode
         self.overridable = route.decoder in GUESSING
+        self.learns_units = route.decoder in LEARNS_UNITS
         # By metric for the topic's own device, else by (device, metric). Names in it have been checked.
         self.series: dict[str | tuple[str, str], Series] = {}
 
@@ -162,6 +163,8 @@ class Pipeline:
                 if retained:
                     readings = self._without_old_state(readings, notes, received_us)
                 received_us = receive_times.set_apart(readings, received_us)
+            if place.learns_units:
+                readings = self._with_units(place, readings, notes)
             known = place.series
             own = origin.device
             for reading in readings:
@@ -363,6 +366,20 @@ class Pipeline:
             place.series.clear()  # it may be of a message in flight, outside the forgotten table
         series = place.series[key] = self.last.series(reading.device, reading.metric)
         return series
+
+    def _with_units(self, place: Place, readings: list[Reading], notes: Notes) -> list[Reading]:
+        """Return the readings of a decoder that learns units, with the units it has not learnt again yet."""
+        for position, reading in enumerate(readings):
+            if isinstance(reading.value, bool | str):
+                continue
+            series = self._learn_series(place, reading, notes)
+            if series is None:
+                continue
+            if reading.unit:
+                series.unit = ""  # the decoder knows it again, and when it is gone
+            elif series.unit:
+                readings[position] = reading._replace(unit=series.unit)
+        return readings
 
     def _forget(self) -> None:
         for places in self._places:

@@ -21,21 +21,18 @@ _ENCODED: Final = str.maketrans({"%": "%25", "/": "%2F", "+": "%2B", "#": "%23"}
 class Series:
     """What is the same for all readings of one series, and its last reading by device time."""
 
-    __slots__ = ("_head", "destination", "last", "stored_unit")
+    __slots__ = ("_head", "destination", "last", "unit")
 
     def __init__(self, device: str, metric: str) -> None:
         self.destination = f"{PREFIX}{level(device)}/{level(metric)}"
         self.last: Reading | None = None
-        # Stands in for a unit that only retained messages say (discoveries, attributes): after a restart the decoder has
-        # not seen them, and the broker does not send them again to a session that lasts.
-        self.stored_unit = ""
+        self.unit = ""
+        """As stored before the start; for decoders that learn units from retained messages, until they have."""
         # Without the closing brace: the body goes on from here.
         self._head = orjson.dumps({"device": device, "metric": metric})[:-1] + b',"t":"'
 
     def body(self, time_us: int, value: float | str, unit: str, *, late: bool) -> bytes:
         """Return the reading as one JSON object."""
-        if not unit and value.__class__ is float:
-            unit = self.stored_unit
         body = self._head + iso_bytes(time_us) + b'","v":' + orjson.dumps(value)
         if unit:
             body += b',"unit":' + orjson.dumps(unit)

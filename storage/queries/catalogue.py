@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from storage.engine import RawConnection
 from storage.partitions import microseconds
-from storage.queries.lookup import SeriesInfo
+from storage.queries.series import SeriesInfo
 
 
 class DeviceInfo(NamedTuple):
@@ -18,6 +18,7 @@ class DeviceInfo(NamedTuple):
     created_us: int
     """When it was first seen, hub time."""
     series: int
+    """Metrics, whatever units they have had."""
     online: bool | None
     """What an availability topic said last; None: no topic did."""
     state: str
@@ -30,8 +31,8 @@ class MetricInfo(NamedTuple):
 
     name: str
     series: int
-    unit: str
-    """The unit of one of its series: the smallest in order, empty if none names one."""
+    units: tuple[str, ...]
+    """All units of its series, in order; without the empty one."""
 
 
 async def devices_page(connection: RawConnection, search: str, after: str, rows: int) -> list[DeviceInfo]:
@@ -43,22 +44,26 @@ async def devices_page(connection: RawConnection, search: str, after: str, rows:
 
 
 async def metrics_page(connection: RawConnection, search: str, after: str, rows: int) -> list[MetricInfo]:
-    return [MetricInfo(*row) for row in await connection.fetch(_METRICS, search.lower(), after, rows)]
+    found = await connection.fetch(_METRICS, search.lower(), after, rows)
+    return [MetricInfo(name, count, tuple(units)) for name, count, units in found]
 
 
-async def series_page(connection: RawConnection, device: str, after: str, rows: int) -> list[SeriesInfo]:
-    """Return the series of one device, by metric."""
-    return [SeriesInfo(*row) for row in await connection.fetch(_SERIES, device, after, rows)]
+async def series_page(
+    connection: RawConnection, device: str, after: tuple[str, str | None], rows: int
+) -> list[SeriesInfo]:
+    """Return the series of one device behind a (metric, unit), in that order; None is behind all units of the metric."""
+    return [SeriesInfo(*row) for row in await connection.fetch(_SERIES, device, *after, rows)]
 
 
 _DEVICES: Final = """
-    SELECT name, created, (SELECT count(*) FROM series WHERE device_id = devices.id), online, state, state_ts
+    SELECT name, created, (SELECT count(DISTINCT metric) FROM series WHERE device_id = devices.id), online, state, state_ts
       FROM devices
      WHERE name > $2 AND strpos(lower(name), $1) > 0
      ORDER BY name LIMIT $3
 """
 _METRICS: Final = """
-    SELECT metric, count(*), coalesce(min(unit) FILTER (WHERE unit <> ''), '')
+    SELECT metric, count(DISTINCT device_id),
+           coalesce(array_agg(DISTINCT unit ORDER BY unit) FILTER (WHERE unit <> ''), '{}')
       FROM series
      WHERE metric > $2 AND strpos(lower(metric), $1) > 0
      GROUP BY metric ORDER BY metric LIMIT $3
@@ -66,6 +71,6 @@ _METRICS: Final = """
 _SERIES: Final = """
     SELECT devices.name, metric, kind, unit, series.id
       FROM series JOIN devices ON devices.id = device_id
-     WHERE devices.name = $1 AND metric > $2
-     ORDER BY metric LIMIT $3
+     WHERE devices.name = $1 AND (metric > $2 OR metric = $2 AND unit > $3)
+     ORDER BY metric, unit LIMIT $4
 """

@@ -14,7 +14,7 @@ from typing import Final
 from storage.copy_out import time_literal
 from storage.engine import RawConnection
 from storage.partitions import OLDEST_US, microseconds
-from storage.queries.lookup import SeriesInfo
+from storage.queries.series import SeriesInfo
 from storage.reading import Reading
 
 DAY_US: Final = 86_400_000_000

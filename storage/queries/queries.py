@@ -4,7 +4,7 @@ Every method that yields is an async generator: what is not asked for is not rea
 read and not while the caller looks at it, so a caller may stop at any time.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from storage.database import Database
@@ -15,12 +15,10 @@ from storage.queries import catalogue, history, refused
 from storage.queries.buckets import SeriesBuckets, read_buckets
 from storage.queries.catalogue import DeviceInfo, MetricInfo
 from storage.queries.history import Page
-from storage.queries.known_series import KnownSeries
 from storage.queries.latest import latest_of
-from storage.queries.limits import DEFAULT_LIMITS, QueryLimits
-from storage.queries.lookup import SeriesInfo, SeriesName
+from storage.queries.limits import DEFAULT_LIMITS, QueryLimits, checked_width
 from storage.queries.refused import QuarantineFilter, Refused
-from storage.queries.width import checked_width
+from storage.queries.series import SeriesInfo, SeriesName, find_series
 from storage.reading import Reading
 
 PAGE_ROWS = 10_000
@@ -41,7 +39,6 @@ class Queries:
     def __init__(self, database: Database, limits: QueryLimits = DEFAULT_LIMITS) -> None:
         self._database = database
         self._limits = limits
-        self._known = KnownSeries()
 
     def _lend(self) -> AbstractAsyncContextManager[RawConnection]:
         if not self._database.up:
@@ -49,18 +46,21 @@ class Queries:
         return lend(self._database.queries)
 
     async def find(self, names: Sequence[SeriesName]) -> list[SeriesInfo]:
-        """Return those of the (device, metric) series that exist."""
+        """Return the series of each (device, metric): one for each unit that it has had."""
         async with self._lend() as connection:
-            return await self._known.find(connection, names)
+            return await find_series(connection, names)
 
-    async def latest(self, names: Sequence[SeriesName]) -> AsyncIterator[Reading]:
-        """Yield the newest reading by device time of each (device, metric); what has none is left out."""
+    async def latest(self, names: Sequence[SeriesName], *, each_unit: bool = False) -> AsyncIterator[Reading]:
+        """Yield the newest reading by device time of each (device, metric), or of each unit of it.
+
+        What has no reading is left out.
+        """
         _bound("series", len(names), self._limits.latest_series, "ask for fewer at once")
         for at in range(0, len(names), LATEST_CHUNK):
             async with self._lend() as connection:
-                series = await self._known.find(connection, names[at : at + LATEST_CHUNK])
+                series = await find_series(connection, names[at : at + LATEST_CHUNK])
                 found = await latest_of(connection, series, self._database.clock.now_us())
-            for reading in found:
+            for reading in found if each_unit else _newest(found):
                 yield reading
 
     async def page(
@@ -73,19 +73,22 @@ class Queries:
         rows: int = PAGE_ROWS,
         newest_first: bool = False,
     ) -> Page:
-        """Return one page of a series' readings; go on at its `next_us`. Raises UnknownSeriesError."""
+        """Return one page of readings, those of all units in order of time; go on at its `next_us`.
+
+        A few more than `rows` where several have the last time. Raises UnknownSeriesError.
+        """
         from_us, to_us = _checked_range(from_us, to_us)
         _bound("rows in a page", rows, self._limits.page_rows, "take smaller pages")
         async with self._lend() as connection:
-            series = await self._known.find(connection, [(device, metric)])
+            series = await find_series(connection, [(device, metric)])
             if not series:
                 raise UnknownSeriesError(device, metric)
-            return await history.read_page(connection, series[0], from_us, to_us, rows, newest_first=newest_first)
+            return await history.read_page(connection, series, from_us, to_us, rows, newest_first=newest_first)
 
     async def pages(
         self, device: str, metric: str, from_us: int, to_us: int, *, newest_first: bool = False
     ) -> AsyncIterator[Page]:
-        """Yield all pages of a series' readings in the range. Raises UnknownSeriesError."""
+        """Yield all pages of readings in the range. Raises UnknownSeriesError."""
         next_us: int | None = to_us if newest_first else from_us
         while next_us is not None and from_us < to_us:
             if newest_first:
@@ -107,16 +110,19 @@ class Queries:
         max_points: int | None = None,
         width_us: int | None = None,
     ) -> AsyncIterator[SeriesBuckets]:
-        """Yield the buckets of each known series, `width_us` wide, or as narrow as `max_points` a series allow.
+        """Yield the buckets of each series, `width_us` wide, or as narrow as `max_points` a series allow.
 
+        A (device, metric) that has had several units is a series for each, so no bucket mixes them.
         Buckets begin at whole multiples of their width since 1900-01-01 UTC. One of the two must be given.
         """
         from_us, to_us = _checked_range(from_us, to_us)
-        width = checked_width(len(names), from_us, to_us, max_points, width_us, self._limits)
-        for at in range(0, len(names), SERIES_CHUNK):
+        checked_width(len(names), from_us, to_us, max_points, width_us, self._limits)
+        async with self._lend() as connection:
+            series = await find_series(connection, names)
+        width = checked_width(len(series), from_us, to_us, max_points, width_us, self._limits)
+        for at in range(0, len(series), SERIES_CHUNK):
             async with self._lend() as connection:
-                series = await self._known.find(connection, names[at : at + SERIES_CHUNK])
-                found = await read_buckets(connection, series, from_us, to_us, width) if series else []
+                found = await read_buckets(connection, series[at : at + SERIES_CHUNK], from_us, to_us, width)
             for one in found:
                 yield one
 
@@ -143,15 +149,16 @@ class Queries:
             after = page[-1].name
 
     async def series(self, device: str, after: str = "") -> AsyncIterator[SeriesInfo]:
-        """Yield the series of one device by metric, from behind `after`; nothing for an unknown device."""
+        """Yield the series of one device by metric and unit, from behind the metric `after`; none for an unknown device."""
+        behind: tuple[str, str | None] = (after, None)
         while True:
             async with self._lend() as connection:
-                page = await catalogue.series_page(connection, device, after, NAMES_PAGE)
+                page = await catalogue.series_page(connection, device, behind, NAMES_PAGE)
             for one in page:
                 yield one
             if len(page) < NAMES_PAGE:
                 return
-            after = page[-1].metric
+            behind = (page[-1].metric, page[-1].unit)
 
     async def quarantined(
         self, chosen: QuarantineFilter = EVERYTHING, before: Refused | None = None
@@ -165,6 +172,16 @@ class Queries:
             if len(page) < REFUSED_PAGE:
                 return
             before = page[-1]
+
+
+def _newest(readings: Iterable[Reading]) -> Iterable[Reading]:
+    """Return the newest of each (device, metric); of two units at one time the one that was registered last."""
+    newest: dict[SeriesName, Reading] = {}
+    for reading in readings:
+        name = (reading.device, reading.metric)
+        if name not in newest or newest[name].time_us <= reading.time_us:
+            newest[name] = reading
+    return newest.values()
 
 
 def _checked_range(from_us: int, to_us: int) -> tuple[int, int]:

@@ -57,6 +57,10 @@ DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
     "zigbee2mqtt": zigbee2mqtt.Zigbee2Mqtt,
 }
 
+LEARNS_UNITS: Final = frozenset({"esphome", "homie", "zigbee2mqtt"})
+"""The decoders that know units from retained messages only (discoveries, descriptions). After a restart they have not seen
+them, and the broker does not send them again to a session that lasts: the pipeline remembers the units for them."""
+
 # A content-type that names a format overrides a route that only guesses (device-formats section 1).
 MEDIA_TYPES: Final = {
     "application/cbor": "cbor",

@@ -144,12 +144,13 @@ async def test_a_leaf_dropped_by_another_hub_is_made_again(store: Store, sql: Ra
     assert [row[3] for row in await stored(sql)] == [2.0]
 
 
-async def test_a_later_unit_is_taken_over(store: Store, sql: RawConnection) -> None:
-    await store.write([Reading("d", "m", NOW, 1.0)])
-    await store.write([Reading("d", "m", NOW + 1, 1.0, "Cel")])
+async def test_each_unit_is_a_series_and_one_device(store: Store, sql: RawConnection) -> None:
+    await store.write([Reading("d", "m", NOW, 1.0), Reading("d", "m", NOW + 1, 1.0, "Cel")])
     await store.write([Reading("d", "m", NOW + 2, 1.0)])
 
-    assert [tuple(row) for row in await sql.fetch("SELECT metric, unit FROM series")] == [("m", "Cel")]
+    found = await sql.fetch("SELECT metric, unit FROM series ORDER BY id")
+    assert [("m", ""), ("m", "Cel")] == [tuple(row) for row in found]
+    assert 1 == await sql.fetchval("SELECT count(*) FROM devices")
 
 
 async def test_futures_resolve_in_order(database_url: str, tmp_path: Path) -> None:

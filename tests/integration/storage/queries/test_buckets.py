@@ -14,7 +14,7 @@ from storage.inserter import Counters, Inserter
 from storage.leaves import Leaves
 from storage.queries.bucket_plan import DAY_US, HOUR_US, MINUTE_US, ORIGIN_US, SECOND_US, choose_width
 from storage.queries.buckets import Bucket, read_buckets
-from storage.queries.lookup import SeriesInfo
+from storage.queries.series import SeriesInfo
 from storage.rollups import Marks, advance, read_watermarks, take_dirty
 from storage.series import register_series
 

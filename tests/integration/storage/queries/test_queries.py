@@ -108,7 +108,7 @@ async def test_devices_metrics_and_series_are_found_by_a_part_of_their_name(stor
     ]
     assert [device.name async for device in store.queries.devices("%")] == ["oven%"]
     metrics = [metric async for metric in store.queries.metrics("TEMP")]
-    assert [("Temperature", 1_500, "Cel")] == [tuple(metric) for metric in metrics]
+    assert [("Temperature", 1_500, ("Cel",))] == [tuple(metric) for metric in metrics]
     series = [(one.metric, one.kind) async for one in store.queries.series("oven%")]
     assert [("mode_x", "text"), ("state", "text")] == series
 

@@ -32,7 +32,8 @@ class Stored:
             if reading.device == device:
                 yield Named("", device, reading.metric)
 
-    async def latest(self, names: Sequence[tuple[str, str]]) -> AsyncIterator[Reading]:
+    async def latest(self, names: Sequence[tuple[str, str]], *, each_unit: bool = False) -> AsyncIterator[Reading]:
+        assert each_unit
         for reading in self._readings:
             if (reading.device, reading.metric) in names:
                 yield reading
@@ -61,13 +62,15 @@ async def test_what_came_live_is_not_overwritten_by_an_older_stored_one() -> Non
     assert values(last) == {"/topic/readings/a/t": 10.0}
 
 
-async def test_a_stored_unit_stands_in_for_one_that_a_live_reading_does_not_say() -> None:
+async def test_a_reading_is_shown_with_its_own_unit_and_none_when_it_came_without() -> None:
     last = LastReadings()
-    await last.fill(Stored(Reading("a", "t", 1, 1.5, "Cel")))
+    await last.fill(Stored(Reading("a", "t", 2, 1.5), Reading("a", "t", 1, 1.5, "Cel"), Reading("a", "t", 0, 1.5, "K")))
     series = last.series("a", "t")
 
-    for value, unit, shown in ((2.5, "", "Cel"), (2.5, "degF", "degF"), (True, "", None), ("hot", "", None)):
-        assert orjson.loads(series.body(2, value, unit, late=False)).get("unit") == shown
+    assert "Cel" == series.unit
+    ((_, body, _),) = last.messages(lambda _: True)
+    assert "unit" not in orjson.loads(body)
+    assert "degF" == orjson.loads(series.body(2, 2.5, "degF", late=False))["unit"]
 
 
 def test_only_what_matches_is_encoded() -> None:

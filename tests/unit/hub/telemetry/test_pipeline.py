@@ -314,3 +314,21 @@ async def test_times_are_judged_by_the_databases_clock_and_a_clock_that_disagree
     assert NOW_US + day_us == a.time_us
     assert NOW_US + day_us <= b.time_us < NOW_US + day_us + 10_000_000
     assert ["hub_clock", "clock"] == bench.reasons
+
+
+async def test_a_unit_that_only_a_retained_message_says_is_recalled_after_a_restart_until_it_is_learnt_again() -> None:
+    """Readings keep their series over a restart; a format that says its units itself is taken at its word."""
+    bench = Bench()
+    for device, metric in (("living", "sensor.temperature"), ("press-7", "temperature")):
+        bench.pipeline.last.learn(Reading(device, metric, 1, 20.0, "Cel"))
+    discovery = '{"stat_t":"living/sensor/temperature/state","unit_of_meas":"°F"}'
+
+    bench.accept("21.5", "living/sensor/temperature/state")
+    bench.accept(discovery, "homeassistant/sensor/living/temperature/config")
+    bench.accept("70.7", "living/sensor/temperature/state")
+    bench.accept("", "homeassistant/sensor/living/temperature/config")
+    bench.accept("70.8", "living/sensor/temperature/state")
+    bench.accept('{"temperature":21.5}')
+
+    units = [(reading.device, reading.value, reading.unit) for reading in bench.store.readings]
+    assert [("living", 21.5, "Cel"), ("living", 70.7, "degF"), ("living", 70.8, ""), ("press-7", 21.5, "")] == units

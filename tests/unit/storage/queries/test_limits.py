@@ -4,8 +4,7 @@ import pytest
 
 from storage.errors import QueryError, QueryTooWideError
 from storage.queries.bucket_plan import DAY_US, HOUR_US, MINUTE_US, SECOND_US
-from storage.queries.limits import QueryLimits
-from storage.queries.width import checked_width
+from storage.queries.limits import QueryLimits, checked_width
 
 LIMITS = QueryLimits(buckets=1_000, raw_us=DAY_US)
 NOW = 20_000 * DAY_US

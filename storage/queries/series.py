@@ -1,4 +1,7 @@
-"""From (device, metric) to the series: its id, kind and unit."""
+"""From names to series: what people ask for is (device, metric); each unit that it has had is a series of its own.
+
+Looked up for each question: a remembered answer would not have the series of a unit that came since.
+"""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
@@ -21,8 +24,9 @@ class SeriesInfo(NamedTuple):
 
 
 async def find_series(connection: RawConnection, names: Sequence[SeriesName]) -> list[SeriesInfo]:
-    """Return those of the series that exist, in the order asked for."""
-    rows = await connection.fetch(_FIND, [device for device, _ in names], [metric for _, metric in names])
+    """Return the series of the names, each once, in the order asked for; those of one name in order of their making."""
+    wanted = list(dict.fromkeys(names))
+    rows = await connection.fetch(_FIND, [device for device, _ in wanted], [metric for _, metric in wanted])
     return [SeriesInfo(*row) for row in rows]
 
 
@@ -31,5 +35,5 @@ _FIND: Final = """
       FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted(device, metric, place)
       JOIN devices ON devices.name = wanted.device
       JOIN series ON series.device_id = devices.id AND series.metric = wanted.metric
-     ORDER BY wanted.place
+     ORDER BY wanted.place, series.id
 """
