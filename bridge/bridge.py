@@ -23,7 +23,6 @@ from bridge.hub.link import HubLink
 from bridge.hub.property_headers import PropertyHeaders
 from bridge.hub.send_frames import Destinations, encode
 from bridge.mqtt.link import MqttLink
-from bridge.mqtt.publishes import Message
 from bridge.observe import status
 from bridge.observe.health import HealthServer, State
 from bridge.observe.metrics import BridgeCollector, Side
@@ -31,6 +30,7 @@ from bridge.relay.poison import Loss
 from bridge.relay.relay import Relay, RelayLimits
 from bridge.relay.transaction import Transaction
 from bridge.settings import BridgeSettings
+from hub.clients.mqtt_parser import Publish
 from hub.transports.bridges import status_destination
 
 _CLOCK_PERIOD_S = 0.2
@@ -185,7 +185,7 @@ class Bridge:
         self.commands.packet_bytes = self._mqtt.packet_bytes
         self._pump_commands()
 
-    def mqtt_messages(self, burst: list[Message]) -> None:
+    def mqtt_messages(self, burst: list[Publish]) -> None:
         """Hold what came, send what may go, stop reading when full."""
         self.relay.received(burst, time.monotonic())
         self._pump()
@@ -285,7 +285,7 @@ class Bridge:
             self.relay.counts.dropped["unsendable"] += 1
             log.warning("message.unsendable", topic=_shown(error.topic), reason=error.reason)
 
-    def _poison(self, message: Message, reason: str) -> None:
+    def _poison(self, message: Publish, reason: str) -> None:
         _, topic, payload, _, _ = message
         log.error(
             "message.poison",

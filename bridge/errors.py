@@ -6,7 +6,6 @@ BridgeError
 │   │   ├── ProtocolVersionError
 │   │   └── NoAnswerError
 │   └── HubUnreachableError
-├── MqttProtocolError  the broker sent bytes that are not MQTT: the connection is closed
 └── UnsendableTopicError  an MQTT topic that the hub cannot take: the message is dropped, counted, acknowledged
     └── CommandTopicError  one that goes down only
 
@@ -36,10 +35,6 @@ class NoAnswerError(BrokerUnreachableError):
 
 class HubUnreachableError(LinkError):
     """The hub does not answer, or refuses the connection."""
-
-
-class MqttProtocolError(BridgeError):
-    """They erred: bytes from the broker that MQTT does not allow."""
 
 
 class UnsendableTopicError(BridgeError):

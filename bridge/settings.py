@@ -10,8 +10,8 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import SettingsConfigDict
 
 from bridge.down.filters import DEFAULT_COMMANDS, MAX_FILTERS, check_commands
-from bridge.endpoint import Endpoint, endpoint
 from bridge.mqtt.filters import check_filters, is_shared
+from hub.clients.endpoint import Endpoint, parse_endpoint
 from hub.settings import source as settings_source
 from hub.topics.names import validate_topic
 from hub.transports.bridges import MAX_NAME_CHARS
@@ -116,7 +116,7 @@ class BridgeSettings(settings_source.Settings):
     @field_validator("mqtt_url")
     @classmethod
     def _check_mqtt_url(cls, url: str) -> str:
-        endpoint(url, _MQTT_PORTS)
+        parse_endpoint(url, _MQTT_PORTS)
         return url
 
     @field_validator("mqtt_status_topic")
@@ -129,7 +129,7 @@ class BridgeSettings(settings_source.Settings):
     @field_validator("hub_url")
     @classmethod
     def _check_hub_url(cls, url: str) -> str:
-        if endpoint(url, _HUB_PORTS).parts.username is not None:
+        if parse_endpoint(url, _HUB_PORTS).username is not None:
             raise ValueError("credentials go in hub_login and hub_passcode")
         return url
 
@@ -150,7 +150,7 @@ class BridgeSettings(settings_source.Settings):
         if self.transaction_messages > self.unacked_messages:
             raise ValueError("transaction_messages is larger than unacked_messages")
         files = (self.mqtt_ca_file, self.mqtt_cert_file, self.mqtt_key_file)
-        if any(files) and not self.mqtt.tls:
+        if any(files) and not self.mqtt.secure:
             raise ValueError("mqtt_ca_file, mqtt_cert_file and mqtt_key_file need an mqtt_url with mqtts:// or wss://")
         if self.mqtt_key_file and not self.mqtt_cert_file:
             raise ValueError("mqtt_key_file needs mqtt_cert_file")
@@ -159,12 +159,12 @@ class BridgeSettings(settings_source.Settings):
     @property
     def mqtt(self) -> Endpoint:
         """The broker's address."""
-        return endpoint(self.mqtt_url, _MQTT_PORTS, _MQTT_WS_PATH)
+        return parse_endpoint(self.mqtt_url, _MQTT_PORTS, _MQTT_WS_PATH)
 
     @property
     def hub(self) -> Endpoint:
         """The hub's address."""
-        return endpoint(self.hub_url, _HUB_PORTS)
+        return parse_endpoint(self.hub_url, _HUB_PORTS)
 
     @property
     def bridge_name(self) -> str:

@@ -1,71 +1,78 @@
 """`device-sim watch`, a simulated dashboard: subscribes like a browser, counts what it is shown, survives hub restarts."""
 
 import asyncio
-import threading
+import contextlib
+from collections.abc import Sequence
 
 import orjson
 
-from device_sim.links.address import Address
-from device_sim.links.stomp_session import SessionEvents, StompSession
+from device_sim.links.connection import State
+from device_sim.links.dashboard import Appetite, Dashboard, DashboardEvents
+from device_sim.links.identity import StompIdentity
+from device_sim.links.reactor import Reactor
 from device_sim.programs import on_signal, prepare_logs, say, status_line
+from hub.clients.endpoint import Endpoint
 
-SUBSCRIBED = "subscribed"
+GOODBYE_S = 2.0
 
 
 class Watcher:
     """One subscription on one connection. `delivered` counts MESSAGE frames, over all reconnects."""
 
-    def __init__(self, address: Address, destination: str) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._destination = destination
-        self._changed = threading.Event()
+    def __init__(self, address: Endpoint, destination: str) -> None:
+        self._reactor = Reactor()
+        self._down = asyncio.Event()
         self.subscribed = asyncio.Event()
         self.delivered = 0
-        events = SessionEvents(
-            work=self._work, on_receipt=self._confirm, on_message=self._count, changed=self._changed.set
-        )
-        self._session = StompSession(address, events, "watch")
+        identity = StompIdentity(address, address.username, address.password)
+        events = DashboardEvents(self._count, lambda _: self.subscribed.set(), self._change)
+        self._dashboard = Dashboard(identity, Appetite((destination,)), self._reactor, events)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to connect; `subscribed` is set when the hub has confirmed the subscription."""
-        self._session.start()
+        self._reactor.start()
+        await self._reactor.resolve(self._dashboard.address)
+        self._dashboard.connect()
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._session.close)
+        """Say good-bye; raise what a callback failed with, which is a bug."""
+        self._dashboard.disconnect()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._down.wait()
+        self._dashboard.cut()
+        self._reactor.close()
+        if self._reactor.failure is not None:
+            raise self._reactor.failure
 
-    def _work(self, session: StompSession) -> None:
-        self._changed.clear()
-        session.subscribe(self._destination, receipt=SUBSCRIBED)
-        while not (session.lost.is_set() or session.closing.is_set()):
-            self._changed.wait()
-            self._changed.clear()
+    def _count(self, messages: Sequence[bytes]) -> None:
+        self.delivered += len(messages)
 
-    def _confirm(self, receipt: str) -> None:
-        if receipt == SUBSCRIBED:
-            self._loop.call_soon_threadsafe(self.subscribed.set)
-
-    def _count(self, _destination: str) -> None:
-        # Only stomp.py's reader thread writes it; the loop reads it when that thread has ended or for display.
-        self.delivered += 1
+    def _change(self, _before: State, after: State) -> None:
+        if after is State.IDLE:
+            self._down.set()
+        else:
+            self._down.clear()
 
 
-def run_watch(address: Address, destination: str) -> None:
+def run_watch(address: Endpoint, destination: str) -> None:
     """Count MESSAGEs until a signal."""
     asyncio.run(_watch(address, destination))
 
 
-async def _watch(address: Address, destination: str) -> None:
+async def _watch(address: Endpoint, destination: str) -> None:
     prepare_logs()
     stopped = asyncio.Event()
     on_signal(stopped.set)
     watcher = Watcher(address, destination)
-    watcher.start()
+    starting = asyncio.create_task(watcher.start())
     waits = [asyncio.create_task(event.wait()) for event in (watcher.subscribed, stopped)]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     if watcher.subscribed.is_set():
         say(f"ready {address} {destination}")
     async with status_line(lambda: f"{watcher.delivered:,} messages delivered"):
         await stopped.wait()
+    starting.cancel()
     waits[0].cancel()
     await watcher.close()
     say(orjson.dumps({"delivered": watcher.delivered}).decode())

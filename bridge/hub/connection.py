@@ -25,9 +25,9 @@ from bridge.hub import command_frames, stomp_log
 from bridge.hub.ending import Ending
 from bridge.hub.listener import HubListener
 from bridge.hub.sender import HubSender
-from bridge.mqtt.websocket_stream import BINARY, client_frame
 from bridge.settings import BridgeSettings
 from hub.transports import bridges
+from hub.websocket.frames import BINARY, client_frame
 
 _JOIN_S: Final = 2.0
 # The receipt of what is sent aside: a refusal of that is no refusal of messages.

@@ -14,13 +14,12 @@ from typing import Final, Protocol
 
 import structlog
 
-from bridge.backoff import until_useful
+from bridge.attempts import opened, until_useful
 from bridge.errors import HubUnreachableError
 from bridge.hub import command_frames
 from bridge.hub.connection import BROKEN, STATUS_RECEIPT, FrameEvents, HubConnection
 from bridge.hub.send_frames import encode_status
 from bridge.observe.status import LastError
-from bridge.opening import opened
 from bridge.relay.poison import Loss
 from bridge.settings import BridgeSettings
 

@@ -15,8 +15,8 @@ from operator import itemgetter
 from bridge.errors import CommandTopicError, UnsendableTopicError
 from bridge.hub.property_headers import PropertyHeaders, escape
 from bridge.mqtt.filters import FILTER_LIMITS
-from bridge.mqtt.publishes import RETAIN, Message
 from hub.broker.routing import RESERVED_TOPICS
+from hub.clients.mqtt_parser import RETAIN, Publish
 from hub.stomp.header_block import CodecLimits
 from hub.topics.names import TopicError, validate_topic
 from hub.topics.tree import TopicTree
@@ -78,7 +78,7 @@ class Destinations(dict[bytes, bytes]):
 
 def encode(
     ident: int,
-    messages: Sequence[Message],
+    messages: Sequence[Publish],
     destinations: Destinations,
     properties: PropertyHeaders,
     on_unsendable: OnUnsendable,

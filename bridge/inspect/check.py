@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 from bridge.errors import LinkError
 from bridge.hub.link import HubLink
-from bridge.inspect import advice
 from bridge.mqtt.filters import without_share
 from bridge.mqtt.link import MqttLink
-from bridge.mqtt.publishes import Message
+from bridge.observe import advice
 from bridge.relay.poison import Loss
 from bridge.settings import BridgeSettings
+from hub.clients.mqtt_parser import Publish
 
 _CLOSE_S: Final = 2.0
 
@@ -80,7 +80,7 @@ class _Unheard:
     """Events of links that nobody acts on: what is not acknowledged here stays with the broker."""
 
     def mqtt_connected(self) -> None: ...
-    def mqtt_messages(self, burst: list[Message]) -> None: ...
+    def mqtt_messages(self, burst: list[Publish]) -> None: ...
     def mqtt_too_large(self, topic: bytes, size: int) -> None: ...
     def mqtt_lost(self, reason: str) -> None: ...
     def mqtt_published(self, mid: int, refusal: str | None) -> bool:  # noqa: ARG002

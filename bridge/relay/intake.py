@@ -10,10 +10,10 @@ It is not what is unacknowledged as a whole (relay.py); it does no I/O, time is 
 
 from collections import deque
 
-from bridge.mqtt.publishes import DUP, Message
 from bridge.relay.counts import RelayCounts
 from bridge.relay.qos0 import Qos0
 from bridge.relay.transaction import first_that_fit, weight
+from hub.clients.mqtt_parser import DUP, Publish
 
 
 class Intake:
@@ -23,7 +23,7 @@ class Intake:
         self.qos0 = Qos0(qos0_messages)
         self._counts = counts
         self.since = 0.0  # from when on what waits has waited for company
-        self._waiting: list[Message] = []
+        self._waiting: list[Publish] = []
         self._mids: set[bytes] = set()  # packet ids of this epoch that wait for their PUBACK
         # For each burst of which something waits: how many messages had come with it, and when.
         self._arrivals: deque[tuple[int, float]] = deque()
@@ -42,7 +42,7 @@ class Intake:
         self._mids.clear()
         self._waiting = [(b"", m[1], m[2], m[3], m[4]) for m in self._waiting]
 
-    def take(self, burst: list[Message], now: float) -> list[Message]:
+    def take(self, burst: list[Publish], now: float) -> list[Publish]:
         """Take what one read brought; return what of it is held now."""
         mids = {message[0] for message in burst}
         if len(mids) < len(burst) or b"" in mids or not self._mids.isdisjoint(mids):
@@ -57,7 +57,7 @@ class Intake:
             self._arrivals.append((self._came, now))
         return burst
 
-    def _admitted(self, burst: list[Message]) -> list[Message]:
+    def _admitted(self, burst: list[Publish]) -> list[Publish]:
         kept = []
         for message in burst:
             mid, topic, _, first, _ = message
@@ -75,7 +75,7 @@ class Intake:
             kept.append(message)
         return kept
 
-    def cut(self, max_messages: int, max_bytes: int) -> tuple[list[Message], int, float]:
+    def cut(self, max_messages: int, max_bytes: int) -> tuple[list[Publish], int, float]:
         """Take out the first messages within these bounds, at least one; return them, their weight, when the oldest came."""
         chunk = self._waiting[:max_messages]
         size = weight(chunk)

@@ -18,11 +18,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.mqtt.publishes import QOS, Message
 from bridge.relay.counts import RelayCounts
 from bridge.relay.intake import Intake
 from bridge.relay.poison import Loss, is_poison, note_loss
 from bridge.relay.transaction import Transaction, weight
+from hub.clients.mqtt_parser import QOS, Publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class RelayLimits:
 class Relay:
     """The ring of unacknowledged messages; see the head of this file for its rules."""
 
-    def __init__(self, limits: RelayLimits, on_poison: Callable[[Message, str], None]) -> None:
+    def __init__(self, limits: RelayLimits, on_poison: Callable[[Publish, str], None]) -> None:
         self.limits = limits
         self.counts = RelayCounts()
         self.epoch = 0
@@ -82,7 +82,7 @@ class Relay:
         self.epoch += 1
         self._intake.new_epoch()
 
-    def received(self, burst: list[Message], now: float) -> None:
+    def received(self, burst: list[Publish], now: float) -> None:
         """Take what one read brought."""
         taken = self._intake.take(burst, now)
         self.counts.received += len(taken)
@@ -142,7 +142,7 @@ class Relay:
         self._transactions.append(transaction)
         return transaction
 
-    def _new(self, messages: list[Message], size: int, epoch: int, since: float) -> Transaction:
+    def _new(self, messages: list[Publish], size: int, epoch: int, since: float) -> Transaction:
         transaction = Transaction(self._next_ident, messages, size, epoch, since)
         self._next_ident += 1
         self._by_ident[transaction.ident] = transaction

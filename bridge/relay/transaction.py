@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bridge.hub.send_frames import FRAME_OVERHEAD_BYTES
-from bridge.mqtt.publishes import Message
+from hub.clients.mqtt_parser import Publish
 
 
 @dataclass(slots=True, eq=False)
@@ -11,7 +11,7 @@ class Transaction:
     """Messages on their way, and what is known against them (poison.py)."""
 
     ident: int
-    messages: list[Message]
+    messages: list[Publish]
     size: int  # bytes, as `weight` has it
     epoch: int
     since: float  # when its oldest message came
@@ -28,12 +28,12 @@ class Transaction:
     relayed_then: int | None = None
 
 
-def weight(messages: list[Message]) -> int:
+def weight(messages: list[Publish]) -> int:
     """Return bytes of payloads, topics and properties with the frames around them."""
     return sum([len(m[1]) + len(m[2]) + len(m[4]) for m in messages]) + FRAME_OVERHEAD_BYTES * len(messages)
 
 
-def first_that_fit(messages: list[Message], max_bytes: int) -> tuple[list[Message], int]:
+def first_that_fit(messages: list[Publish], max_bytes: int) -> tuple[list[Publish], int]:
     """Return the first messages that weigh no more, at least one, and their weight."""
     size = 0
     for count, message in enumerate(messages):

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from device_sim.errors import BadArgumentError
-from device_sim.links.address import Address
+from device_sim.links.identity import StompIdentity
 from device_sim.links.stomp_client import StompClient
-from device_sim.links.stomp_identity import StompIdentity
 from device_sim.links.tls import TlsFiles, client_context
+from hub.clients.endpoint import Endpoint
 
 ANSWER_S: Final = 5.0
 """How long one step, a connection or an answer, may take."""
@@ -23,7 +23,7 @@ START: Final = "start it (`telemetry-hub serve`) or name another"
 LOG_IN: Final = "who logs in stands in the URL (user:password@), and where in --vhost (RabbitMQ's is /)"
 
 
-def check_stomp(address: Address, tls: TlsFiles, vhost: str | None) -> None:
+def check_stomp(address: Endpoint, tls: TlsFiles, vhost: str | None) -> None:
     """Open and close a STOMP session; BadArgumentError names --against."""
     with _connected(address, tls, "--against", START) as sock:
         client = StompClient(StompIdentity(address, address.username, address.password, tls, vhost))
@@ -43,14 +43,14 @@ def check_stomp(address: Address, tls: TlsFiles, vhost: str | None) -> None:
             sock.sendall(client.disconnect())
 
 
-def check_broker(address: Address, tls: TlsFiles) -> None:
+def check_broker(address: Endpoint, tls: TlsFiles) -> None:
     """Open and close a connection; BadArgumentError names --mqtt-url."""
     with _connected(address, tls, "--mqtt-url", "start the broker or name another"):
         pass
 
 
 @contextlib.contextmanager
-def _connected(address: Address, tls: TlsFiles, argument: str, advice: str) -> Iterator[socket.socket]:
+def _connected(address: Endpoint, tls: TlsFiles, argument: str, advice: str) -> Iterator[socket.socket]:
     try:
         sock = socket.create_connection((address.host, address.port), ANSWER_S)
     except OSError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from device_sim.links.address import Address
+from hub.clients.endpoint import Endpoint
 
 PROC: Final = Path("/proc")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -25,7 +25,7 @@ class Usage:
     rss_bytes: int
 
 
-def find_server(address: Address) -> int | None:
+def find_server(address: Endpoint) -> int | None:
     """Return the process id that listens on a loopback address, None where that cannot be known."""
     if address.host not in LOOPBACK or not PROC.exists():
         return None

@@ -12,13 +12,13 @@ import functools
 import socket
 from collections.abc import Callable, Iterator
 
-from device_sim.links.address import Address
 from device_sim.links.backoff import delays
 from device_sim.links.dial import Dial
 from device_sim.links.poller import Watch
 from device_sim.links.reactor import Reactor
 from device_sim.links.tls import TlsFiles
 from device_sim.message import Will
+from hub.clients.endpoint import Endpoint
 
 CONNECT_DEADLINE_S = 10.0
 GOODBYE_S = 1.0
@@ -39,7 +39,7 @@ Changed = Callable[[State, State], None]
 """A connection went from the first state to the second."""
 
 
-class Connection:
+class PersistentConnection:
     """`connect` and its opposites may be called in any state. Subclasses implement what raises NotImplementedError."""
 
     __slots__ = (
@@ -57,7 +57,7 @@ class Connection:
         "state",
     )
 
-    def __init__(self, address: Address, tls: TlsFiles | None, reactor: Reactor, changed: Changed) -> None:
+    def __init__(self, address: Endpoint, tls: TlsFiles | None, reactor: Reactor, changed: Changed) -> None:
         self.address = address
         self.state = State.IDLE
         self._tls = tls
@@ -117,7 +117,7 @@ class Connection:
             self._to(State.IDLE)
 
     def wait_to_write(self, *, wanted: bool) -> None:
-        """Octets wait, or no longer wait, for the socket to take them."""
+        """Bytes wait, or no longer wait, for the socket to take them."""
         if self._watch is not None:
             self._reactor.poller.set(self._watch, read=True, write=wanted)
 

@@ -9,11 +9,11 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from device_sim.links.connection import Changed, Connection, State
+from device_sim.links.connection import Changed, PersistentConnection, State
 from device_sim.links.device_connection import LONGEST_TEND_S
+from device_sim.links.identity import StompIdentity
 from device_sim.links.reactor import Reactor
 from device_sim.links.stomp_client import Received
-from device_sim.links.stomp_identity import StompIdentity
 from device_sim.links.stomp_stream import READ_BYTES, StompStream
 from hub.stomp.dialects import V1_2
 from hub.stomp.encoder import encode_frame
@@ -45,7 +45,7 @@ class DashboardEvents(NamedTuple):
     changed: Changed
 
 
-class Dashboard(Connection):
+class Dashboard(PersistentConnection):
     """Implements `stomp_stream.StreamOwner`; subscribes again with each connection."""
 
     __slots__ = ("_appetite", "_events", "_stream", "_tending")

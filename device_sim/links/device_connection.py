@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from device_sim.links.address import Address
-from device_sim.links.connection import Changed, Connection, State
+from device_sim.links.connection import Changed, PersistentConnection, State
 from device_sim.links.reactor import Reactor
 from device_sim.links.tls import TlsFiles
 from device_sim.message import Message, Will
+from hub.clients.endpoint import Endpoint
 
 LONGEST_TEND_S = 5.0
 
@@ -44,15 +44,15 @@ class DeviceEvents(NamedTuple):
     """What the device `source` says with a connection that nobody but the connection itself asked for."""
 
 
-class DeviceConnection(Connection):
-    """Subclasses implement what raises NotImplementedError, here and in `Connection`."""
+class DeviceConnection(PersistentConnection):
+    """Subclasses implement what raises NotImplementedError, here and in `PersistentConnection`."""
 
     __slots__ = ("_acked_at", "_again", "_bounds", "_events", "_held", "_source", "_tending")
 
     def __init__(
         self,
         source: int,
-        address: Address,
+        address: Endpoint,
         tls: TlsFiles | None,
         reactor: Reactor,
         events: DeviceEvents,

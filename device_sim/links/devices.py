@@ -13,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from device_sim.ledger.writer import Acknowledgement
 from device_sim.links.connection import GOODBYE_S, State
 from device_sim.links.device_connection import Bounds, DeviceConnection, DeviceEvents
+from device_sim.links.identity import MqttIdentity, StompIdentity
 from device_sim.links.link import LinkCounts, LinkEvents
 from device_sim.links.mqtt_connection import MqttConnection
-from device_sim.links.mqtt_identity import MqttIdentity
 from device_sim.links.reactor import Reactor
 from device_sim.links.stomp_device import StompDevice
-from device_sim.links.stomp_identity import StompIdentity
 from device_sim.message import LinkAction, LinkActionKind, Message, Will
 
 DEVICE_BOUNDS = Bounds(window=20, hold=10_000)

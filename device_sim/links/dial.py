@@ -9,10 +9,10 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from device_sim.links.address import Address
 from device_sim.links.poller import Watch
 from device_sim.links.reactor import Reactor, SocketAddress
 from device_sim.links.tls import TlsFiles, client_context
+from hub.clients.endpoint import Endpoint
 
 UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK})
 
@@ -24,7 +24,7 @@ class Dial:
 
     def __init__(
         self,
-        address: Address,
+        address: Endpoint,
         tls: TlsFiles | None,
         reactor: Reactor,
         opened: Callable[[socket.socket], None],

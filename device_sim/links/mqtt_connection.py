@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from device_sim.links.connection import State
 from device_sim.links.device_connection import Bounds, DeviceConnection, DeviceEvents
-from device_sim.links.mqtt_client import BurstClient
-from device_sim.links.mqtt_identity import MqttIdentity
-from device_sim.links.mqtt_packets import PUBACK, publish_packet
+from device_sim.links.identity import MqttIdentity
 from device_sim.links.reactor import Reactor
 from device_sim.message import Message
+from hub.clients.mqtt_client import Accepted, Granted, MqttClient
+from hub.clients.mqtt_packets import publish_packet
+from hub.clients.mqtt_parser import FIRST_FAILURE, PUBACK, Puback, Publish
 
 # A broker that takes messages and never acknowledges (its disk full, its store stuck) is left and tried again: MQTT
 # resends only on a new connection (MQTT-4.4.0-1).
@@ -28,20 +29,20 @@ _UP = State.UP  # Python 3.11 takes longer to find a member of an Enum than to c
 
 
 class MqttConnection(DeviceConnection):
-    """Implements `mqtt_client.ClientOwner`."""
+    """Implements `hub.clients.mqtt_client.ClientOwner`."""
 
-    __slots__ = ("_blocked", "_client", "_mid", "_torn", "_unacknowledged", "_v5", "_wrote_at")
+    __slots__ = ("_blocked", "_client", "_mid", "_properties", "_torn", "_unacknowledged", "_wrote_at")
 
     def __init__(
         self, source: int, identity: MqttIdentity, reactor: Reactor, events: DeviceEvents, bounds: Bounds
     ) -> None:
         super().__init__(source, identity.address, identity.tls, reactor, events, bounds)
-        self._client = BurstClient(identity, self)
-        self._v5 = identity.version == 5
+        self._client = MqttClient(identity.login, self)
+        self._properties = b"" if identity.login.mqtt5 else None
         self._unacknowledged: dict[int, Message] = {}  # by message id, in the order of sending
         self._mid = 0
-        self._blocked = False  # paho has octets that the socket did not take
-        self._torn = False  # paho has the beginning of a packet
+        self._blocked = False  # paho has bytes that the socket did not take
+        self._torn = False  # the client has the beginning of a packet
         self._wrote_at = 0.0
 
     @property
@@ -66,7 +67,7 @@ class MqttConnection(DeviceConnection):
         if mid in unacknowledged:
             mid = self._free_mid()
         unacknowledged[mid] = message
-        packet = publish_packet(mid, message.topic, message.payload, retain=message.retain, v5=self._v5)
+        packet = publish_packet(mid, message.topic, message.payload, retain=message.retain, properties=self._properties)
         try:
             sent = self._sock.send(packet)  # type: ignore[union-attr]  # there is one while the state is UP
         except (OSError, ValueError):
@@ -74,18 +75,35 @@ class MqttConnection(DeviceConnection):
         if sent != len(packet):
             self._client.queue(packet[sent:])
 
-    def pubacks(self, taken: Sequence[int], refused: Sequence[int]) -> None:
+    def pubacks(self, pubacks: list[Puback]) -> None:
         self._acked_at = _now()
         pop = self._unacknowledged.pop
-        if messages := [message for mid in taken if (message := pop(mid, None)) is not None]:
-            self._events.acknowledged(messages)
-        if refused and (messages := [message for mid in refused if (message := pop(mid, None)) is not None]):
-            self._events.given_up(messages, "refused")
+        taken: list[Message] = []
+        refused: list[Message] = []
+        for mid, code in pubacks:
+            if (message := pop(mid, None)) is not None:
+                (refused if code >= FIRST_FAILURE else taken).append(message)
+        if taken:
+            self._events.acknowledged(taken)
+        if refused:
+            self._events.given_up(refused, "refused")
         if self._held and self.state is State.UP:
             self._send_held()
 
-    def accepted(self) -> None:
+    def accepted(self, connack: Accepted) -> None:  # noqa: ARG002
         self._accepted()
+
+    def refused(self, reason: str, *, version: bool) -> None:
+        """Do nothing: `lost` says it again."""
+
+    def subscribed(self, granted: Sequence[Granted]) -> None:
+        """Do nothing: we never subscribe."""
+
+    def messages(self, burst: list[Publish]) -> None:
+        """Do nothing: we never subscribe."""
+
+    def too_large(self, topic: bytes, size: int) -> None:
+        """Do nothing: we never subscribe."""
 
     def wait_to_write(self, *, wanted: bool) -> None:
         self._blocked = wanted
@@ -99,7 +117,11 @@ class MqttConnection(DeviceConnection):
         self._wrote_at = _now()
         self._watch_with(self._read, self._client.loop_write)
         will = self._events.will(self._source) if self._again else self._will
-        self._client.connect_over(sock, self.address.host, self.address.port, will)
+        if will is None:
+            self._client.will_clear()
+        else:
+            self._client.will_set(will.topic, will.payload, will.qos, will.retain)
+        self._client.connect_over(sock)
 
     def _say_goodbye(self) -> None:
         self._client.disconnect()
@@ -108,16 +130,16 @@ class MqttConnection(DeviceConnection):
         self._client.drop(reset=reset)
 
     def _read(self) -> None:
-        if self._torn:
-            self._torn = self._client.take(b"")
-            return
         try:
             data = self._sock.recv(READ_BYTES)  # type: ignore[union-attr]  # it is watched, so it is there
         except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError:
-            data = b""  # lost: paho meets the same and knows what to make of it
-        if len(data) != 4 or data[0] != PUBACK or data[1] != 2:
+            data = b""
+        if not data:
+            self._client.loop_read()  # lost: the client meets the same and knows what to make of it
+            return
+        if self._torn or len(data) != 4 or data[0] != PUBACK or data[1] != 2:
             self._torn = self._client.take(data)
             return
         self._acked_at = _now()
@@ -147,7 +169,7 @@ class MqttConnection(DeviceConnection):
                 mid = self._free_mid()
                 self._unacknowledged[mid] = message
             packets.append(self._packet(mid, message, again=False))
-        self._client.publish_burst(b"".join(packets))
+        self._client.send_packets(b"".join(packets))
         if unanswered := [message for message in messages if not message.qos]:
             self._events.given_up(unanswered, "qos_0")
 
@@ -156,7 +178,7 @@ class MqttConnection(DeviceConnection):
         if first:
             self._transmit(first)
         if again:
-            self._client.publish_burst(b"".join(again))
+            self._client.send_packets(b"".join(again))
 
     def _forget_births(self) -> list[Message]:
         births = {mid: message for mid, message in self._unacknowledged.items() if message.birth}
@@ -172,7 +194,7 @@ class MqttConnection(DeviceConnection):
             again=again,
             qos=message.qos,
             retain=message.retain,
-            v5=self._v5,
+            properties=self._properties,
         )
 
     def _free_mid(self) -> int:

@@ -13,10 +13,10 @@ from typing import Any
 
 import structlog
 
-from device_sim.links.address import Address
 from device_sim.links.backoff import delays
 from device_sim.links.poller import Poller
 from device_sim.links.timers import Timers
+from hub.clients.endpoint import Endpoint
 
 COMPLAINTS_EVERY_S = 1.0
 MOST_COMPLAINTS = 100
@@ -53,7 +53,7 @@ class Reactor:
         self.poller.close()
         self.timers.close()
 
-    async def resolve(self, address: Address) -> None:
+    async def resolve(self, address: Endpoint) -> None:
         """Look a host up, with back-off until it is found; connections then use what was found."""
         waits = delays(self.rng)
         while True:
@@ -68,7 +68,7 @@ class Reactor:
                 self._names[address.host, address.port] = [(row[0], row[1], row[2], row[4]) for row in found]
                 return
 
-    def resolved(self, address: Address) -> list[SocketAddress]:
+    def resolved(self, address: Endpoint) -> list[SocketAddress]:
         """Return what `resolve` found."""
         return self._names[address.host, address.port]
 

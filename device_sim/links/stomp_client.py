@@ -11,7 +11,7 @@ a body) is read by the decoder from its first octet on: slower, never wrong.
 import re
 from typing import Final, NamedTuple
 
-from device_sim.links.stomp_identity import StompIdentity
+from device_sim.links.identity import StompIdentity
 from device_sim.links.websocket_client import BINARY, TEXT, WebSocketClient, WebSocketRefusedError, encode
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import OPENING, V1_2
@@ -52,7 +52,7 @@ class StompClient:
 
     def __init__(self, identity: StompIdentity) -> None:
         self._identity = identity
-        self._websocket = WebSocketClient() if identity.address.websocket else None
+        self._websocket = WebSocketClient() if identity.address.web_socket else None
         self._decoder: FrameDecoder | None = FrameDecoder(LIMITS, _CACHES, SERVER)
         self._heartbeat: Heartbeat | None = None
         self._buffer = b""  # of a TCP stream: the beginning of a frame

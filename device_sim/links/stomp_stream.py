@@ -8,8 +8,8 @@ import ssl
 import time
 from typing import Protocol
 
+from device_sim.links.identity import StompIdentity
 from device_sim.links.stomp_client import Received, StompClient
-from device_sim.links.stomp_identity import StompIdentity
 
 READ_BYTES = 65_536
 

@@ -5,20 +5,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import Literal
 
 import orjson
 
 from device_sim.errors import BadArgumentError
 from device_sim.ledger.writer import LedgerWriter
-from device_sim.links.address import Address, parse_address
+from device_sim.links.address import parse_address
 from device_sim.links.link import Link, LinkEvents
-from device_sim.links.mqtt import MqttLink
-from device_sim.links.stomp import StompLink
+from device_sim.links.shared import SharedLink
 from device_sim.message import Message
 from device_sim.programs import on_signal, prepare_logs, say, status_line, tell, warn
 from device_sim.replay.recording import parse_speed, read_recording
 from device_sim.run.publisher import Publisher
+from hub.clients.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,10 @@ class Target:
     """Where messages go."""
 
     protocol: Literal["mqtt", "stomp"]
-    address: Address
+    address: Endpoint
 
     def link(self, events: LinkEvents, sources: int) -> Link:
-        match self.protocol:
-            case "mqtt":
-                return MqttLink(self.address, events, sources=sources)
-            case "stomp":
-                return StompLink(self.address, events, sources=sources)
-            case _ as unknown:
-                assert_never(unknown)
+        return SharedLink(self.address, events, sources=sources)
 
 
 def parse_target(protocol: str, mqtt_url: str, hub_url: str) -> Target:

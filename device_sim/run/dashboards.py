@@ -16,8 +16,8 @@ from device_sim.figures.intended import Intended
 from device_sim.figures.results import Recorder
 from device_sim.links.connection import State
 from device_sim.links.dashboard import Appetite, Dashboard, DashboardEvents
+from device_sim.links.identity import StompIdentity
 from device_sim.links.reactor import Reactor
-from device_sim.links.stomp_identity import StompIdentity
 from device_sim.run.publisher import Publisher
 
 MEASURED_PER_S = 5_000

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from device_sim.links.address import Address
 from device_sim.links.dashboard import Appetite
 from device_sim.links.devices import Identity
-from device_sim.links.mqtt_identity import MqttIdentity
-from device_sim.links.stomp_identity import StompIdentity
+from device_sim.links.identity import MqttIdentity, StompIdentity
 from device_sim.links.tls import TlsFiles
 from device_sim.scenario.model import Credentials, DashboardClass, Scenario
 from device_sim.schedule.roster import Entry, roster
+from hub.clients.endpoint import Endpoint
+from hub.clients.mqtt_client import MqttLogin
 
 SAFE_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]+")
 
@@ -21,10 +21,10 @@ SAFE_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_.:-]+")
 class Targets:
     """Where messages go and dashboards look."""
 
-    mqtt: Address
-    hub: Address
+    mqtt: Endpoint
+    hub: Endpoint
     """The hub's WebSocket."""
-    stomp: Address
+    stomp: Endpoint
     """The hub's plain TCP port."""
     tls: TlsFiles = field(default_factory=TlsFiles)
     vhost: str | None = None
@@ -56,15 +56,14 @@ def _identity(entry: Entry, targets: Targets) -> Identity:
     if device_class.link in {"stomp-ws", "stomp-tcp"}:
         return _stomp(device_class.link, device_class.credentials, entry.id, targets)
     username, password = _login(device_class.credentials, entry.id, targets.mqtt)
-    return MqttIdentity(
-        targets.mqtt,
+    login = MqttLogin(
         client_id(entry),
         username,
         password,
-        version=5 if device_class.link == "mqtt5" else 4,
+        mqtt5=device_class.link == "mqtt5",
         keepalive_s=device_class.keep_alive_s,
-        tls=targets.tls,
     )
+    return MqttIdentity(targets.mqtt, login, targets.tls)
 
 
 def client_id(entry: Entry) -> str:
@@ -80,8 +79,8 @@ def _stomp(link: str, credentials: Credentials | None, name: str, targets: Targe
     return StompIdentity(address, login, passcode, targets.tls, targets.vhost)
 
 
-def _login(credentials: Credentials | None, name: str, address: Address) -> tuple[str | None, str | None]:
-    """Give the class's credentials, filled in; without them those of the URL."""
+def _login(credentials: Credentials | None, name: str, address: Endpoint) -> tuple[str | None, str | None]:
+    """Return the class's credentials, filled in; without them those of the URL."""
     if credentials is None:
         return address.username, address.password
     return credentials.username.replace("{device}", name), credentials.password.replace("{device}", name)

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from device_sim.figures.results import Mark
-from device_sim.links.address import Address
 from device_sim.links.devices import DeviceLink
 from device_sim.links.link import Link, LinkEvents
-from device_sim.links.mqtt import MqttLink
-from device_sim.links.stomp import StompLink
+from device_sim.links.shared import SharedLink
 from device_sim.links.tls import TlsFiles
 from device_sim.run.identities import Targets, device_identities
 from device_sim.scenario.declared import Bound
 from device_sim.scenario.model import DashboardClass, Scenario
 from device_sim.schedule.fleet import Fleet
 from device_sim.schedule.schedule import Schedule
+from hub.clients.endpoint import Endpoint
 
 Share = tuple[int, int]
 """Process i of n."""
@@ -36,7 +35,7 @@ class RunPlan(Protocol):
     def seed(self) -> int: ...
 
     @property
-    def address(self) -> Address:
+    def address(self) -> Endpoint:
         """What `ready` names."""
         ...
 
@@ -75,7 +74,7 @@ class SimplePlan:
     """`--devices`, `--rate`, `--topic`: plain devices over a few shared connections."""
 
     fleet: Fleet
-    address: Address
+    address: Endpoint
     duration_s: float | None
     tls: TlsFiles = field(default_factory=TlsFiles)
     name: str = "simple"
@@ -96,9 +95,7 @@ class SimplePlan:
 
     def link(self, events: LinkEvents, share: Share) -> Link:
         sources = max(len(range(share[0], self.devices, share[1])), 1)
-        if self.address.scheme in {"mqtt", "mqtts"}:
-            return MqttLink(self.address, events, sources=sources, tls=self.tls)
-        return StompLink(self.address, events, sources=sources, ca=self.tls.ca)
+        return SharedLink(self.address, events, sources=sources, tls=self.tls)
 
     def prepare(self, share: Share) -> Schedule:
         return self.fleet.prepare(self.duration_s, share)
@@ -117,7 +114,7 @@ class ScenarioPlan:
         return self.scenario.name
 
     @property
-    def address(self) -> Address:
+    def address(self) -> Endpoint:
         stomp = {device_class.link for device_class in self.scenario.classes} <= {"stomp-ws", "stomp-tcp"}
         return self.targets.hub if stomp else self.targets.mqtt
 

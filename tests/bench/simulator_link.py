@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from device_sim.ledger.writer import Acknowledgement
 from device_sim.links.address import parse_address
 from device_sim.links.devices import DeviceLink
+from device_sim.links.identity import MqttIdentity
 from device_sim.links.link import LinkEvents
-from device_sim.links.mqtt_identity import MqttIdentity
 from device_sim.message import LinkAction, LinkActionKind, Message
+from hub.clients.mqtt_client import MqttLogin
 from tests.support.simulated import burst
 from tests.support.waiting import wait_until
 
@@ -35,7 +36,8 @@ async def drive(url: str, connections: int, rate: float, seconds: float) -> dict
         acknowledged += len(messages)
 
     identities = {
-        number: MqttIdentity(address, f"bench-{os.getpid()}-{number}", keepalive_s=10) for number in range(connections)
+        number: MqttIdentity(address, MqttLogin(f"bench-{os.getpid()}-{number}", keepalive_s=10))
+        for number in range(connections)
     }
     link = DeviceLink(identities, LinkEvents(take, lambda: None))
     await link.start()

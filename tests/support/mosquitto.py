@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from device_sim.links.address import Address, parse_address
+from device_sim.links.address import parse_address
+from hub.clients.endpoint import Endpoint
 from tests.support.ports import free_port
 from tests.support.programs import require_mosquitto
 from tests.support.waiting import wait_for
@@ -63,7 +64,7 @@ class Mosquitto:
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
-    def address(self) -> Address:
+    def address(self) -> Endpoint:
         """The same for a link of the simulator."""
         return parse_address(self.url, "mqtt", "--mqtt-url")
 

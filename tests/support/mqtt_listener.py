@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device_sim.links.address import Address
+from hub.clients.endpoint import Endpoint
 
 
 @asynccontextmanager
-async def listener(address: Address, topic: str = "#") -> AsyncIterator[list[tuple[str, bytes]]]:
+async def listener(address: Endpoint, topic: str = "#") -> AsyncIterator[list[tuple[str, bytes]]]:
     """Collect what the broker delivers at QoS 1."""
     received: list[tuple[str, bytes]] = []
     ready = asyncio.Event()

@@ -8,13 +8,15 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from device_sim.links.address import Address, parse_address
+from device_sim.links.address import parse_address
 from device_sim.links.device_connection import Bounds
 from device_sim.links.devices import DEVICE_BOUNDS, DeviceLink
+from device_sim.links.identity import MqttIdentity
 from device_sim.links.link import LinkEvents
-from device_sim.links.mqtt_identity import MqttIdentity
 from device_sim.links.tls import TlsFiles
 from device_sim.message import LinkAction, LinkActionKind, Message, Will
+from hub.clients.endpoint import Endpoint
+from hub.clients.mqtt_client import MqttLogin
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_listener import listener
 from tests.support.simulated import burst
@@ -48,9 +50,10 @@ async def link_of(
         await link.close()
 
 
-def identities(address: Address, count: int = 1, *, version: int = 4, keepalive_s: int = 30) -> list[MqttIdentity]:
+def identities(address: Endpoint, count: int = 1, *, version: int = 4, keepalive_s: int = 30) -> list[MqttIdentity]:
     return [
-        MqttIdentity(address, f"device-{number}", version=version, keepalive_s=keepalive_s) for number in range(count)
+        MqttIdentity(address, MqttLogin(f"device-{number}", mqtt5=version == 5, keepalive_s=keepalive_s))
+        for number in range(count)
     ]
 
 
@@ -208,7 +211,7 @@ def secure(tmp_path: Path, authority: trustme.CA) -> Iterator[tuple[Mosquitto, P
 async def test_tls(secure: tuple[Mosquitto, Path]) -> None:
     broker, ca = secure
     address = parse_address(f"mqtts://localhost:{broker.port}", "mqtt", "--mqtt-url")
-    identity = MqttIdentity(address, "device", tls=TlsFiles(ca))
+    identity = MqttIdentity(address, MqttLogin("device"), TlsFiles(ca))
     async with link_of([identity]) as (link, acknowledged):
         act(link, 0, CONNECT)
         link.send(burst(200, 1))
@@ -221,7 +224,7 @@ async def test_a_certificate_of_a_stranger_is_refused_with_the_reason(
     broker, _ = secure
     address = parse_address(f"mqtts://localhost:{broker.port}", "mqtt", "--mqtt-url")
     with capture_logs() as logged:
-        async with link_of([MqttIdentity(address, "device")]) as (link, _):
+        async with link_of([MqttIdentity(address, MqttLogin("device"))]) as (link, _):
             act(link, 0, CONNECT)
             await wait_until(lambda: logged)
 

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from device_sim.ledger.reader import read_ledger
 from device_sim.ledger.writer import LedgerWriter
-from device_sim.links.address import Address, parse_address
+from device_sim.links.address import parse_address
 from device_sim.links.device_connection import Bounds
 from device_sim.links.devices import DEVICE_BOUNDS, DeviceLink
+from device_sim.links.identity import MqttIdentity, StompIdentity
 from device_sim.links.link import LinkEvents
-from device_sim.links.mqtt_identity import MqttIdentity
-from device_sim.links.stomp_identity import StompIdentity
 from device_sim.message import LinkAction, LinkActionKind, Message
 from device_sim.run.identities import Targets
 from device_sim.run.plan import RunPlan, ScenarioPlan, Share, SimplePlan
 from device_sim.run.publisher import Publisher
 from device_sim.schedule.fleet import Fleet
+from hub.clients.endpoint import Endpoint
+from hub.clients.mqtt_client import MqttLogin
 from tests.support.scenarios import scenario
 from tests.support.scripted_broker import ScriptedBroker
 from tests.support.simulated import burst, now_us
@@ -27,7 +28,7 @@ from tests.support.waiting import wait_until
 WITHOUT_LEDGER = LedgerWriter(None)
 
 
-def address_of(broker: ScriptedBroker) -> Address:
+def address_of(broker: ScriptedBroker) -> Endpoint:
     return parse_address(broker.url, "mqtt", "--mqtt-url")
 
 
@@ -89,7 +90,7 @@ def published(broker: ScriptedBroker) -> list[tuple[bytes, bool]]:
 
 
 async def test_births_that_a_new_birth_replaces_are_not_sent_again(broker: ScriptedBroker) -> None:
-    async with device(MqttIdentity(address_of(broker), "a"), births=[born(2)]) as link:
+    async with device(MqttIdentity(address_of(broker), MqttLogin("a")), births=[born(2)]) as link:
         connect(link, born(0), born(1, birth=False))
         await wait_until(lambda: published(broker) == [(b"0", False), (b"1", False)])
         broker.cut()
@@ -105,7 +106,7 @@ async def test_births_come_before_what_is_sent_again_on_a_connection_that_was_as
     broker: ScriptedBroker,
 ) -> None:
     """Sparkplug data can be read only behind the births of their connection: the will has ended those before."""
-    async with device(MqttIdentity(address_of(broker), "a")) as link:
+    async with device(MqttIdentity(address_of(broker), MqttLogin("a"))) as link:
         connect(link, born(0), born(1, birth=False))
         await wait_until(lambda: len(published(broker)) == 2)
         link.act(LinkAction(0.0, 0, LinkActionKind.CUT))
@@ -116,7 +117,7 @@ async def test_births_come_before_what_is_sent_again_on_a_connection_that_was_as
 
 
 async def test_births_that_found_no_room_are_asked_for(broker: ScriptedBroker) -> None:
-    identity = MqttIdentity(address_of(broker), "a")
+    identity = MqttIdentity(address_of(broker), MqttLogin("a"))
     async with device(identity, births=[born(9)], bounds=Bounds(window=5, hold=2)) as link:
         connect(link, born(0), born(1, birth=False), born(2, birth=False))
         await wait_until(lambda: published(broker) == [(b"9", False), (b"1", False), (b"2", False)])

@@ -13,11 +13,12 @@ from structlog.testing import capture_logs
 
 from device_sim.ledger.reader import read_ledger
 from device_sim.ledger.writer import LedgerWriter
-from device_sim.links.address import Address, parse_address
+from device_sim.links.address import parse_address
 from device_sim.links.link import LinkEvents
-from device_sim.links.mqtt import MqttLink
+from device_sim.links.shared import SharedLink
 from device_sim.message import Message
 from device_sim.run.publisher import Publisher
+from hub.clients.endpoint import Endpoint
 from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_listener import listener
@@ -26,17 +27,17 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     broker = EmbeddedMqttBroker(tmp_path_factory.mktemp("nats"))
     yield parse_address(broker.start(), "mqtt", "--mqtt-url")
     broker.stop()
 
 
 @asynccontextmanager
-async def link_to(address: Address, **bounds: Any) -> AsyncIterator[tuple[MqttLink, list[Message]]]:
+async def link_to(address: Endpoint, **bounds: Any) -> AsyncIterator[tuple[SharedLink, list[Message]]]:
     acknowledged: list[Message] = []
     events = LinkEvents(lambda messages, _: acknowledged.extend(messages), lambda: None)
-    link = MqttLink(address, events, **{"sources": 10, **bounds})
+    link = SharedLink(address, events, **{"sources": 10, **bounds})
     await link.start()
     try:
         yield link, acknowledged
@@ -44,7 +45,7 @@ async def link_to(address: Address, **bounds: Any) -> AsyncIterator[tuple[MqttLi
         await link.close()
 
 
-async def test_every_message_is_acknowledged_once_and_a_device_keeps_its_order(nats: Address) -> None:
+async def test_every_message_is_acknowledged_once_and_a_device_keeps_its_order(nats: Endpoint) -> None:
     sent = burst(1_500)
     async with listener(nats, "devices/+/telemetry") as received, link_to(nats) as (link, acknowledged):
         link.send(sent)
@@ -79,7 +80,7 @@ async def test_what_a_killed_broker_never_acknowledged_is_sent_again(mosquitto: 
 
 async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
-    link = MqttLink(broker.address, LinkEvents(lambda *_: None, lambda: None), sources=1)
+    link = SharedLink(broker.address, LinkEvents(lambda *_: None, lambda: None), sources=1)
     starting = asyncio.create_task(link.start())
     try:
         await asyncio.wait([starting], timeout=0.1)
@@ -94,7 +95,7 @@ async def test_start_waits_for_a_broker_that_comes_later(tmp_path: Path) -> None
 async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path) -> None:
     with Mosquitto(tmp_path, "allow_anonymous false") as broker, capture_logs() as logged:
         address = parse_address(f"mqtt://fleet:wrong@127.0.0.1:{broker.port}", "mqtt", "--mqtt-url")
-        link = MqttLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
+        link = SharedLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
         starting = asyncio.create_task(link.start())
         try:
             await wait_until(lambda: len(logged) >= 2)
@@ -114,11 +115,11 @@ def _has_sent(publisher: Publisher, messages: int) -> bool:
 @pytest.fixture
 def publish(tmp_path: Path) -> Callable[..., Publisher]:
     def run(
-        address: Address, devices: int, rate: float, seconds: float, during: Sequence[Callable[[], None]] = ()
+        address: Endpoint, devices: int, rate: float, seconds: float, during: Sequence[Callable[[], None]] = ()
     ) -> Publisher:
         async def go() -> Publisher:
             with LedgerWriter(tmp_path / "ledger") as ledger:
-                publisher = Publisher(lambda events: MqttLink(address, events, sources=devices), ledger)
+                publisher = Publisher(lambda events: SharedLink(address, events, sources=devices), ledger)
                 assert await publisher.start()
                 publishing = asyncio.create_task(publisher.publish(steady(devices, rate, seconds), now_us(), seconds))
                 for act in during:
@@ -135,7 +136,7 @@ def publish(tmp_path: Path) -> Callable[..., Publisher]:
 
 
 def test_a_fleet_sends_5000_messages_a_second_and_its_ledger_agrees(
-    nats: Address, publish: Callable[..., Publisher], tmp_path: Path
+    nats: Endpoint, publish: Callable[..., Publisher], tmp_path: Path
 ) -> None:
     began = time.process_time()
     tally = publish(nats, 100, 5_000.0, 2.0).tally

@@ -14,9 +14,9 @@ from device_sim.ledger.writer import Acknowledgement, LedgerWriter
 from device_sim.links.address import parse_address
 from device_sim.links.dashboard import Appetite, Dashboard, DashboardEvents
 from device_sim.links.devices import DeviceLink
+from device_sim.links.identity import StompIdentity
 from device_sim.links.link import LinkEvents
 from device_sim.links.reactor import Reactor
-from device_sim.links.stomp_identity import StompIdentity
 from device_sim.message import LinkAction, LinkActionKind, Message
 from device_sim.run.dashboards import Dashboards
 from device_sim.run.publisher import Publisher

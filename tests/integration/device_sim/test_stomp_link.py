@@ -11,24 +11,26 @@ import trustme
 from structlog.testing import capture_logs
 
 from device_sim.ledger.writer import LedgerWriter
-from device_sim.links.address import Address, parse_address
+from device_sim.links.address import parse_address
 from device_sim.links.link import LinkEvents
-from device_sim.links.stomp import StompLink
+from device_sim.links.shared import SharedLink
+from device_sim.links.tls import TlsFiles
 from device_sim.message import Message
 from device_sim.run.publisher import Publisher
+from hub.clients.endpoint import Endpoint
 from tests.support.simulated import burst, now_us, steady
 from tests.support.stomp_sink import StompSink
 from tests.support.waiting import wait_until
 
 
-def address_of(sink: StompSink) -> Address:
+def address_of(sink: StompSink) -> Endpoint:
     return parse_address(sink.url, "ws", "--hub-url")
 
 
 @asynccontextmanager
-async def link_to(address: Address, **bounds: Any) -> AsyncIterator[tuple[StompLink, list[Message]]]:
+async def link_to(address: Endpoint, **bounds: Any) -> AsyncIterator[tuple[SharedLink, list[Message]]]:
     acknowledged: list[Message] = []
-    link = StompLink(
+    link = SharedLink(
         address,
         LinkEvents(lambda messages, _: acknowledged.extend(messages), lambda: None),
         **{"sources": 10, **bounds},
@@ -91,7 +93,7 @@ async def test_bursts_without_a_receipt_are_sent_again_in_order_on_the_next_conn
 async def test_start_waits_for_a_hub_that_comes_later(sink: StompSink) -> None:
     address = address_of(sink)
     await sink.stop()
-    link = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
+    link = SharedLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
     starting = asyncio.create_task(link.start())
     try:
         await asyncio.wait([starting], timeout=0.2)
@@ -104,7 +106,7 @@ async def test_start_waits_for_a_hub_that_comes_later(sink: StompSink) -> None:
 
 async def test_a_fleet_goes_on_through_cuts_and_everything_is_acknowledged(sink: StompSink) -> None:
     with LedgerWriter(None) as ledger:
-        publisher = Publisher(lambda events: StompLink(address_of(sink), events, sources=20), ledger)
+        publisher = Publisher(lambda events: SharedLink(address_of(sink), events, sources=20), ledger)
         assert await publisher.start()
         publishing = asyncio.create_task(publisher.publish(steady(20, 1_000.0, 3.0), now_us(), 3.0))
         for reached in (300, 600):
@@ -133,8 +135,10 @@ async def test_wss_is_encrypted_and_checks_the_certificate(tmp_path: Path) -> No
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     async with StompSink(ssl_context=context) as sink:
         address = parse_address(f"wss://localhost:{sink.port}/ws", "ws", "--hub-url")
-        link = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1, ca=tmp_path / "ca.pem")
-        stranger = StompLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
+        link = SharedLink(
+            address, LinkEvents(lambda *_: None, lambda: None), sources=1, tls=TlsFiles(tmp_path / "ca.pem")
+        )
+        stranger = SharedLink(address, LinkEvents(lambda *_: None, lambda: None), sources=1)
         try:
             await asyncio.wait_for(link.start(), 10)
             with capture_logs() as logged:

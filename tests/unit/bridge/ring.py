@@ -1,8 +1,8 @@
 """A relay, and messages with numbers, for the tests of the ring's rules."""
 
-from bridge.mqtt.publishes import Message
 from bridge.relay.relay import Relay, RelayLimits
 from bridge.relay.transaction import Transaction
+from hub.clients.mqtt_parser import Publish
 
 LIMITS = RelayLimits(
     max_messages=1000,
@@ -32,7 +32,7 @@ class Ring:
         return sent
 
 
-def message(number: int, payload: bytes | None = None, first: int = 0x32) -> Message:
+def message(number: int, payload: bytes | None = None, first: int = 0x32) -> Publish:
     return (mid(number), b"t", b"%d" % number if payload is None else payload, first, b"")
 
 

@@ -60,7 +60,7 @@ def test_an_address_is_shown_without_its_credentials() -> None:
     endpoint = settings.mqtt
 
     assert str(endpoint) == "mqtts://broker:8883"
-    assert (endpoint.username, endpoint.password, endpoint.tls) == ("me", "pass@word", True)
+    assert (endpoint.username, endpoint.password, endpoint.secure) == ("me", "pass@word", True)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_an_address_is_shown_without_its_credentials() -> None:
 def test_a_brokers_url_says_port_path_and_tls(url: str, shown: str, path: str, tls: bool) -> None:
     endpoint = BridgeSettings(mqtt_url=url).mqtt
 
-    assert (str(endpoint), endpoint.path, endpoint.tls) == (shown, path, tls)
+    assert (str(endpoint), endpoint.path, endpoint.secure) == (shown, path, tls)
 
 
 @pytest.mark.parametrize(

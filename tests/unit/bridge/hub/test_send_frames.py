@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bridge.errors import CommandTopicError, UnsendableTopicError
 from bridge.hub.property_headers import PropertyHeaders
 from bridge.hub.send_frames import FRAME_OVERHEAD_BYTES, MAX_CACHED_TOPICS, Destinations, encode
-from bridge.mqtt.publishes import RETAIN, Message
+from hub.clients.mqtt_parser import RETAIN, Publish
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2
 from hub.stomp.frames import Frame
@@ -27,7 +27,7 @@ def never(error: UnsendableTopicError) -> None:
     raise error
 
 
-def message(topic: str, payload: bytes, first: int = 0x32, properties: bytes = b"") -> Message:
+def message(topic: str, payload: bytes, first: int = 0x32, properties: bytes = b"") -> Publish:
     return (b"\0\1", topic.encode(), payload, first, properties)
 
 

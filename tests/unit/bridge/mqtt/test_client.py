@@ -1,7 +1,6 @@
 """What a PUBACK says; the client itself is held by test_paho_contract.py and, on the wire, by tests/integration/bridge."""
 
 import pytest
-
 from bridge.mqtt.client import puback
 
 

@@ -1,10 +1,10 @@
 """What waits: repeats, QoS 0, and when it came; by way of the ring, which owns it."""
 
-from bridge.mqtt.publishes import DUP, Message
+from hub.clients.mqtt_parser import DUP, Publish
 from tests.unit.bridge.ring import Ring, message, numbers
 
 
-def qos_0(number: int) -> Message:
+def qos_0(number: int) -> Publish:
     return (b"", b"t", b"%d" % number, 0x30, b"")
 
 

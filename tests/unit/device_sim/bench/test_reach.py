@@ -9,8 +9,9 @@ import pytest
 
 from device_sim.bench.reach import check_broker, check_stomp
 from device_sim.errors import BadArgumentError
-from device_sim.links.address import Address, parse_address
+from device_sim.links.address import parse_address
 from device_sim.links.tls import TlsFiles
+from hub.clients.endpoint import Endpoint
 from hub.websocket.frames import TEXT, frame_header
 from tests.support.ports import free_port
 from tests.unit.device_sim.links.test_websocket_client import answer
@@ -37,7 +38,7 @@ def server(*answers: bytes) -> Iterator[int]:
             thread.join()
 
 
-def at(port: int) -> Address:
+def at(port: int) -> Endpoint:
     return parse_address(f"ws://me:secret@127.0.0.1:{port}/ws", "ws", "--against")
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from device_sim.links.address import parse_address
+from device_sim.links.identity import StompIdentity
 from device_sim.links.stomp_client import Received, StompClient, cut_messages
-from device_sim.links.stomp_identity import StompIdentity
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2
 from hub.stomp.encoder import encode_frame, encode_receipt

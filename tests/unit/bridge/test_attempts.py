@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from bridge.opening import opened
+from bridge.attempts import opened
 
 
 async def test_what_was_opened_is_given_and_not_discarded() -> None:

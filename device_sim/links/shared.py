@@ -1,29 +1,31 @@
-"""The shared MQTT link: a few connections for the whole fleet, made once and kept. QoS 1, every PUBACK counted.
+"""The shared link: a few connections for the whole fleet, made once and kept; to a broker or to a hub, by the address.
 
-A full window or a lost connection is back-pressure for the whole fleet: nothing waits beside the windows.
+A full window or a lost connection is back-pressure for the whole fleet: nothing waits beside the windows. To a hub each
+burst is a transaction: its RECEIPT costs a hundredth of one for each reading.
 """
 
 import uuid
 from collections.abc import Sequence
 
-from device_sim.links.address import Address
 from device_sim.links.device_connection import Bounds
-from device_sim.links.devices import DeviceLink
+from device_sim.links.devices import DeviceLink, Identity
+from device_sim.links.identity import MqttIdentity, StompIdentity
 from device_sim.links.link import LinkEvents
-from device_sim.links.mqtt_identity import MqttIdentity
 from device_sim.links.tls import TlsFiles
 from device_sim.message import LinkAction, Message
+from hub.clients.endpoint import Endpoint
+from hub.clients.mqtt_client import MqttLogin
 
 CONNECTIONS = 4
 WINDOW = 2_000
 
 
-class MqttLink(DeviceLink):
+class SharedLink(DeviceLink):
     """Implements `link.Link`; a source's messages always take the same connection."""
 
     def __init__(
         self,
-        address: Address,
+        address: Endpoint,
         events: LinkEvents,
         *,
         sources: int,
@@ -34,8 +36,7 @@ class MqttLink(DeviceLink):
         # Random, not seeded: two simulators with one seed must not throw each other off the broker.
         name = f"device-sim-{uuid.uuid4().hex[:8]}"
         identities = {
-            number: MqttIdentity(address, f"{name}-{number}", address.username, address.password, tls=tls)
-            for number in range(min(connections, sources))
+            number: _identity(address, f"{name}-{number}", tls) for number in range(min(connections, sources))
         }
         # The connections are nobody's: nobody has a will or is born with them.
         super().__init__(identities, LinkEvents(events.acknowledged, events.room), bounds=Bounds(window))
@@ -61,4 +62,10 @@ class MqttLink(DeviceLink):
                 connection.send(share)
 
     def act(self, action: LinkAction) -> None:
-        """Nothing: the connections are nobody's."""
+        """Do nothing: the connections are nobody's."""
+
+
+def _identity(address: Endpoint, name: str, tls: TlsFiles | None) -> Identity:
+    if address.scheme.startswith("mqtt"):
+        return MqttIdentity(address, MqttLogin(name, address.username, address.password), tls)
+    return StompIdentity(address, address.username, address.password, tls)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.inspect import advice
+from bridge.observe import advice
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """PUBLISH and PUBACK packets, octet by octet (MQTT 3.1.1 and 5, sections 3.3 and 3.4)."""
 
 import pytest
-
 from device_sim.links.mqtt_packets import publish_packet, take_pubacks
 
 

@@ -4,11 +4,17 @@ Two tables of patterns and sentences; the first that matches counts.
 """
 
 import re
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Table: TypeAlias = tuple[tuple[str, str], ...]
 
+RIVAL: Final = "another client with our client_id"
+
 BROKER: Table = (
+    (
+        rf"{RIVAL}|[Ss]ession taken over",
+        "find the other client with this client_id (a second bridge?), and set another `client_id` here or there",
+    ),
     (
         r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
         "set mqtt_ca_file to the CA of the broker's certificate, and in mqtt_url use a host name that stands in it",

@@ -3,11 +3,11 @@
 import itertools
 
 import pytest
+from bridge.mqtt.publishes import DUP, RETAIN, Message, PublishParser
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import MqttProtocolError
-from bridge.mqtt.publishes import DUP, RETAIN, Message, PublishParser
 from tests.support.scripted_broker import publish, varint
 
 PINGRESP = b"\xd0\x00"

@@ -7,12 +7,12 @@ import inspect
 import socket
 from collections.abc import Sequence
 
-from paho.mqtt import client as paho
-from paho.mqtt.enums import MQTTErrorCode
-
 from bridge.mqtt.client import BurstClient
 from bridge.mqtt.events import Granted
 from bridge.mqtt.publishes import PublishParser
+from paho.mqtt import client as paho
+from paho.mqtt.enums import MQTTErrorCode
+
 from bridge.settings import BridgeSettings
 
 

@@ -1,6 +1,6 @@
 """A burst's frames, read back by the hub's own decoder."""
 
-from device_sim.links.stomp import encode_transaction
+from device_sim.links.stomp_device import encode_transaction
 from device_sim.message import Message
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2

@@ -1,17 +1,26 @@
-"""Who a connection is to the hub."""
+"""Who a connection is, and to whom: all that its first packet or frame says. NamedTuples, as a fleet has thousands."""
 
 from typing import NamedTuple
 
-from device_sim.links.address import Address
 from device_sim.links.tls import TlsFiles
+from hub.clients.endpoint import Endpoint
+from hub.clients.mqtt_client import MqttLogin
 
 HEART_BEAT_MS = 10_000
 
 
-class StompIdentity(NamedTuple):
-    """All that CONNECT says, and where it is said."""
+class MqttIdentity(NamedTuple):
+    """A client of a broker."""
 
-    address: Address
+    address: Endpoint
+    login: MqttLogin
+    tls: TlsFiles | None = None
+
+
+class StompIdentity(NamedTuple):
+    """A client of a hub."""
+
+    address: Endpoint
     """WebSocket or plain TCP, by its scheme."""
     login: str | None = None
     passcode: str | None = None
