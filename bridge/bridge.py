@@ -30,6 +30,7 @@ from bridge.relay.poison import Loss
 from bridge.relay.relay import Relay, RelayLimits
 from bridge.relay.transaction import Transaction
 from bridge.settings import BridgeSettings
+from hub.clients.mqtt_client import Accepted
 from hub.clients.mqtt_parser import Publish
 from hub.transports.bridges import status_destination
 
@@ -178,11 +179,11 @@ class Bridge:
 
     # From the broker.
 
-    def mqtt_connected(self) -> None:
-        """A new epoch: see relay.py."""
+    def mqtt_connected(self, connack: Accepted) -> None:
+        """Begin a new epoch: see relay.py."""
         self.relay.new_epoch()
-        self.commands.in_flight = min(IN_FLIGHT, self._mqtt.receive_maximum or IN_FLIGHT)
-        self.commands.packet_bytes = self._mqtt.packet_bytes
+        self.commands.in_flight = min(IN_FLIGHT, connack.receive_maximum or IN_FLIGHT)
+        self.commands.packet_bytes = connack.packet_bytes
         self._pump_commands()
 
     def mqtt_messages(self, burst: list[Publish]) -> None:
@@ -201,15 +202,17 @@ class Bridge:
         self.commands.mqtt_lost()
         self._answer()
 
-    def mqtt_published(self, mid: int, refusal: str | None) -> bool:
-        """Answer the hub in order, and publish what waited for that."""
-        ours = self.commands.acknowledged(mid, refusal)
-        if ours:
+    def mqtt_published(self, mid: int, refusal: str | None) -> None:
+        """Answer the hub in order, and publish what waited for that; what has another packet id was the status."""
+        if self.commands.acknowledged(mid, refusal):
             if refusal is not None:
                 log.warning("command.refused", reason=refusal)
             self._answer()
             self._pump_commands()
-        return ours
+
+    def mqtt_uses(self, mid: int) -> bool:
+        """Whether a command waits for its PUBACK under this packet id."""
+        return self.commands.uses(mid)
 
     # From the hub.
 
@@ -237,10 +240,8 @@ class Bridge:
         self._pump_commands()
 
     def _pump_commands(self) -> None:
-        while self._mqtt.accepted_by_broker and (command := self.commands.to_publish()) is not None:
-            mid = self._mqtt.publish(
-                command.topic, command.payload, command.content_type, command.mid, self.commands.uses
-            )
+        while self._mqtt.takes_commands and (command := self.commands.to_publish()) is not None:
+            mid = self._mqtt.publish(command.topic, command.payload, command.content_type, command.mid)
             self.commands.published(command, mid, time.monotonic())
 
     def _answer(self) -> None:

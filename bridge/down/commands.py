@@ -45,7 +45,7 @@ class Command:
     """One message from the hub."""
 
     ack_id: str
-    topic: bytes
+    topic: str
     payload: bytes
     content_type: str | None
     mid: int = 0  # its packet id, once it was published
@@ -93,7 +93,7 @@ class Commands:
     def received(self, index: int, ack_id: str, destination: str, payload: bytes, content_type: str | None) -> None:
         """Take a message that came for the filter with this index."""
         topic = destination.removeprefix(_TOPIC_PREFIX)
-        command = Command(ack_id, topic.encode(), payload, content_type)
+        command = Command(ack_id, topic, payload, content_type)
         self._held.append(command)
         if min(self._owners.match(topic), default=index) != index:
             command.done = True
@@ -182,11 +182,12 @@ class Commands:
         # A broker may close the connection on these (MQTT 3.1.1, 1.5.3), and Mosquitto does.
         if any(char < " " or "\x7f" <= char <= "\x9f" or _is_noncharacter(char) for char in topic):
             return "the topic has a character that MQTT brokers do not take"
-        if len(command.topic) > _MAX_TOPIC_BYTES:
-            return f"the topic has {len(command.topic)} bytes, and MQTT takes {_MAX_TOPIC_BYTES}"
+        topic_bytes = len(topic.encode())
+        if topic_bytes > _MAX_TOPIC_BYTES:
+            return f"the topic has {topic_bytes} bytes, and MQTT takes {_MAX_TOPIC_BYTES}"
         if len(command.payload) > self._max_bytes:
             return f"the payload has {len(command.payload)} bytes, and message_bytes is {self._max_bytes}"
-        size = len(command.topic) + len(command.payload) + len(command.content_type or "") * 4 + _OVERHEAD_BYTES
+        size = topic_bytes + len(command.payload) + len(command.content_type or "") * 4 + _OVERHEAD_BYTES
         if self.packet_bytes is not None and size > self.packet_bytes:
             return f"the packet would have {size} bytes, and the broker takes {self.packet_bytes}"
         return None

@@ -99,7 +99,7 @@ class HubConnection:
             ws_path=endpoint.path,
             binary_mode=True,
         )
-        if endpoint.tls:
+        if endpoint.secure:
             connection.set_ssl([address], ssl_version=ssl.PROTOCOL_TLS_CLIENT)
         connection.transport.receive = self._receive
         connection.set_listener("bridge", HubListener(asyncio.get_running_loop(), self))

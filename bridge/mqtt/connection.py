@@ -20,7 +20,7 @@ from bridge.errors import BrokerUnreachableError, NoAnswerError, ProtocolVersion
 from bridge.mqtt.dial import TLS_READS, open_socket
 from bridge.mqtt.socket_watch import SocketWatch
 from bridge.settings import BridgeSettings
-from hub.clients.mqtt_client import Accepted, Granted, MqttClient, MqttLogin, puback_refusal
+from hub.clients.mqtt_client import CLOSED, Accepted, Granted, MqttClient, MqttLogin, puback_refusal
 from hub.clients.mqtt_packets import content_type_property, puback_packets, publish_packet
 from hub.clients.mqtt_parser import Puback, Publish
 
@@ -101,7 +101,7 @@ class BrokerConnection:
             while not (await asyncio.wait([self._up], timeout=min(KEEP_ALIVE_S, limit_s)))[0]:
                 self.keep_alive()
                 if time.monotonic() - self._heard_at > limit_s:
-                    raise TimeoutError
+                    self._not_up(BrokerUnreachableError(f"no answer within {limit_s:g} s"))
             await self._up
         except (OSError, TimeoutError) as error:
             reason = str(error) or f"no answer within {limit_s:g} s"
@@ -166,7 +166,7 @@ class BrokerConnection:
             reason = f"the connection was lost: {problem}" if problem else "closed"
             self._not_up(BrokerUnreachableError(reason))
         else:
-            reason = f"no answer to CONNECT: {problem}"
+            reason = problem if problem != CLOSED else f"{CLOSED} without an answer to CONNECT"
             self._not_up(NoAnswerError(reason))
         self._end(reason)
 

@@ -168,6 +168,7 @@ class MqttLink:
         if mids and self._connection is not None and self._connection.takes_packets:
             self._connection.acknowledge(mids)
 
+    @property
     def takes_commands(self) -> bool:
         """Whether commands may be published."""
         return self._connection is not None and self._connection.takes_packets

@@ -9,12 +9,11 @@ import socket
 import ssl
 from typing import Final
 
-from hub.websocket.stream import StreamParser
-
 from bridge.errors import BrokerUnreachableError
 from hub.clients.endpoint import Endpoint
 from hub.websocket.frames import BINARY, CLOSE, PONG, WebSocketViolation, client_frame, close_payload
 from hub.websocket.handshake import ClientHandshake, HandshakeError
+from hub.websocket.stream import StreamParser
 
 # Of a broker that sends pings and reads nothing, so much is kept for it.
 _MAX_PONG_BYTES: Final = 128 * 1024

@@ -15,6 +15,11 @@ BROKER: Table = (
         rf"{RIVAL}|[Ss]ession taken over",
         "find the other client with this client_id (a second bridge?), and set another `client_id` here or there",
     ),
+    (r"the port speaks TLS", "use mqtts:// (or wss://), and set mqtt_ca_file unless the system trusts the broker's CA"),
+    (
+        r"a web server answers",
+        "use ws:// if this is the broker's WebSocket port, else the MQTT port (1883, with TLS 8883)",
+    ),
     (
         r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
         "set mqtt_ca_file to the CA of the broker's certificate, and in mqtt_url use a host name that stands in it",

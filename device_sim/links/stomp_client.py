@@ -12,7 +12,6 @@ import re
 from typing import Final, NamedTuple
 
 from device_sim.links.identity import StompIdentity
-from device_sim.links.websocket_client import BINARY, TEXT, WebSocketClient, WebSocketRefusedError, encode
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import OPENING, V1_2
 from hub.stomp.encoder import encode_frame
@@ -20,8 +19,11 @@ from hub.stomp.errors import FrameError
 from hub.stomp.frames import CONNECT, CONNECTED, DISCONNECT, ERROR, MESSAGE, SERVER, Frame
 from hub.stomp.header_block import CodecLimits
 from hub.stomp.heartbeat import BEAT, Heartbeat, Pulse, parse_heart_beat
+from hub.websocket.client import WebSocketClient
+from hub.websocket.frames import BINARY, TEXT, client_frame
 
 LIMITS: Final = CodecLimits(body_bytes=16_777_216)
+MAX_MESSAGE_BYTES: Final = LIMITS.body_bytes + 65_536  # and its headers
 _MESSAGE: Final = b"MESSAGE\n"
 _RECEIPT: Final = b"RECEIPT\nreceipt-id:"
 _WHOLE: Final = re.compile(rb"(\x81(?:~..|[\x00-\x7d])MESSAGE\n[^\0]*\0[\r\n]*)", re.DOTALL)
@@ -52,7 +54,10 @@ class StompClient:
 
     def __init__(self, identity: StompIdentity) -> None:
         self._identity = identity
-        self._websocket = WebSocketClient() if identity.address.web_socket else None
+        address = identity.address
+        self._websocket: WebSocketClient | None = None
+        if address.web_socket:
+            self._websocket = WebSocketClient(address.authority, address.path, ("v12.stomp",), MAX_MESSAGE_BYTES)
         self._decoder: FrameDecoder | None = FrameDecoder(LIMITS, _CACHES, SERVER)
         self._heartbeat: Heartbeat | None = None
         self._buffer = b""  # of a TCP stream: the beginning of a frame
@@ -62,16 +67,13 @@ class StompClient:
 
     def opening(self) -> bytes:
         """Encode what a connection begins with: the WebSocket's upgrade, or CONNECT itself."""
-        address = self._identity.address
-        if self._websocket is None:
-            return self._connect()
-        return self._websocket.request(f"{address.host}:{address.port}", address.path)
+        return self._connect() if self._websocket is None else self._websocket.request
 
     def wrap(self, frames: bytes) -> bytes:
         """Put frames into what travels: as they are, or as one WebSocket message."""
         if self._websocket is None:
             return frames
-        return encode(TEXT if frames.isascii() else BINARY, frames)
+        return client_frame(TEXT if frames.isascii() else BINARY, frames)
 
     def disconnect(self) -> bytes:
         """Encode the good-bye."""
@@ -90,7 +92,7 @@ class StompClient:
             else:
                 was_open = self._websocket.open
                 if self._decoder is None:
-                    data = self._websocket.rest(data)
+                    data = self._websocket.take_back(data)
                     cut, end = cut_messages(data)
                     messages += cut
                     data = data[end:]
@@ -102,8 +104,7 @@ class StompClient:
                 if self._websocket.answers:
                     self.answers += self._websocket.answers
                     self._websocket.answers.clear()
-        except WebSocketRefusedError as error:
-            self._problem = self._problem or str(error)
+                self._problem = self._problem or self._websocket.ended
         except FrameError as error:
             self._problem = self._problem or f"not STOMP: {error}"
         return Received(self.connected and not was_connected, receipts, messages, self._problem)

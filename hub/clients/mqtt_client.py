@@ -30,9 +30,13 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from hub.clients.mqtt_parser import FIRST_FAILURE, PUBACK, QOS_1, MqttProtocolError, PacketEvents, PacketParser
 
 READ_BYTES: Final = 128 * 1024
+CLOSED: Final = "the broker closed the connection"
 # Of a broken connection 1 MiB is still taken: beyond that the bound on what is held counts more.
 _RESCUE_READS: Final = 8
 _UNSUPPORTED_VERSION: Final = 0x84
+_CONNACK: Final = 0x20
+_FIRST_PACKETS: Final = {_CONNACK, 0xE0, 0xF0}  # DISCONNECT, AUTH
+_TLS_ALERT: Final = b"\x15\x03"  # RFC 8446, section 5.1
 # The retained messages come with a new subscription only, not with each SUBSCRIBE (MQTT 5, 3.8.3.1). Retain As Published
 # stays off: the flag says "old state, sent because of the subscription", as it does with 3.1.1. Devices that publish
 # their live values with it (ESPHome, Homie, Shelly) could not be told from that otherwise.
@@ -42,8 +46,15 @@ _HOST: Final = "broker"
 # paho keeps messages of its own in two OrderedDicts a client, 0.8 KiB; here they stay empty, so all share one.
 _NO_MESSAGES: Final[OrderedDict[int, paho.MQTTMessage]] = OrderedDict()
 
-Socket = paho.SocketLike
-"""What a client reads and writes: `recv`, `send`, `close`, `fileno`, `setblocking`."""
+
+class Socket(Protocol):
+    """What a client reads and writes; open, and given away for good."""
+
+    def recv(self, buffer_size: int, /) -> bytes: ...
+    def send(self, buffer: bytes | bytearray, /) -> int: ...
+    def close(self) -> None: ...
+    def fileno(self) -> int: ...
+    def setblocking(self, flag: bool, /) -> None: ...
 
 
 class MqttLogin(NamedTuple):
@@ -121,6 +132,7 @@ class MqttClient(paho.Client):
         self._opened: Socket | None = None
         self._reads = 1
         self._rescuing = False
+        self._greeted = False  # the first bytes came
         self._reason = ""
         self.on_connect = self._take_connack
 
@@ -134,7 +146,7 @@ class MqttClient(paho.Client):
                 properties.ReceiveMaximum = login.receive_maximum
             # clean_start=False alone keeps nothing: an absent expiry means 0 (MQTT 5, 3.1.2.11.2).
             properties.SessionExpiryInterval = login.session_expiry_s if login.lasting else 0
-        self._opened, self._reads, self._reason = opened, reads, ""
+        self._opened, self._reads, self._reason, self._greeted = opened, reads, "", False
         self._parser.reset()
         self.connect_async(_HOST, keepalive=login.keepalive_s, clean_start=not login.lasting, properties=properties)
         self.reconnect()
@@ -209,6 +221,12 @@ class MqttClient(paho.Client):
     def take(self, data: bytes) -> bool:
         """Handle what was read from the socket; say whether a packet was left torn."""
         self._last_bytes_received = time.monotonic()
+        if not self._greeted:
+            self._greeted = True
+            self._reason = _stranger(data)
+            if self._reason:
+                self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_PROTOCOL)
+                return False
         try:
             self._parser.feed(data)
         except MqttProtocolError as error:
@@ -247,7 +265,7 @@ class MqttClient(paho.Client):
                     self._reason = self._reason or str(error)
             finally:
                 self._rescuing = False
-            if self._sock is None:
+            if self.socket() is None:
                 return rc  # what was rescued ended it: it says why better
         return super()._loop_rc_handle(rc)
 
@@ -267,6 +285,12 @@ class MqttClient(paho.Client):
             rc = self._packet_handle()
         except MalformedPacket as error:
             raise MqttProtocolError(f"a packet of type {first >> 4}: {error}") from None
+        if rc == MQTTErrorCode.MQTT_ERR_PROTOCOL and not self._reason:
+            if first == _CONNACK:  # paho says nothing of a 3.1.1 that is refused
+                self._reason = "the broker refuses the connection: Unsupported protocol version"
+                self._owner.refused(self._reason, version=True)
+            else:
+                self._reason = f"not MQTT: a packet of type {first >> 4} from a broker"
         if rc > 0:
             self._loop_rc_handle(rc)
         return self._sock is not None
@@ -297,7 +321,7 @@ class MqttClient(paho.Client):
         elif not problem and v1_rc == MQTTErrorCode.MQTT_ERR_KEEPALIVE:
             problem = "no answer to PINGREQ"
         elif not problem and v1_rc:
-            problem = "the broker closed the connection"
+            problem = CLOSED
         self._owner.lost(problem)
 
     # The socket.
@@ -325,6 +349,17 @@ class MqttClient(paho.Client):
         if self._registered_write:
             self._registered_write = False
             self._owner.wait_to_write(wanted=False)
+
+
+def _stranger(data: bytes) -> str:
+    """Return who answers, if it is no broker: that begins with CONNACK, or ends at once (MQTT 3.1.1, 3.2; MQTT 5, 4.13)."""
+    if data[0] in _FIRST_PACKETS:
+        return ""
+    if data[:2] == _TLS_ALERT:
+        return "not MQTT: the port speaks TLS"
+    if data.startswith(b"HTTP/"):
+        return f"not MQTT: a web server answers, {data[:40].splitlines()[0].decode('ascii', 'replace')}"
+    return f"not MQTT: the answer begins with {data[:8].hex(' ')}"
 
 
 def puback_refusal(code: int) -> str | None:

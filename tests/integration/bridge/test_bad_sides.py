@@ -19,7 +19,7 @@ from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
 from bridge.bridge import Bridge
-from bridge.inspect import advice
+from bridge.observe import advice
 from hub.settings.model import UserSettings
 from tests.support import running_bridge
 from tests.support.certificates import Certificates
@@ -176,8 +176,8 @@ async def test_a_hub_that_does_not_behave_is_left_until_it_does(
     ("bad", "reason"),
     [
         (silence, "no answer within 0.5 s"),
-        (a_web_page, "without an answer to CONNECT"),
-        (noise, "without an answer to CONNECT"),
+        (a_web_page, "not MQTT: a web server answers"),
+        (noise, "not MQTT: "),
     ],
 )
 async def test_a_broker_that_does_not_behave_is_left_until_it_does(

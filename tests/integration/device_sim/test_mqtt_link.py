@@ -104,7 +104,7 @@ async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path) -> None:
             await asyncio.gather(starting, return_exceptions=True)
             await link.close()
 
-    assert {line["problem"] for line in logged} == {"refused: Not authorized"}
+    assert {line["problem"] for line in logged} == {"the broker refuses the connection: Not authorized"}
     assert "wrong" not in str(logged)
 
 

@@ -66,9 +66,9 @@ def test_an_address_is_shown_without_its_credentials() -> None:
 @pytest.mark.parametrize(
     ("url", "shown", "path", "tls"),
     [
-        ("ws://broker:8083", "ws://broker:8083", "/mqtt", False),
+        ("ws://broker:8083", "ws://broker:8083/mqtt", "/mqtt", False),
         ("wss://me:x@broker/ws?token=1", "wss://broker:443/ws", "/ws?token=1", True),
-        ("mqtts://[::1]", "mqtts://[::1]:8883", "/mqtt", True),
+        ("mqtts://[::1]", "mqtts://[::1]:8883", "", True),
     ],
 )
 def test_a_brokers_url_says_port_path_and_tls(url: str, shown: str, path: str, tls: bool) -> None:

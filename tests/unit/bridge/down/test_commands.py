@@ -31,7 +31,7 @@ def test_the_ack_follows_the_puback() -> None:
     receive(held, "a1")
     (command,) = publish(held)
 
-    assert (command.topic, command.payload) == (b"devices/a/commands", b"go")
+    assert (command.topic, command.payload) == ("devices/a/commands", b"go")
     assert held.answers() == []
     assert held.acknowledged(command.mid, None)
     assert held.answers() == [Answer("a1", None)]

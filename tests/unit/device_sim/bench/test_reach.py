@@ -14,7 +14,7 @@ from device_sim.links.tls import TlsFiles
 from hub.clients.endpoint import Endpoint
 from hub.websocket.frames import TEXT, frame_header
 from tests.support.ports import free_port
-from tests.unit.device_sim.links.test_websocket_client import answer
+from tests.unit.hub.websocket.test_client import answer
 
 
 @contextmanager

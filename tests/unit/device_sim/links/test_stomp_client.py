@@ -10,7 +10,7 @@ from hub.stomp.dialects import V1_2
 from hub.stomp.encoder import encode_frame, encode_receipt
 from hub.stomp.header_block import CodecLimits
 from hub.websocket.frames import BINARY, PING, TEXT, frame_header
-from tests.unit.device_sim.links.test_websocket_client import answer
+from tests.unit.hub.websocket.test_client import answer
 
 TCP = StompIdentity(parse_address("stomp://hub", "stomp", "--stomp-url"), "me", "s:crt")
 CONNECTED = encode_frame("CONNECTED", [("version", "1.2"), ("heart-beat", "10000,10000")], b"", V1_2)

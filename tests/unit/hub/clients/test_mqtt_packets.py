@@ -1,7 +1,8 @@
-"""PUBLISH and PUBACK packets, octet by octet (MQTT 3.1.1 and 5, sections 3.3 and 3.4)."""
+"""PUBLISH and PUBACK packets, byte by byte (MQTT 3.1.1 and 5, sections 3.3 and 3.4)."""
 
 import pytest
-from device_sim.links.mqtt_packets import publish_packet, take_pubacks
+
+from hub.clients.mqtt_packets import content_type_property, puback_packets, publish_packet
 
 
 def test_the_layout_of_a_packet() -> None:
@@ -33,36 +34,18 @@ def test_remaining_length_at_its_borders(size: int, length: bytes) -> None:
 
 
 def test_mqtt_5_adds_an_empty_list_of_properties() -> None:
-    assert publish_packet(1, "t", b"x", v5=True) == b"\x32\x07\x00\x01t\x00\x01\x00x"
+    assert publish_packet(1, "t", b"x", properties=b"") == b"\x32\x07\x00\x01t\x00\x01\x00x"
 
 
 def test_qos_0_has_no_message_id_and_retain_is_a_bit() -> None:
     assert publish_packet(0, "t", b"x", qos=0, retain=True) == b"\x31\x04\x00\x01tx"
 
 
-PUBACKS = b"\x40\x02\x00\x01\x40\x03\x00\x02\x10\x40\x04\x01\x00\x97\x00\x40\x02\xff\xff"
+def test_pubacks_are_one_piece_in_their_order() -> None:
+    assert puback_packets([b"\0\2", b"\1\1"]) == b"\x40\x02\0\2\x40\x02\1\1"
 
 
-def test_pubacks_are_taken_with_and_without_a_reason() -> None:
-    taken: list[int] = []
-    refused: list[int] = []
+def test_a_content_type_is_a_property_of_mqtt_5() -> None:
+    packet = publish_packet(1, "t", b"x", properties=content_type_property("a/b"))
 
-    assert take_pubacks(PUBACKS, 0, taken, refused) == len(PUBACKS)
-    assert (taken, refused) == ([1, 2, 65_535], [256])
-
-
-@pytest.mark.parametrize("cut", range(len(PUBACKS)))
-def test_a_torn_puback_is_left(cut: int) -> None:
-    taken: list[int] = []
-    refused: list[int] = []
-    position = take_pubacks(PUBACKS[:cut], 0, taken, refused)
-    assert take_pubacks(PUBACKS, position, taken, refused) == len(PUBACKS)
-
-    assert (taken, refused) == ([1, 2, 65_535], [256])
-
-
-def test_another_packet_ends_the_run() -> None:
-    taken: list[int] = []
-
-    assert take_pubacks(b"\x40\x02\x00\x01\xd0\x00", 0, taken, []) == 4
-    assert taken == [1]
+    assert packet == b"\x32\x0d\x00\x01t\x00\x01\x06\x03\x00\x03a/bx"

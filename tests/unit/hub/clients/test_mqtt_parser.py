@@ -3,11 +3,10 @@
 import itertools
 
 import pytest
-from bridge.mqtt.publishes import DUP, RETAIN, Message, PublishParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.errors import MqttProtocolError
+from hub.clients.mqtt_parser import DUP, RETAIN, MqttProtocolError, PacketParser, Puback, Publish
 from tests.support.scripted_broker import publish, varint
 
 PINGRESP = b"\xd0\x00"
@@ -17,20 +16,21 @@ class Heard:
     """What a parser handed over, in order."""
 
     def __init__(self, *, mqtt5: bool = False, max_bytes: int = 1_000_000) -> None:
-        self.events: list[Message | tuple[int, bytes]] = []
+        self.events: list[Publish | tuple[int, bytes]] = []
         self.bursts: list[int] = []
-        self.too_large: list[tuple[bytes, int]] = []
-        self.parser = PublishParser(
-            mqtt5=mqtt5,
-            max_bytes=max_bytes,
-            on_messages=self._messages,
-            on_packet=self._packet,
-            on_too_large=lambda topic, size: self.too_large.append((topic, size)),
-        )
+        self.oversized: list[tuple[bytes, int]] = []
+        self.acknowledged: list[Puback] = []
+        self.parser = PacketParser(self, self._packet, mqtt5=mqtt5, max_bytes=max_bytes)
 
-    def _messages(self, burst: list[Message]) -> None:
+    def messages(self, burst: list[Publish]) -> None:
         self.bursts.append(len(burst))
         self.events += burst
+
+    def too_large(self, topic: bytes, size: int) -> None:
+        self.oversized.append((topic, size))
+
+    def pubacks(self, pubacks: list[Puback]) -> None:
+        self.acknowledged += pubacks
 
     def _packet(self, first: int, body: bytes) -> bool:
         self.events.append((first, body))
@@ -115,7 +115,7 @@ def test_a_message_above_the_limit_is_skipped_and_still_to_be_acknowledged(step:
         (mid(2), b"", b"", 0x32, b""),
         (mid(3), b"a", b"3", 0x32, b""),
     ]
-    assert heard.too_large == [(b"big", 70_007)]
+    assert heard.oversized == [(b"big", 70_007)]
 
 
 @pytest.mark.parametrize(
@@ -141,3 +141,39 @@ def test_any_bytes_give_messages_or_a_protocol_error(data: bytes, mqtt5: bool) -
         heard.parser.feed(data)
     except MqttProtocolError as error:
         assert str(error)  # noqa: PT017 - either outcome is right
+
+
+PUBACKS = b"\x40\x02\x00\x01\x40\x03\x00\x02\x10\x40\x04\x01\x00\x97\x00\x40\x02\xff\xff"
+
+
+@pytest.mark.parametrize("cut", range(len(PUBACKS)))
+def test_pubacks_are_taken_with_and_without_a_reason_however_they_are_cut(cut: int) -> None:
+    heard = Heard(mqtt5=True)
+    heard.parser.feed(PUBACKS[:cut])
+    heard.parser.feed(PUBACKS[cut:])
+
+    assert heard.acknowledged == [(1, 0), (2, 0x10), (256, 0x97), (65_535, 0)]
+    assert not heard.parser.torn
+
+
+def test_a_parser_says_whether_a_packet_is_torn() -> None:
+    heard = Heard()
+    heard.parser.feed(PUBACKS[:2])
+
+    assert heard.parser.torn
+
+
+def test_pubacks_are_handed_over_before_a_packet_that_came_after_them() -> None:
+    order: list[str] = []
+
+    class Events(Heard):
+        def pubacks(self, pubacks: list[Puback]) -> None:
+            order.append(f"{len(pubacks)} PUBACKs")
+
+        def _packet(self, first: int, body: bytes) -> bool:
+            order.append(f"packet {first:#x}")
+            return super()._packet(first, body)
+
+    Events().parser.feed(b"\x40\x02\0\1" + PINGRESP + b"\x40\x02\0\2")
+
+    assert order == ["1 PUBACKs", "packet 0xd0", "1 PUBACKs"]

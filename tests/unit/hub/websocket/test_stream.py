@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from websocket import ABNF, WebSocketProtocolException
 from websocket._abnf import frame_buffer
 
-from bridge.errors import MqttProtocolError
-from bridge.mqtt.websocket_stream import BINARY, CLOSE, PING, PONG, WebSocketStream, client_frame
+from hub.websocket.frames import BINARY, CLOSE, PING, PONG, WebSocketViolation, client_frame
+from hub.websocket.stream import StreamParser
 
 
 def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
@@ -30,7 +30,7 @@ FRAMES = (
 
 @given(st.lists(st.integers(0, len(FRAMES)), max_size=8))
 def test_every_cut_gives_the_same_bytes(cuts: list[int]) -> None:
-    stream = WebSocketStream()
+    stream = StreamParser()
     edges = [0, *sorted(cuts), len(FRAMES)]
 
     assert b"".join(stream.feed(FRAMES[start:end]) for start, end in itertools.pairwise(edges)) == MQTT
@@ -39,13 +39,13 @@ def test_every_cut_gives_the_same_bytes(cuts: list[int]) -> None:
 
 
 def test_byte_by_byte_gives_the_same_bytes() -> None:
-    stream = WebSocketStream()
+    stream = StreamParser()
 
     assert b"".join(stream.feed(FRAMES[at : at + 1]) for at in range(len(FRAMES))) == MQTT
 
 
 def test_nothing_is_taken_after_a_close() -> None:
-    stream = WebSocketStream()
+    stream = StreamParser()
 
     assert stream.feed(frame(BINARY, b"a") + frame(CLOSE, b"\x03\xe8") + frame(BINARY, b"b")) == b"a"
     assert stream.closed
@@ -62,8 +62,8 @@ def test_nothing_is_taken_after_a_close() -> None:
     ],
 )
 def test_what_rfc_6455_or_mqtt_forbids_is_refused(data: bytes) -> None:
-    with pytest.raises(MqttProtocolError):
-        WebSocketStream().feed(data)
+    with pytest.raises(WebSocketViolation):
+        StreamParser().feed(data)
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 125, 126, 65_535, 65_536])
@@ -79,6 +79,6 @@ def test_our_frames_are_masked_and_read_back_as_they_were(size: int) -> None:
 @given(st.binary(max_size=100))
 def test_any_bytes_give_bytes_or_a_protocol_error(data: bytes) -> None:
     try:
-        assert len(WebSocketStream().feed(data)) <= len(data)
-    except (MqttProtocolError, WebSocketProtocolException) as error:
+        assert len(StreamParser().feed(data)) <= len(data)
+    except (WebSocketViolation, WebSocketProtocolException) as error:
         assert str(error)  # noqa: PT017 - either outcome is right
