@@ -18,7 +18,7 @@ APT_AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 help:
 	@echo 'make demo [DEMO_ARGS="--for 20 --no-browser"]   the whole system with a simulated fleet, stop with Ctrl-C'
 	@echo 'make test [TEST_ARGS="-k bridge"]               all tests'
-	@echo 'make soak                                       tests of minutes: chaos, the tutorial of the simulator'
+	@echo 'make soak                                       tests of minutes: kills, chaos, RabbitMQ, the tutorial of the simulator'
 	@echo 'make unit                                       the quick tests'
 	@echo 'make check                                      lint, types, import rules'
 	@echo 'make bench [BENCH=all] [BENCH_ARGS=--quick]     the benchmarks (fanout, path, peers, simulator, storage) and their report'
@@ -49,25 +49,29 @@ $(PAGE): $(PAGE_SOURCES) | $(INSTALLED)
 demo: $(INSTALLED) $(PAGE)
 	@$(BIN)/telemetry-hub demo $(DEMO_ARGS)
 
-# Mosquitto, libfaketime, Chromium and a second Postgres come from Debian; Node.js is in .venv as a wheel. Where they cannot be
-# installed the tests that need them skip and say so, or fail when CI=true. Two tests run at a time: they share nothing
-# but this machine, and mostly wait. TEST_ARGS="-n 0" runs them one by one.
-test: $(INSTALLED) $(PAGE)
-	@missing=; \
-	PATH="$$PATH:/usr/sbin"; \
-	command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
-	ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$$missing libfaketime"; \
-	command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
-	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
-	if [ -n "$$missing" ] && [ -n "$(APT_AS_ROOT)" ]; then \
-	    echo "Installing$$missing"; \
-	    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; } \
-	        >/dev/null || echo "could not install$$missing" >&2; \
+# What tests need from outside Python, by its package in Debian, as far as it is missing; Node.js is in .venv as a wheel.
+# Where one cannot be installed the tests that need it skip and say so, or fail when CI=true.
+on_path = $(strip $(foreach name,$(1),$(shell PATH="$$PATH:/usr/sbin" command -v $(name))))
+MISSING = $(if $(call on_path,mosquitto),,mosquitto) $(if $(call on_path,chromium google-chrome),,chromium) \
+    $(if $(wildcard /usr/lib/*/faketime/libfaketime.so.1),,libfaketime) \
+    $(if $(wildcard /usr/lib/postgresql/*/bin/postgres),,postgresql)
+MISSING_FOR_SOAK = $(if $(call on_path,rabbitmqctl),,rabbitmq-server)
+define apt_install
+	@if [ -n "$(strip $(1))" ] && [ -n "$(APT_AS_ROOT)" ]; then \
+	    echo 'Installing $(strip $(1))'; \
+	    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(1); } \
+	        >/dev/null || echo 'could not install $(strip $(1))' >&2; \
 	fi
+endef
+
+# Two tests run at a time: they share nothing but this machine, and mostly wait. TEST_ARGS="-n 0" runs them one by one.
+test: $(INSTALLED) $(PAGE)
+	$(call apt_install,$(MISSING))
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m '$(TEST_MARK)' $(TEST_ARGS)
 
-# Minutes of kills, and the tutorial: one at a time, they want the machine for themselves.
+# What takes minutes, one test at a time: kills and chaos want the machine for themselves.
 soak: $(INSTALLED) $(PAGE)
+	$(call apt_install,$(MISSING) $(MISSING_FOR_SOAK))
 	@$(BIN)/python -m pytest -n 0 -m minutes $(TEST_ARGS)
 
 unit: $(INSTALLED)

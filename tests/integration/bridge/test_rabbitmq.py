@@ -1,7 +1,7 @@
 """RabbitMQ as docs/how-to/connect-your-broker.md sets it up: what the page says of it, against the real one.
 
-They skip where the program is absent, with CI=true as well: a node takes 10 s and 150 MiB to show what few users need, so
-CI does not install it.
+`make soak` runs them and installs the program: a node takes 10 s and 150 MiB to show what few users need. `test_brokers.py`
+holds the same of Mosquitto and NATS.
 """
 
 import asyncio
@@ -19,11 +19,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.support import rabbitmq
 from tests.support.hub import RunningHub
 from tests.support.mosquitto import PAGE
+from tests.support.programs import missing
 from tests.support.running_bridge import running
 from tests.support.stomp_py import StompPy
 from tests.support.stomp_sink import StompSink
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.minutes
 MQTT_5_SINCE = (3, 13)
 
 
@@ -42,7 +44,7 @@ def page_settings() -> str:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not rabbitmq.PROGRAM.exists():
-        pytest.skip("needs RabbitMQ; on Debian and Ubuntu: apt-get install rabbitmq-server")
+        raise missing("needs RabbitMQ; on Debian and Ubuntu: apt-get install rabbitmq-server")
     settings = f"mqtt.listeners.tcp.1 = 127.0.0.1:{{port}}\n{page_settings()}"
     with rabbitmq.rabbitmq(tmp_path_factory.mktemp("rabbitmq"), "rabbitmq_mqtt", settings) as node:
         yield f"mqtt://guest:guest@127.0.0.1:{node.port}"

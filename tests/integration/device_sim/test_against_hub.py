@@ -56,7 +56,7 @@ def test_a_killed_hub_loses_nothing_acknowledged_and_dashboard_and_fleet_come_ba
     hub = processes.start("hub-1", *serve)
     watch = processes.start("watch", "device_sim", "watch", "--hub-url", hub_url)
     to_hub = ("--protocol", "stomp", "--hub-url", hub_url, "--ledger", ledger)
-    fleet = processes.start("run", "device_sim", "run", "--devices", "20", "--rate", "400", "--for", "10", *to_hub)
+    fleet = processes.start("run", "device_sim", "run", "--devices", "20", "--rate", "400", "--for", "5", *to_hub)
 
     wait_for(lambda: Path(ledger).read_text().count("\nR ") > 50)
     hub.send_signal(signal.SIGKILL)

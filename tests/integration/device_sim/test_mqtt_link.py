@@ -139,11 +139,11 @@ def test_a_fleet_sends_5000_messages_a_second_and_its_ledger_agrees(
     nats: Endpoint, publish: Callable[..., Publisher], tmp_path: Path
 ) -> None:
     began = time.process_time()
-    tally = publish(nats, 100, 5_000.0, 2.0).tally
+    tally = publish(nats, 100, 5_000.0, 1.0).tally
     cpu_us = (time.process_time() - began) / tally.messages * 1e6
 
     entries = list(read_ledger(tmp_path / "ledger"))
-    assert tally.messages == len(entries) > 5_000  # all 10,000 on a machine that is not busy otherwise
+    assert tally.messages == len(entries) > 2_500  # all 5,000 on a machine that is not busy otherwise
     assert tally.published == tally.acknowledged == 3 * tally.messages
     assert all(entry.acknowledged for entry in entries)
     assert cpu_us < 150, "the simulator would be what limits a load test"
@@ -156,8 +156,8 @@ def test_a_run_goes_on_through_two_deaths_of_the_broker(
         mosquitto.kill()
         mosquitto.start()
 
-    tally = publish(mosquitto.address, 20, 500.0, 3.0, [restart, restart]).tally
+    tally = publish(mosquitto.address, 20, 500.0, 2.0, [restart, restart]).tally
 
-    assert tally.messages > 1_000
+    assert tally.messages > 500
     assert tally.acknowledged == tally.published
     assert all(entry.acknowledged for entry in read_ledger(tmp_path / "ledger"))

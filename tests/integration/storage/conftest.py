@@ -9,6 +9,7 @@ import pytest
 from storage.settings import StorageSettings
 from storage.store import Store
 from tests.support.postgres import TestServer
+from tests.support.programs import missing
 
 
 @pytest.fixture
@@ -37,6 +38,6 @@ def tmpfs(tmp_path: Path) -> Iterator[Path]:
         text=True,
     )
     if mount.returncode != 0:
-        pytest.skip(f"needs the right to mount a tmpfs: {mount.stderr.strip()}")
+        raise missing(f"needs the right to mount a tmpfs: {mount.stderr.strip()}")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
