@@ -1,14 +1,33 @@
-"""Fixtures that every tier shares: a real Postgres."""
+"""What every tier shares: directories in memory, and a real Postgres."""
 
 import logging
+import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 import structlog
 
 from storage.engine import RawConnection
 from tests.support.postgres import TestServer
+
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a directory of its own in it, for this user only
+MEMORY_BYTES = 4 << 30
+
+
+def pytest_configure() -> None:
+    """Let `tmp_path` lie in memory, where there is enough of it.
+
+    Servers of the tests sync their files as in production, and on a disk that is most of what they do. What a test shows
+    by killing a process does not depend on it: the system's memory outlives the process.
+    """
+    if os.access(IN_MEMORY, os.W_OK):
+        free = min(shutil.disk_usage(IN_MEMORY).free, psutil.virtual_memory().available)
+        if free > MEMORY_BYTES:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """The page at `/` as a person uses it, in a real browser, while the demo runs.
 
-Screenshots stay in the test's temporary directory (`pytest --basetemp`), to be looked at.
+Screenshots are in the test's temporary directory; `-o tmp_path_retention_policy=all` keeps them, to be looked at.
 """
 
 import re

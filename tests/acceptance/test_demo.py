@@ -14,7 +14,7 @@ from tests.support.demo import STOP_DEADLINE_S, running_demo
 from tests.support.waiting import wait_for
 
 FLEET = ("--devices", "20", "--rate", "200")
-SECOND_START_S = 8.0  # 3.6-4.6 s on two slow cores of its own, 3.6-6.2 with a busy process beside it, as tests have
+SECOND_START = 1.5  # of the first one's time, which also made the database: 0.8 on a machine that is not busy
 
 
 def processes_of(data_dir: Path) -> list[psutil.Process]:
@@ -27,7 +27,9 @@ def processes_of(data_dir: Path) -> list[psutil.Process]:
 
 
 def test_it_stops_by_itself_with_nothing_lost_and_starts_quickly_the_second_time(tmp_path: Path) -> None:
+    started = time.monotonic()
     with running_demo(tmp_path, "--for", "2", *FLEET) as demo:
+        first_start_s = time.monotonic() - started
         status, figures = demo.wait()
 
     assert 0 == status
@@ -41,11 +43,11 @@ def test_it_stops_by_itself_with_nothing_lost_and_starts_quickly_the_second_time
 
     started = time.monotonic()
     with running_demo(tmp_path, *FLEET) as demo:
-        start_s = time.monotonic() - started
+        second_start_s = time.monotonic() - started
         wait_for(lambda: (tmp_path / "ledger").stat().st_size > 0)
         status, figures = demo.stop()
 
-    assert start_s < SECOND_START_S
+    assert second_start_s < SECOND_START * first_start_s
     assert (0, 0) == (status, figures["lost"])
     assert [] == processes_of(tmp_path)
 

@@ -26,7 +26,6 @@ class Load:
         self.offered = 0
         self.acknowledged = 0
         self.most_pending = 0
-        self.longest_wait_s = 0.0
 
     async def run(self) -> None:
         while True:
@@ -36,7 +35,7 @@ class Load:
             await asyncio.sleep(PAUSE_S)
 
     def offer(self) -> None:
-        time_us, begin = self._start_us + self.offered, time.monotonic()
+        time_us = self._start_us + self.offered
         future = self._store.write([Reading(f"d{i}", "m", time_us, float(self.offered)) for i in range(DEVICES)])
         self.offered += 1
         self._futures.add(future)
@@ -45,7 +44,6 @@ class Load:
             self._futures.discard(done)
             if not done.cancelled():
                 self.acknowledged += 1
-                self.longest_wait_s = max(self.longest_wait_s, time.monotonic() - begin)
 
         future.add_done_callback(note)
 

@@ -41,15 +41,17 @@ def alive(pid: int) -> bool:
     return True
 
 
-async def test_it_starts_stops_and_starts_again_within_five_seconds(server: EmbeddedPostgres) -> None:
+async def test_it_starts_stops_and_starts_again_sooner_than_the_first_time(server: EmbeddedPostgres) -> None:
+    begun = time.monotonic()
     assert await answer(server.start()) == 42
+    first_s = time.monotonic() - begun
     pid = server.postmaster_pid
     server.stop()
     assert not alive(pid)
 
-    begin = time.monotonic()
+    begun = time.monotonic()
     assert await answer(server.start()) == 42
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begun < first_s, "the cluster is made once"
 
 
 def test_its_directories_are_private(server: EmbeddedPostgres) -> None:
