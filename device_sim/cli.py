@@ -41,9 +41,12 @@ def run(
         typer.Argument(help="A built-in scenario (see `list`) or a TOML file; without it a simple fleet."),
     ] = None,
     *,
-    devices: Annotated[int | None, typer.Option(help="Simple fleet: how many devices. [default: 10]")] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(help="How many devices in all. [default: the scenario's, or 10]"),
+    ] = None,
     rate: Annotated[
-        float | None, typer.Option(help="Simple fleet: messages a second of all devices together. [default: 10]")
+        float | None, typer.Option(help="Messages a second of all devices together. [default: the scenario's, or 10]")
     ] = None,
     protocol: Annotated[
         str | None,
@@ -60,7 +63,7 @@ def run(
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate of the devices.", metavar="FILE")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Key of that certificate.", metavar="FILE")] = None,
     run_for: Annotated[
-        float | None, typer.Option("--for", help="Stop after so many seconds; a scenario is stretched or shortened.")
+        float | None, typer.Option("--for", help="Seconds; a scenario is stretched or shortened. inf: until Ctrl-C.")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Same seed, same devices, same schedule. [default: the scenario's, or 0]")
@@ -92,8 +95,12 @@ def run(
     from device_sim.run.program import RunOptions, refuse_simple_options, run_scenario, run_simple
     from device_sim.schedule.fleet import Fleet
 
-    if run_for is not None and not 0 < run_for < math.inf:
+    if run_for is not None and not run_for > 0:
         raise BadArgumentError("--for", f"{run_for:g} is not a number of seconds above 0")
+    if devices is not None and devices < 1:
+        raise BadArgumentError("--devices", f"{devices} devices send nothing; give 1 or more")
+    if rate is not None and not 0 < rate < math.inf:
+        raise BadArgumentError("--rate", f"{rate:g} is not a number of messages a second above 0")
     tls = TlsFiles(tls_ca, tls_cert, tls_key)
     client_context(tls)
     options = RunOptions(
@@ -104,11 +111,11 @@ def run(
         fleet = Fleet(
             10 if devices is None else devices, 10.0 if rate is None else rate, seed or 0, topic or DEFAULT_TOPIC
         )
-        run_simple(SimplePlan(fleet, target.address, run_for, tls), options)
+        run_simple(SimplePlan(fleet, target.address, None if run_for == math.inf else run_for, tls), options)
         return
     from device_sim.scenario.builtin import find_scenario
 
-    refuse_simple_options({"--devices": devices, "--rate": rate, "--protocol": protocol, "--topic": topic})
+    refuse_simple_options({"--protocol": protocol, "--topic": topic})
     targets = Targets(
         parse_address(mqtt_url, "mqtt", "--mqtt-url"),
         parse_address(hub_url, "ws", "--hub-url"),
@@ -116,6 +123,8 @@ def run(
         tls,
     )
     found = find_scenario(scenario)
+    if devices is not None or rate is not None:
+        found = found.sized(devices, rate)
     if run_for is not None:
         found = found.lasting(run_for)
     sys.exit(run_scenario(ScenarioPlan(found, found.seed if seed is None else seed, targets), targets, options))

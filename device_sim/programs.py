@@ -10,7 +10,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
@@ -33,9 +33,23 @@ def warn(tally: "Tally", *, paced: bool) -> None:
 
 
 def on_signal(stop: Callable[[], None]) -> None:
+    """Call `stop` at the first SIGINT or SIGTERM; a second one ends the program at once (`KeyboardInterrupt`)."""
     loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, end_at_once)
+        stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, first)
+
+
+def end_at_once(_signal: int, _frame: object) -> NoReturn:
+    """Handle a second signal: the person does not want to wait for what is on its way."""
+    tell("Ended at once; what was on its way is not counted.")
+    raise KeyboardInterrupt
 
 
 def prepare_logs() -> None:

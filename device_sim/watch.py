@@ -11,6 +11,7 @@ from device_sim.links.dashboard import Appetite, Dashboard, DashboardEvents
 from device_sim.links.identity import StompIdentity
 from device_sim.links.reactor import Reactor
 from device_sim.programs import on_signal, prepare_logs, say, status_line
+from device_sim.reach import Peer, find_peers
 from hub.clients.endpoint import Endpoint
 
 GOODBYE_S = 2.0
@@ -62,17 +63,23 @@ def run_watch(address: Endpoint, destination: str) -> None:
 
 async def _watch(address: Endpoint, destination: str) -> None:
     prepare_logs()
+    watcher = Watcher(address, destination)
+    if await find_peers([Peer(address, "--hub-url")], None):
+        await _until_signal(watcher, f"ready {address} {destination}")
+    say(orjson.dumps({"delivered": watcher.delivered}).decode())
+
+
+async def _until_signal(watcher: Watcher, ready: str) -> None:
+    """Count until a signal."""
     stopped = asyncio.Event()
     on_signal(stopped.set)
-    watcher = Watcher(address, destination)
     starting = asyncio.create_task(watcher.start())
     waits = [asyncio.create_task(event.wait()) for event in (watcher.subscribed, stopped)]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     if watcher.subscribed.is_set():
-        say(f"ready {address} {destination}")
+        say(ready)
     async with status_line(lambda: f"{watcher.delivered:,} messages delivered"):
         await stopped.wait()
     starting.cancel()
     waits[0].cancel()
     await watcher.close()
-    say(orjson.dumps({"delivered": watcher.delivered}).decode())

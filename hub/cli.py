@@ -75,7 +75,9 @@ def demo(
     port: Annotated[
         int | None, typer.Option(help="HTTP port; 8080 where it is free, else another.", min=0, max=65535)
     ] = None,
-    mqtt_port: Annotated[int, typer.Option(help="MQTT port; 0 takes a free one.", min=0, max=65535)] = 0,
+    mqtt_port: Annotated[
+        int | None, typer.Option(help="MQTT port; 1883 where it is free, else another.", min=0, max=65535)
+    ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the web page.")] = True,
 ) -> None:
     """Run the whole system with a simulated fleet; the last line says what was published, stored and lost, as JSON."""

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from device_sim.bench.loads import BENCHES, BenchName, Load
 from device_sim.bench.measure import BenchRow, measure
-from device_sim.bench.reach import check_broker, check_stomp
 from device_sim.errors import BadArgumentError
 from device_sim.figures.expectations import ExitStatus
 from device_sim.programs import on_signal, prepare_logs, say
+from device_sim.reach import check_broker, check_stomp
 from device_sim.run.identities import Targets
 from device_sim.scenario.check import refuse
 

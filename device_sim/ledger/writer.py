@@ -16,7 +16,7 @@ their order, messages by their number in the run's schedule:
 
 A new run appends to the file. A line torn by a crash is cut off when the file is continued, and ignored at the end of
 the file when it is read: the line is written before its messages leave, so what a torn line says did not happen.
-"Flushed" means handed to the kernel: it outlives the simulator, not a power cut. Read by `ledger_reader`.
+"Flushed" means handed to the kernel: it outlives the simulator, not a power cut. Read by `reader`.
 """
 
 import io
@@ -83,11 +83,7 @@ class LedgerWriter:
         self._devices: dict[str, int] = {}
         self._metrics: dict[tuple[str, ...], int] = {}
         if path is not None:
-            try:
-                _cut_torn_line(path)
-                self._file = io.FileIO(path, "ab")
-            except OSError as error:
-                raise _cannot_write(path, error) from error
+            self._file = _opened(path)
             self._write(f"{HEADER}\n".encode())
 
     def __enter__(self) -> Self:
@@ -166,6 +162,27 @@ class LedgerWriter:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise _cannot_write(self._file.name, error) from error
+
+
+def check_ledger(path: Path | None) -> None:
+    """Refuse, before a run, a ledger that could not be written; BadArgumentError names --ledger."""
+    if path is not None:
+        _opened(path).close()
+
+
+def _opened(path: Path) -> io.FileIO:
+    if str(path) == "-":
+        raise BadArgumentError("--ledger", "a ledger is a file, which a later run continues; name one")
+    try:
+        _cut_torn_line(path)
+        return io.FileIO(path, "ab", opener=_private)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _private(path: str, flags: int) -> int:
+    """Open what only its owner may read: it holds every value that a fleet sent."""
+    return os.open(path, flags, 0o600)
 
 
 def _cannot_write(path: object, error: OSError) -> BadArgumentError:

@@ -16,6 +16,7 @@ from device_sim.links.link import Link, LinkEvents
 from device_sim.links.shared import SharedLink
 from device_sim.message import Message
 from device_sim.programs import on_signal, prepare_logs, say, status_line, tell, warn
+from device_sim.reach import PATIENCE_S, Peer, find_peers
 from device_sim.replay.recording import parse_speed, read_recording
 from device_sim.run.publisher import Publisher
 from hub.clients.endpoint import Endpoint
@@ -27,6 +28,10 @@ class Target:
 
     protocol: Literal["mqtt", "stomp"]
     address: Endpoint
+
+    @property
+    def peer(self) -> Peer:
+        return Peer(self.address, "--mqtt-url" if self.protocol == "mqtt" else "--hub-url")
 
     def link(self, events: LinkEvents, sources: int) -> Link:
         return SharedLink(self.address, events, sources=sources)
@@ -63,10 +68,11 @@ def run_replay(
 async def _publish(target: Target, schedule: Iterator[Message], ledger: Path | None) -> None:
     with LedgerWriter(ledger) as writer:
         prepare_logs()
+        found = await find_peers([target.peer], PATIENCE_S)
         publisher = Publisher(lambda events: target.link(events, 1), writer)
         on_signal(publisher.stop)
         try:
-            if await publisher.start():
+            if found and await publisher.start():
                 say(f"ready {target.address}")
                 async with status_line(lambda: _describe(publisher)):
                     await publisher.publish(schedule, time.time_ns() // 1_000)

@@ -27,7 +27,8 @@ def check_paths(paths: Sequence[Path]) -> None:
     """Refuse, before a run, what could not be written after it; BadArgumentError names --report."""
     for path in paths:
         if path.suffix not in FORMS:
-            raise BadArgumentError("--report", f"{path} ends with none of {', '.join(FORMS)}")
+            problem = f"{path} is no file whose name ends with one of {', '.join(FORMS)}"
+            raise BadArgumentError("--report", f"{problem}; the figures are on stdout in any case")
         if not path.parent.is_dir():
             raise BadArgumentError("--report", f"there is no directory {path.parent}")
         if path.suffix == ".html" and not all(find_spec(needed) for needed in ("jinja2", "matplotlib")):

@@ -12,9 +12,10 @@ from device_sim.links.devices import DeviceLink
 from device_sim.links.link import Link, LinkEvents
 from device_sim.links.shared import SharedLink
 from device_sim.links.tls import TlsFiles
+from device_sim.reach import Peer
 from device_sim.run.identities import Targets, device_identities
 from device_sim.scenario.declared import Bound
-from device_sim.scenario.model import DashboardClass, Scenario
+from device_sim.scenario.model import WITHOUT_END_S, DashboardClass, Scenario
 from device_sim.schedule.fleet import Fleet
 from device_sim.schedule.schedule import Schedule
 from hub.clients.endpoint import Endpoint
@@ -37,6 +38,11 @@ class RunPlan(Protocol):
     @property
     def address(self) -> Endpoint:
         """What `ready` names."""
+        ...
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """Who must be there before it begins."""
         ...
 
     @property
@@ -87,6 +93,14 @@ class SimplePlan:
         return self.fleet.seed
 
     @property
+    def peers(self) -> tuple[Peer, ...]:
+        return (Peer(self.address, "--mqtt-url" if self._over_mqtt else "--hub-url"),)
+
+    @property
+    def _over_mqtt(self) -> bool:
+        return self.address.scheme in {"mqtt", "mqtts"}
+
+    @property
     def devices(self) -> int:
         return self.fleet.devices
 
@@ -119,8 +133,19 @@ class ScenarioPlan:
         return self.targets.hub if stomp else self.targets.mqtt
 
     @property
+    def peers(self) -> tuple[Peer, ...]:
+        every = {
+            "mqtt": Peer(self.targets.mqtt, "--mqtt-url"),
+            "stomp-ws": Peer(self.targets.hub, "--hub-url"),
+            "stomp-tcp": Peer(self.targets.stomp, "--stomp-url"),
+        }
+        links = {one.link.removesuffix("5") for one in self.scenario.classes}
+        links |= {one.link for one in self.scenario.dashboards}
+        return tuple(peer for link, peer in every.items() if link in links)
+
+    @property
     def duration_s(self) -> float | None:
-        return self.scenario.duration
+        return None if self.scenario.duration == WITHOUT_END_S else self.scenario.duration
 
     @property
     def devices(self) -> int:

@@ -20,6 +20,7 @@ from device_sim.errors import BadArgumentError, SimulatorError
 from device_sim.figures.results import Recorder, RunResult, merge
 from device_sim.figures.snapshot import Snapshot
 from device_sim.ledger.writer import LedgerWriter
+from device_sim.programs import end_at_once
 from device_sim.run.identities import Targets
 from device_sim.run.plan import RunPlan, Share
 from device_sim.run.publisher import Tally
@@ -73,7 +74,11 @@ class _Parent:
             self._children.append(child)
 
     def stop(self, *_: object) -> None:
-        """End all children in order; a signal handler."""
+        """End all children in order, at the second signal at once; a signal handler."""
+        if self._stopping:
+            for child in self._children:
+                child.kill()
+            end_at_once(0, None)
         self._stopping = True
         for child in self._children:
             if child.is_alive():

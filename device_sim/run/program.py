@@ -17,9 +17,11 @@ from rich.console import Console
 
 from device_sim.errors import BadArgumentError
 from device_sim.figures.expectations import ExitStatus, refuse_unmeasurable
+from device_sim.figures.results import Recorder
 from device_sim.figures.snapshot import Snapshot
-from device_sim.ledger.writer import LedgerWriter
+from device_sim.ledger.writer import LedgerWriter, check_ledger
 from device_sim.programs import on_signal, prepare_logs, say, warn
+from device_sim.reach import PATIENCE_S, find_peers
 from device_sim.report.report import Report
 from device_sim.report.terminal import show
 from device_sim.report.write import check_paths, write_report
@@ -27,6 +29,7 @@ from device_sim.run.identities import Targets
 from device_sim.run.live import live_view
 from device_sim.run.plan import RunPlan, SimplePlan
 from device_sim.run.processes import run_processes
+from device_sim.run.publisher import Tally
 from device_sim.run.worker import Worker, WorkerOutcome, allow_files, ledger_of, now_us
 from device_sim.verify.judge import Verdict
 
@@ -89,6 +92,10 @@ def run_scenario(plan: RunPlan, targets: Targets, options: RunOptions) -> int:
 
 def _run(plan: RunPlan, targets: Targets | None, options: RunOptions, ledger: Path | None) -> WorkerOutcome:
     prepare_logs()
+    check_ledger(ledger_of(ledger, (0, options.processes)))
+    patience_s = None if plan.duration_s is None else PATIENCE_S
+    if not asyncio.run(find_peers(plan.peers, patience_s)):
+        return WorkerOutcome(Recorder(plan.name, plan.seed, now_us()).finish(0.0), Tally())
     with live_view(plan.name, plan.marks, quiet=options.quiet, json=options.json, say=say) as tick:
         if options.processes == 1:
             return asyncio.run(_run_here(plan, targets, ledger, options.database_url, tick))

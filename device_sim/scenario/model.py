@@ -3,6 +3,7 @@
 Frozen once read. Not here: what a sensor or a fault does (`sensors`, `faults`), the time line (`schedule`).
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
@@ -17,6 +18,8 @@ from device_sim.scenario.declared import Bound, Declared, parse_bound
 from device_sim.sensors.registry import AnySensor
 
 MOST_MESSAGES_PER_DEVICE_S = 1_000.0  # one a millisecond: most formats carry no finer time, and times must be distinct
+
+WITHOUT_END_S: Final = 1e10  # three centuries: a schedule has an end
 
 
 class MisfitError(PydanticCustomError):
@@ -155,12 +158,34 @@ class Scenario(Declared):
                 left, weights = left - counts[-1], weights - device_class.weight
         return counts
 
+    def sized(self, devices: int | None, rate: float | None) -> "Scenario":
+        """Return the scenario with so many devices and messages a second in all, in the proportions of its classes.
+
+        Each class keeps at least one device; with fewer devices than classes the first classes remain, with one each.
+        """
+        classes, counts = self.classes, self.counts
+        if devices is not None:
+            classes = classes[:devices]
+            shares = dict(enumerate(counts[: len(classes)]))
+            counts = [1] * len(classes)
+            for _ in range(devices - len(classes)):  # the next one where most is missing
+                counts[max(shares, key=lambda place: shares[place] / (counts[place] + 0.5))] += 1
+        per_s = sum(count * one.rate for one, count in zip(classes, counts, strict=True))
+        factor = 1.0 if rate is None else rate / per_s
+        sized = tuple(
+            one.model_copy(update={"count": count, "weight": None, "rate": one.rate * factor})
+            for one, count in zip(classes, counts, strict=True)
+        )
+        return self.model_copy(update={"classes": sized, "devices": None})
+
     def lasting(self, seconds: float) -> "Scenario":
         """Return the scenario stretched or shortened to `seconds`.
 
         Stages, and when faults and dashboards begin, move along. How long a fault lasts and how often it returns stays as
-        it is in a longer run, and shrinks in a shorter one, where it would not fit.
+        it is in a longer run, and shrinks in a shorter one, where it would not fit. Without end (`inf`) all stays as it is.
         """
+        if seconds == math.inf:
+            return self.model_copy(update={"duration": WITHOUT_END_S})
         factor = seconds / self.duration
         return self.model_copy(
             update={

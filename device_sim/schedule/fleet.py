@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from device_sim.errors import BadArgumentError
 from device_sim.message import Message
-from device_sim.scenario.model import MOST_MESSAGES_PER_DEVICE_S, DeviceClass, Scenario
+from device_sim.scenario.model import MOST_MESSAGES_PER_DEVICE_S, WITHOUT_END_S, DeviceClass, Scenario
 from device_sim.schedule.schedule import Schedule
 from device_sim.sensors.humidity import Humidity
 from device_sim.sensors.pressure import Pressure
@@ -18,9 +18,6 @@ from device_sim.sensors.temperature import Temperature
 
 DEFAULT_TOPIC = "devices/{device}/telemetry"
 SENSORS: Mapping[str, AnySensor] = {"temperature": Temperature(), "humidity": Humidity(), "pressure": Pressure()}
-
-
-WITHOUT_END_S = 1e10  # three centuries: a scenario has an end
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ What holds:
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -60,9 +60,9 @@ class Child:
                 raise ChildFailedError(self.name, f"not ready within {deadline_s:.0f} s", self._tail())
             time.sleep(POLL_S)
 
-    def stop(self, deadline_s: float = child_process.STOP_DEADLINE_S) -> str:
-        """End the program and return the last line of its stdout; ChildFailedError unless it ends with status 0."""
-        if (status := child_process.stop(self.process, deadline_s)) != 0:
+    def stop(self, deadline_s: float = child_process.STOP_DEADLINE_S, expected: Collection[int] = (0,)) -> str:
+        """End the program and return the last line of its stdout; ChildFailedError unless its exit status is expected."""
+        if (status := child_process.stop(self.process, deadline_s)) not in expected:
             raise ChildFailedError(self.name, f"ended with status {status} when it was stopped", self._tail())
         return next(reversed(self._lines()), "")
 
@@ -109,10 +109,12 @@ class Supervisor:
         """Watch a child no longer: its owner ended it in another way."""
         self._children.remove(child)
 
-    def stop(self, child: Child, deadline_s: float = child_process.STOP_DEADLINE_S) -> str:
+    def stop(
+        self, child: Child, deadline_s: float = child_process.STOP_DEADLINE_S, expected: Collection[int] = (0,)
+    ) -> str:
         """End one child in order; return the last line of its stdout."""
         self.forget(child)
-        return child.stop(deadline_s)
+        return child.stop(deadline_s, expected)
 
     def discard(self, child: Child) -> None:
         """End one child that nobody needs any more, however it ends, or has ended by itself."""

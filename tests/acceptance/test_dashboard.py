@@ -64,11 +64,11 @@ def sees_them_plotted(page: Page) -> None:
 def finds_one_with_the_keyboard(page: Page) -> None:
     """Search, step down the list, and see the device that was searched for."""
     page.keyboard.press("/")
-    page.keyboard.type("00003")
+    page.keyboard.type("press-02")
     expect(page.locator(".row-device")).to_have_count(1)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("End")
-    expect(page.locator("#device")).to_contain_text("00003")
+    expect(page.locator("#device")).to_contain_text("press-02")
     selected = page.locator(".row-series[aria-selected=true]")
     expect(page.locator("#list")).to_have_attribute("aria-activedescendant", selected.get_attribute("id") or "")
     expect(page.locator("#metric")).to_have_text(selected.locator(".row-metric").inner_text())

@@ -55,7 +55,7 @@ def test_the_tutorial_does_what_it_says(demo: tuple[RunningDemo, Path], tmp_path
     running, data_dir = demo
     mqtt = next(address for address in running.addresses if address.startswith("mqtt:"))
     here = {
-        "mqtt://127.0.0.1:40123": mqtt,
+        "mqtt://127.0.0.1:1883": mqtt,
         "ws://127.0.0.1:8080/ws": f"ws://127.0.0.1:{running.port}/ws",
         "postgresql://postgres@/postgres?host=/home/you/demo/postgres": (
             f"postgresql://postgres@/postgres?host={data_dir.resolve()}/postgres"

@@ -34,7 +34,8 @@ export class Notice {
     private readonly feed: () => Feed,
     private readonly url: string,
   ) {
-    setText(byId('hint-url', HTMLElement), url);
+    for (const place of document.querySelectorAll<HTMLElement>('[data-hub-url]')) setText(place, url);
+    setText(byId('hint-port', HTMLElement), new URL(url).port || (url.startsWith('wss') ? '443' : '80'));
     for (const button of this.actions) button.addEventListener('click', () => this.act());
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();

@@ -66,11 +66,47 @@ def test_a_signal_ends_a_run_that_never_found_its_broker(tmp_path: Path) -> None
     out, err = tmp_path / "out", tmp_path / "err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(command("run", "--mqtt-url", "mqtt://127.0.0.1:1"), stdout=stdout, stderr=stderr)
-    wait_for(lambda: "unreachable" in err.read_text())
+    wait_for(lambda: err.read_text() != "")
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(15) == 0
+    [told] = err.read_text().splitlines()
+    assert told.startswith("Waiting for mqtt://127.0.0.1:1 (Connection refused); start a broker there")
     assert json.loads(out.read_text()) == {"messages": 0, "published": 0, "acknowledged": 0, "seconds": 0.0}
+
+
+@pytest.mark.parametrize("arguments", [(), ("plant",), ("plant", "--processes", "2")], ids=" ".join)
+def test_a_second_interrupt_ends_a_run_that_waits_for_acknowledgements(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    broker = EmbeddedMqttBroker(tmp_path / "broker")
+    options = ("--rate", "100", "--mqtt-url", broker.start(), "--ledger", str(tmp_path / "ledger"), "--quiet")
+    with subprocess.Popen(
+        command("run", *arguments, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("ready")
+        wait_for(lambda: any(b"\nA " in file.read_bytes() for file in tmp_path.glob("ledger*")))
+        assert broker.process is not None
+        broker.process.send_signal(signal.SIGSTOP)
+        sent = sum(file.stat().st_size for file in tmp_path.glob("ledger*"))
+        wait_for(lambda: sum(file.stat().st_size for file in tmp_path.glob("ledger*")) > sent)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(5) == 130
+        assert "Ended at once" in process.stderr.read()
+    broker.process.send_signal(signal.SIGCONT)
+    broker.stop()
+
+
+def test_a_ledger_is_its_owners_alone(broker_url: str, tmp_path: Path) -> None:
+    finished("run", "--for", "0.2", "--mqtt-url", broker_url, "--ledger", str(tmp_path / "ledger"))
+
+    assert (tmp_path / "ledger").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_processes_of_a_run_end_with_their_parent_however_it_dies(broker_url: str) -> None:

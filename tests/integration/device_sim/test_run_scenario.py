@@ -153,10 +153,10 @@ def test_reports_are_written_and_an_expectation_that_is_not_met_is_the_exit_stat
 
 
 def test_options_of_the_simple_fleet_are_refused_beside_a_scenario(mosquitto: Mosquitto, scenario: Path) -> None:
-    done = finished(*command(scenario, mosquitto, "--devices", "3"))
+    done = finished(*command(scenario, mosquitto, "--protocol", "mqtt"))
 
     assert done.returncode == 2
-    assert "--devices" in done.stderr
+    assert "--protocol" in done.stderr
 
 
 def _limit(soft: int, hard: int) -> Callable[[], None]:

@@ -1,5 +1,6 @@
 """The gallery: each built-in scenario can be read, run and looked at."""
 
+import math
 import sys
 from collections import defaultdict
 from itertools import takewhile
@@ -10,6 +11,7 @@ import pytest
 from device_sim.cli import main
 from device_sim.message import LinkAction, Message
 from device_sim.scenario.builtin import find_scenario, names, text_of
+from device_sim.scenario.model import WITHOUT_END_S
 from device_sim.schedule.schedule import schedule
 from tests.support.scenarios import START_US
 
@@ -21,6 +23,7 @@ def test_the_gallery_has_what_the_documentation_promises() -> None:
         "fleet-mix",
         "home",
         "lorawan-meters",
+        "plant",
         "reconnect-storm",
         "smart-building",
     ]
@@ -85,3 +88,33 @@ def test_a_wrong_file_has_exit_status_2(
 
     assert caught.value.code == 2
     assert f"{file}:1: classes: is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("devices", "counts"),
+    [(1, [1]), (3, [1, 1, 1]), (6, [1] * 6), (20, [5, 3, 2, 4, 2, 4]), (500, [120, 80, 40, 100, 60, 100])],
+)
+def test_a_scenario_of_another_size_keeps_its_proportions(devices: int, counts: list[int]) -> None:
+    plant = find_scenario("plant").sized(devices, 40.0)
+
+    assert plant.counts == counts
+    rates = [one.rate * count for one, count in zip(plant.classes, counts, strict=True)]
+    assert sum(rates) == pytest.approx(40.0)
+    assert len({one.rate for one in plant.classes}) == 1  # as in the file, where all are alike
+
+
+def test_a_scenario_without_end_keeps_its_times() -> None:
+    endless, line = find_scenario("factory-line").lasting(math.inf), find_scenario("factory-line")
+
+    assert endless.duration == WITHOUT_END_S
+    assert endless.classes == line.classes
+
+
+def test_the_demos_plant_has_units_and_nothing_that_only_a_test_would_have() -> None:
+    plant = find_scenario("plant")
+    sensors = {name: sensor for one in plant.classes for name, sensor in one.sensors.items()}
+    without = {name for name, sensor in sensors.items() if not sensor.unit}
+
+    assert without == {"strokes", "state", "Motor/Running"}, "a count and states"
+    assert not plant.faults
+    assert not any(one.faults for one in plant.classes)

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from device_sim.errors import ScenarioError
 from device_sim.message import LinkAction, LinkActionKind, Message
 from device_sim.scenario.builtin import find_scenario, names
-from device_sim.scenario.model import Scenario
-from device_sim.schedule.fleet import WITHOUT_END_S
+from device_sim.scenario.model import WITHOUT_END_S, Scenario
 from device_sim.schedule.schedule import schedule
 from tests.support.scenarios import SENSORS, START_US, actions, events, messages, scenario
 
