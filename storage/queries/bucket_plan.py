@@ -7,6 +7,8 @@ Pure. Rules:
   came after the question was asked need not be in its answer.
 - Where retention has dropped the raw readings, the rollup is all there is: there an edge of the range is widened to the
   whole minute (hour), and marks say nothing.
+- A bucket of a time zone may begin within an hour, long ago within a minute (`cuts`): no rollup stands across that,
+  unless it is all there is; then it counts in the bucket in which it begins.
 """
 
 from collections.abc import Iterable, Sequence
@@ -76,22 +78,31 @@ def choose_width(from_us: int, to_us: int, max_points: int) -> int:
     return months * month
 
 
-def plan(from_us: int, to_us: int, width_us: int, progress: Progress, dirty_hours: Iterable[int]) -> list[Piece]:
-    """Return the pieces, disjoint and in order of time; `dirty_hours` are the hours' begins."""
+def plan(
+    from_us: int,
+    to_us: int,
+    width_us: int,
+    progress: Progress,
+    dirty_hours: Iterable[int],
+    cuts: Sequence[int] = (),
+) -> list[Piece]:
+    """Return the pieces, disjoint and in order of time; `dirty_hours` are the hours' begins, `cuts` those of buckets."""
     if width_us % MINUTE_US:
         return [Piece(Source.RAW, from_us, to_us)]
     start = _down(from_us, MINUTE_US) if from_us < progress.raw_from else _up(from_us, MINUTE_US)
     end = _up(to_us, MINUTE_US) if to_us <= progress.raw_from else _down(to_us, MINUTE_US)
     end = min(end, progress.minutes_to)
     dirty = sorted((hour, hour + HOUR_US) for hour in set(dirty_hours) if hour >= progress.raw_from)
-    rolled = _subtract((start, end), dirty)
+    split = [_unit(cut, MINUTE_US) for cut in cuts if cut % MINUTE_US and cut >= progress.raw_from]
+    rolled = _subtract((start, end), sorted({*dirty, *(span for span in split if not _within(span, dirty))}))
+    cut_hours = sorted({_unit(cut, HOUR_US) for cut in cuts if cut % HOUR_US and cut >= progress.minutes_from})
     pieces = [Piece(Source.RAW, *span) for span in _subtract((from_us, to_us), rolled)]
     for span in rolled:
-        pieces += _hours(span, progress) if width_us % HOUR_US == 0 else [Piece(Source.MINUTE, *span)]
+        pieces += _hours(span, progress, cut_hours) if width_us % HOUR_US == 0 else [Piece(Source.MINUTE, *span)]
     return sorted(pieces, key=lambda piece: piece.start_us)
 
 
-def _hours(span: Span, progress: Progress) -> list[Piece]:
+def _hours(span: Span, progress: Progress, cut_hours: Sequence[Span]) -> list[Piece]:
     """Split a span of whole minutes into the hours that hour rollups answer for, and the minutes around them."""
     start, end = span
     first = _down(start, HOUR_US) if start < progress.minutes_from else _up(start, HOUR_US)
@@ -99,8 +110,9 @@ def _hours(span: Span, progress: Progress) -> list[Piece]:
     last = min(last, progress.hours_to)
     if first >= last:
         return [Piece(Source.MINUTE, start, end)]
-    pieces = [Piece(Source.MINUTE, start, first), Piece(Source.HOUR, first, last), Piece(Source.MINUTE, last, end)]
-    return [piece for piece in pieces if piece.start_us < piece.end_us]
+    whole = _subtract((first, last), cut_hours)
+    pieces = [Piece(Source.HOUR, *span) for span in whole]
+    return pieces + [Piece(Source.MINUTE, *span) for span in _subtract((start, end), whole)]
 
 
 def _subtract(span: Span, holes: Sequence[Span]) -> list[Span]:
@@ -118,6 +130,14 @@ def _subtract(span: Span, holes: Sequence[Span]) -> list[Span]:
     if start < end:
         left.append((start, end))
     return left
+
+
+def _unit(time_us: int, unit_us: int) -> Span:
+    return _down(time_us, unit_us), _down(time_us, unit_us) + unit_us
+
+
+def _within(span: Span, others: Iterable[Span]) -> bool:
+    return any(start <= span[0] and span[1] <= end for start, end in others)
 
 
 def _down(time_us: int, unit_us: int) -> int:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from storage.copy_out import Rows, copy_rows, ids_literal, row_type, time_literal, times_us
 from storage.engine import RawConnection
 from storage.partitions import instant, microseconds
-from storage.queries.bucket_plan import HOUR_US, MINUTE_US, ORIGIN_US, Piece, Progress, Source, plan
+from storage.queries.bucket_plan import HOUR_US, MINUTE_US, Piece, Progress, Source, plan
+from storage.queries.grid import Grid
 from storage.queries.series import SeriesInfo
 
 PART: Final = row_type(
@@ -37,7 +38,7 @@ PLAIN_ROWS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The readings of one series in [time_us, time_us + width_us)."""
+    """The readings of one series from `time_us` to the begin of the next bucket."""
 
     time_us: int
     count: int
@@ -83,7 +84,7 @@ class SeriesBuckets:
     """One series' answer."""
 
     series: SeriesInfo
-    width_us: int
+    grid: Grid
     columns: BucketColumns
 
     def buckets(self) -> list[Bucket]:
@@ -94,17 +95,17 @@ class SeriesBuckets:
 
 
 async def read_buckets(
-    connection: RawConnection, series: Sequence[SeriesInfo], from_us: int, to_us: int, width_us: int
+    connection: RawConnection, series: Sequence[SeriesInfo], from_us: int, to_us: int, grid: Grid
 ) -> list[SeriesBuckets]:
     """Return the buckets of each series, in the order of `series`; the caller bounds their number."""
     ids = [one.id for one in series]
     progress, dirty_hours = await read_progress(connection, ids, from_us, to_us)
-    pieces = plan(from_us, to_us, width_us, progress, dirty_hours)
-    query = " UNION ALL ".join(_branch(piece, ids, width_us) for piece in pieces)
-    found, columns = _merge(await copy_rows(connection, query, PART), width_us)
+    pieces = plan(from_us, to_us, grid.width_us, progress, dirty_hours, grid.cuts(from_us, to_us))
+    query = " UNION ALL ".join(_branch(piece, ids, grid) for piece in pieces)
+    found, columns = _merge(await copy_rows(connection, query, PART), grid)
     starts, ends = np.searchsorted(found, ids), np.searchsorted(found, ids, "right")
     return [
-        SeriesBuckets(one, width_us, columns.part(int(start), int(end)))
+        SeriesBuckets(one, grid, columns.part(int(start), int(end)))
         for one, start, end in zip(series, starts, ends, strict=True)
     ]
 
@@ -134,7 +135,7 @@ _PROGRESS: Final = """
 """
 
 
-def _branch(piece: Piece, ids: Sequence[int], width_us: int) -> str:
+def _branch(piece: Piece, ids: Sequence[int], grid: Grid) -> str:
     """Return the SELECT of a piece; made of numbers and times only."""
     where = (
         f" FROM {piece.source.value} WHERE series_id = ANY({ids_literal(ids)})"
@@ -142,10 +143,10 @@ def _branch(piece: Piece, ids: Sequence[int], width_us: int) -> str:
     )
     unit_us = SOURCE_UNIT_US.get(piece.source)
     if unit_us is not None and (
-        unit_us == width_us or len(ids) * (piece.end_us - piece.start_us) <= PLAIN_ROWS * unit_us
+        unit_us == grid.width_us or len(ids) * (piece.end_us - piece.start_us) <= PLAIN_ROWS * unit_us
     ):
         return f"SELECT series_id, ts, ts, count::int8, sum, min, max, first, last{where}"
-    bucket = f"date_bin(interval '{width_us} microseconds', ts, {time_literal(ORIGIN_US)})"
+    bucket = grid.sql(piece.start_us, piece.end_us)
     if piece.source is Source.RAW:
         # A sum of finite numbers must not overflow, which would be an error: see sql/roll_minutes.sql.
         count, total = (
@@ -161,12 +162,11 @@ def _branch(piece: Piece, ids: Sequence[int], width_us: int) -> str:
     )
 
 
-def _merge(parts: Rows, width_us: int) -> tuple[npt.NDArray[np.int32], BucketColumns]:
+def _merge(parts: Rows, grid: Grid) -> tuple[npt.NDArray[np.int32], BucketColumns]:
     """Merge the rows of each (series, bucket); return the series of each bucket, and the buckets, sorted."""
     parts = parts[np.lexsort((parts["at"], parts["series"]))]
     series, count = parts["series"].astype(np.int32), parts["count"].astype(np.int64)
-    bucket = times_us(parts["bucket"])
-    bucket -= (bucket - ORIGIN_US) % width_us
+    bucket = grid.floor(times_us(parts["bucket"]))
     numbers = [parts[name].astype(np.float64) for name in ("sum", "min", "max", "first", "last")]
     begins = np.ones(len(parts), np.bool_)
     np.logical_or(series[1:] != series[:-1], bucket[1:] != bucket[:-1], out=begins[1:])

@@ -1,9 +1,11 @@
 """How much one question may ask for, and how wide its buckets become. Pure."""
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from storage.errors import QueryError, QueryTooWideError
-from storage.queries.bucket_plan import MINUTE_US, bucket_count, choose_width
+from storage.queries.bucket_plan import DAY_US, MINUTE_US
+from storage.queries.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,16 @@ class QueryLimits:
 DEFAULT_LIMITS = QueryLimits()
 
 
-def checked_width(
-    series: int, from_us: int, to_us: int, max_points: int | None, width_us: int | None, limits: QueryLimits
-) -> int:
-    """Return the buckets' width in microseconds for exactly one of `max_points` and `width_us`.
+def checked_grid(
+    series: int,
+    from_us: int,
+    to_us: int,
+    max_points: int | None,
+    width_us: int | None,
+    limits: QueryLimits,
+    zone: ZoneInfo | None = None,
+) -> Grid:
+    """Return the buckets for exactly one of `max_points` and `width_us`.
 
     Raises QueryTooWideError, which names the narrowest width that is allowed, and QueryError for nonsense.
     """
@@ -39,14 +47,17 @@ def checked_width(
         raise QueryTooWideError(f"points for each of {series} series", max_points, points_allowed, "ask for fewer")
     raw_only = series * (to_us - from_us) > limits.raw_us
     if max_points is not None:
-        width_us = choose_width(from_us, to_us, max_points)
-        return max(width_us, MINUTE_US) if raw_only else width_us
+        grid = Grid.narrowest(from_us, to_us, max_points, zone)
+        return Grid(MINUTE_US) if raw_only and grid.width_us < MINUTE_US else grid
     assert width_us is not None  # noqa: S101 - one of the two is given
-    narrowest = choose_width(from_us, to_us, points_allowed)
+    if zone is not None and width_us % DAY_US:
+        raise QueryError("buckets: with a zone the width is whole days (86,400 s each)")
+    narrowest = Grid.narrowest(from_us, to_us, points_allowed, zone).width_us
     if raw_only:
         narrowest = max(narrowest, MINUTE_US)
     advice = f"use a width of {narrowest / 1e6:g} s or more, a shorter range, or fewer series"
-    points = bucket_count(from_us, to_us, width_us)
+    grid = Grid(width_us, zone)
+    points = grid.count(from_us, to_us)
     if points > points_allowed:
         raise QueryTooWideError(f"buckets for each of {series} series", points, points_allowed, advice)
     if raw_only and width_us % MINUTE_US:
@@ -54,4 +65,4 @@ def checked_width(
         raise QueryTooWideError(
             "seconds of raw readings over all series", asked, allowed, f"{advice}, in whole minutes"
         )
-    return width_us
+    return grid

@@ -14,9 +14,10 @@ from storage.partitions import NEWEST_US, OLDEST_US
 from storage.queries import catalogue, history, refused
 from storage.queries.buckets import SeriesBuckets, read_buckets
 from storage.queries.catalogue import DeviceInfo, MetricInfo
+from storage.queries.grid import zone_of
 from storage.queries.history import Page
 from storage.queries.latest import latest_of
-from storage.queries.limits import DEFAULT_LIMITS, QueryLimits, checked_width
+from storage.queries.limits import DEFAULT_LIMITS, QueryLimits, checked_grid
 from storage.queries.refused import QuarantineFilter, Refused
 from storage.queries.series import SeriesInfo, SeriesName, find_series
 from storage.reading import Reading
@@ -109,20 +110,23 @@ class Queries:
         *,
         max_points: int | None = None,
         width_us: int | None = None,
+        zone: str | None = None,
     ) -> AsyncIterator[SeriesBuckets]:
         """Yield the buckets of each series, `width_us` wide, or as narrow as `max_points` a series allow.
 
         A (device, metric) that has had several units is a series for each, so no bucket mixes them.
-        Buckets begin at whole multiples of their width since 1900-01-01 UTC. One of the two must be given.
+        One of the two must be given. Buckets begin at whole multiples of their width since 1900-01-01 UTC; those of a day
+        and more at midnight of the `zone`, when one is given (see `grid`).
         """
         from_us, to_us = _checked_range(from_us, to_us)
-        checked_width(len(names), from_us, to_us, max_points, width_us, self._limits)
+        local = None if zone is None else zone_of(zone)
+        checked_grid(len(names), from_us, to_us, max_points, width_us, self._limits, local)
         async with self._lend() as connection:
             series = await find_series(connection, names)
-        width = checked_width(len(series), from_us, to_us, max_points, width_us, self._limits)
+        grid = checked_grid(len(series), from_us, to_us, max_points, width_us, self._limits, local)
         for at in range(0, len(series), SERIES_CHUNK):
             async with self._lend() as connection:
-                found = await read_buckets(connection, series[at : at + SERIES_CHUNK], from_us, to_us, width)
+                found = await read_buckets(connection, series[at : at + SERIES_CHUNK], from_us, to_us, grid)
             for one in found:
                 yield one
 

@@ -38,6 +38,8 @@ async def test_the_examples_run(database_url: str) -> None:
     assert [1.0, 2.0, 3.0] == await page.last_three(store, *names[0])
     curve = await page.curve(store, *names[0])
     assert 1.0 == min(low for _, low, _, _ in curve)
+    week = await page.days(store, *names[0])
+    assert 1 <= len(week) <= 2
     assert {name: 60 for name, _ in names} == await page.fleet(store, names)
     message = await page.too_wide(store, *names[0])
     (shown,) = re.findall(r"^`(too wide: .*), …`$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)

@@ -4,19 +4,27 @@ import math
 import random
 import time
 from collections import defaultdict
+from datetime import UTC, date, datetime
+from functools import cache
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from storage.columns import sorted_once
 from storage.engine import RawConnection
+from storage.errors import QueryError
 from storage.inserter import Counters, Inserter
 from storage.leaves import Leaves
+from storage.partitions import instant, microseconds
 from storage.queries.bucket_plan import DAY_US, HOUR_US, MINUTE_US, ORIGIN_US, SECOND_US, choose_width
 from storage.queries.buckets import Bucket, read_buckets
+from storage.queries.grid import Grid
 from storage.queries.series import SeriesInfo
+from storage.reading import Reading
 from storage.rollups import Marks, advance, read_watermarks, take_dirty
 from storage.series import register_series
+from storage.store import Store
 
 NAMES = ("a", "b", "c")
 WIDTHS = (7 * SECOND_US, 30 * SECOND_US, MINUTE_US, 5 * MINUTE_US, HOUR_US, 2 * HOUR_US, DAY_US)
@@ -44,16 +52,17 @@ class World:
         for series_id, time_us, value in rows:
             self.written[series_id].setdefault(time_us, value)
 
-    async def ask(self, start: int, end: int, width: int) -> list[list[Bucket]]:
-        return [one.buckets() for one in await read_buckets(self.connection, self.series, start, end, width)]
+    async def ask(self, start: int, end: int, width: int, zone: ZoneInfo | None = None) -> list[list[Bucket]]:
+        grid = Grid(width, zone)
+        return [one.buckets() for one in await read_buckets(self.connection, self.series, start, end, grid)]
 
-    def naive(self, start: int, end: int, width: int) -> list[list[Bucket]]:
+    def naive(self, start: int, end: int, width: int, zone: ZoneInfo | None = None) -> list[list[Bucket]]:
         answer = []
         for one in self.series:
             groups: dict[int, list[float]] = defaultdict(list)
             for time_us, value in sorted(self.written[one.id].items()):
                 if start <= time_us < end:
-                    groups[time_us - (time_us - ORIGIN_US) % width].append(value)
+                    groups[begin_of(time_us, width, zone)].append(value)
             answer.append(
                 [
                     Bucket(bucket, len(v), min(v), max(v), sum(v) / len(v), v[0], v[-1])
@@ -61,6 +70,24 @@ class World:
                 ]
             )
         return answer
+
+
+def begin_of(time_us: int, width: int, zone: ZoneInfo | None) -> int:
+    """Return where a bucket begins."""
+    if zone is None:
+        return time_us - (time_us - ORIGIN_US) % width
+    return _first_of(_slot(time_us, width, zone), time_us // (15 * MINUTE_US), width, zone)
+
+
+def _slot(time_us: int, width: int, zone: ZoneInfo) -> int:
+    return (instant(time_us).astimezone(zone).toordinal() - date(1900, 1, 1).toordinal()) // (width // DAY_US)
+
+
+@cache
+def _first_of(slot: int, quarter: int, width: int, zone: ZoneInfo) -> int:
+    """Walk back by quarters of an hour while the local days are the same."""
+    begin = quarter * 15 * MINUTE_US
+    return begin if _slot(begin - 1, width, zone) != slot else _first_of(slot, quarter - 1, width, zone)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -147,3 +174,52 @@ async def test_after_retention_the_rollups_answer_alone(sql: RawConnection) -> N
     (answer, *_) = await world.ask(day + 100 * SECOND_US, day + 2 * DAY_US, DAY_US)
     assert [24, 24] == [bucket.count for bucket in answer]
     assert await sql.fetchval("SELECT count(*) FROM rollup_dirty") == 0
+
+
+# Half hours and quarters beside UTC, clocks set by an hour and by half of one within what is asked.
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("rolled", [False, True])
+async def test_days_of_a_zone_equal_a_naive_aggregation(sql: RawConnection, zone: str, *, rolled: bool) -> None:
+    world, rng, local = await World.create(sql), random.Random(zone), ZoneInfo(zone)
+    end = microseconds(datetime(2026, 11, 8, 11, 7, tzinfo=UTC))
+    begin = end - 40 * DAY_US
+    await world.write([(rng.choice(world.series).id, rng.randrange(begin, end), rng.random()) for _ in range(1_000)])
+    if rolled:
+        await advance(sql, world.leaves, 30.0)
+        await take_dirty(sql, world.leaves)
+
+    for width, start in ((DAY_US, begin + 7 * HOUR_US + 1), (2 * DAY_US, begin), (7 * DAY_US, begin)):
+        expected, asked = world.naive(start, end, width, local), await world.ask(start, end, width, local)
+
+        for one, other in zip(expected, asked, strict=True):
+            assert [(b.time_us, b.count, b.first, b.last) for b in one] == [
+                (b.time_us, b.count, b.first, b.last) for b in other
+            ]
+            assert [bucket.avg for bucket in one] == pytest.approx([bucket.avg for bucket in other])
+
+
+async def test_days_as_people_in_berlin_count_them(store: Store) -> None:
+    """The last is of the day that begins an hour after 25 hours of Sunday."""
+    times = ("2026-07-01T21:30", "2026-07-01T22:30", "2026-07-02T21:30", "2026-10-24T22:00", "2026-10-25T22:30")
+    await store.write(
+        [
+            Reading("meter", "kwh", microseconds(datetime.fromisoformat(f"{at}+00:00")), float(number))
+            for number, at in enumerate(times, 1)
+        ]
+    )
+    start, end = (microseconds(datetime.fromisoformat(f"2026-{at}T00:00+00:00")) for at in ("06-01", "11-01"))
+
+    asked = store.queries.buckets([("meter", "kwh")], start, end, width_us=DAY_US, zone="Europe/Berlin")
+
+    days = [
+        (instant(day.time_us).astimezone(ZoneInfo("Europe/Berlin")).isoformat(), day.avg)
+        async for one in asked
+        for day in one.buckets()
+    ]
+    assert [
+        ("2026-07-01T00:00:00+02:00", 1.0),
+        ("2026-07-02T00:00:00+02:00", 2.5),
+        ("2026-10-25T00:00:00+02:00", 4.5),
+    ] == days
+    with pytest.raises(QueryError, match="no time zone"):
+        _ = [one async for one in store.queries.buckets([("meter", "kwh")], start, end, width_us=DAY_US, zone="Mars")]
