@@ -103,6 +103,7 @@ docs: $(INSTALLED)
 	@page=docs/reference/settings.md; head=$$(sed '/^<!-- Below/q' $$page); \
 	{ printf '%s\n\n' "$$head"; $(BIN)/telemetry-hub config list; } > $$page.new && mv $$page.new $$page
 	@$(BIN)/python -m device_sim.scenario.schema docs/reference
+	@$(BIN)/python -m hub.telemetry.words > docs/reference/words.md
 
 # In an environment of its own, so that only what pyproject.toml asks for is pinned.
 constraints:

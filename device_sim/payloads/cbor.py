@@ -7,7 +7,7 @@ from device_sim.message import Value
 from device_sim.payloads import cbor_items
 from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
 from device_sim.payloads.json_flat import METRIC
-from device_sim.payloads.topics import TELEMETRY, telemetry_device
+from device_sim.payloads.topics import ANY_TOPIC, telemetry_device
 
 
 class CborMap(Unannounced):
@@ -28,4 +28,4 @@ class CborMap(Unannounced):
         return (Encoded(self._topic, b"".join(parts), *stored(self._names, values), time_us, qos=self._qos),)
 
 
-FORMAT: Final = Format("cbor", CborMap, "cbor/{device}", TELEMETRY, metric=METRIC)
+FORMAT: Final = Format("cbor", CborMap, "cbor/{device}", ANY_TOPIC, metric=METRIC)

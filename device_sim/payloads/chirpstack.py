@@ -5,10 +5,10 @@ import re
 from typing import Any, Final
 from uuid import UUID
 
-from device_sim.payloads import stamps
+from device_sim.payloads import documents
+from device_sim.payloads.documents import Tree
 from device_sim.payloads.format import Device, Format, MakeRng
 from device_sim.payloads.lorawan import METRIC, Link, Uplinks
-from device_sim.payloads.tree import Tree
 
 GATEWAY: Final = "0016c001f153a14c"
 
@@ -34,7 +34,7 @@ class ChirpStack(Uplinks):
             reception["snr"] = link.snr
         document: dict[str, Any] = {
             "deduplicationId": str(UUID(int=self._rng.getrandbits(128), version=4)),
-            "time": f"{stamps.iso_ns(time_us)}+00:00",
+            "time": f"{documents.iso_ns(time_us)}+00:00",
             "deviceInfo": self._info,
             "devAddr": self.device[-8:],
             "dr": 5,
@@ -58,4 +58,5 @@ FORMAT: Final = Format(
     id=re.compile(r"[0-9a-f]{16}"),
     id_example="70b3d57ed0000001",
     nested=True,
+    decoder="chirpstack",
 )

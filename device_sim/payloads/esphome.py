@@ -53,4 +53,6 @@ FORMAT: Final = Format(
     metric_example="sensor.temperature",
     id_example="livingroom",
     by_sort=COMPONENTS,
+    decoder="esphome",
+    dots_are_levels=True,
 )

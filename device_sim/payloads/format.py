@@ -106,7 +106,11 @@ class Format:
     topic: str
     """The topic where the class names none."""
     topic_pattern: re.Pattern[str]
-    """What another topic must look like for the hub to find this format by default; `{device}` is in its place."""
+    """What another topic must look like for the encoder, with `{device}` in it; the hub's rows say the rest (topics.py)."""
+    decoder: str = ""
+    """The hub's decoder whose row has these topics; empty for a format that the hub knows by its content."""
+    dots_are_levels: bool = False
+    """Whether a dot in a metric's name is a level in the topic."""
     step_us: int = MS
     """The finest time that it carries: a device that sends faster would repeat a time."""
     sorts: frozenset[Sort] = ALL_SORTS

@@ -71,4 +71,6 @@ FORMAT: Final = Format(
     metric_example="engine.temperature",
     id=re.compile(r"[a-z0-9][a-z0-9-]*"),
     id_example="super-car",
+    decoder="homie",
+    dots_are_levels=True,
 )

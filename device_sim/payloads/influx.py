@@ -6,7 +6,7 @@ from typing import Final
 
 from device_sim.message import Value
 from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
-from device_sim.payloads.topics import TELEMETRY
+from device_sim.payloads.topics import ANY_TOPIC
 
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 
@@ -47,7 +47,7 @@ FORMAT: Final = Format(
     "influx",
     InfluxLines,
     "influx/{device}",
-    TELEMETRY,
+    ANY_TOPIC,
     metric=re.compile(rf"{_WORD}\.{_WORD}"),
     metric_example="env.temperature",
     id_example="probe-1",

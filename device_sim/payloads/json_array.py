@@ -7,7 +7,7 @@ import orjson
 
 from device_sim.message import Value
 from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
-from device_sim.payloads.topics import TELEMETRY, TELEMETRY_TOPIC, telemetry_device
+from device_sim.payloads.topics import ANY_TOPIC, TELEMETRY_TOPIC, telemetry_device
 
 
 class JsonArray(Unannounced):
@@ -32,4 +32,4 @@ class JsonArray(Unannounced):
         return (Encoded(self._topic, payload, *stored(self._names, values), time_us, qos=self._qos),)
 
 
-FORMAT: Final = Format("json-array", JsonArray, TELEMETRY_TOPIC, TELEMETRY)
+FORMAT: Final = Format("json-array", JsonArray, TELEMETRY_TOPIC, ANY_TOPIC)

@@ -10,7 +10,7 @@ import orjson
 
 from device_sim.message import US_PER_MS, Value
 from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Measured, Unannounced, Writer, stored
-from device_sim.payloads.topics import TELEMETRY, TELEMETRY_TOPIC, telemetry_device
+from device_sim.payloads.topics import ANY_TOPIC, TELEMETRY_TOPIC, telemetry_device
 
 # A hub tells seconds, ms, us and ns apart by magnitude; 1e11 ms is 1973-03-03, below it a number could be seconds.
 UNAMBIGUOUS_MS: Final = 100_000_000_000
@@ -62,4 +62,4 @@ def flat_json(time_us: int, values: Mapping[str, Value]) -> bytes:
     return orjson.dumps({"ts": stamp.isoformat().replace("+00:00", "Z"), **values})
 
 
-FORMAT: Final = Format("json", FlatJson, TELEMETRY_TOPIC, TELEMETRY, metric=METRIC, columns=flat_columns)
+FORMAT: Final = Format("json", FlatJson, TELEMETRY_TOPIC, ANY_TOPIC, metric=METRIC, columns=flat_columns)

@@ -7,11 +7,11 @@ from typing import Final
 import orjson
 
 from device_sim.message import Value
-from device_sim.payloads import stamps
+from device_sim.payloads import documents
+from device_sim.payloads.documents import Planter
 from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
 from device_sim.payloads.json_flat import RESERVED
-from device_sim.payloads.topics import TELEMETRY, TELEMETRY_TOPIC, telemetry_device
-from device_sim.payloads.tree import Planter
+from device_sim.payloads.topics import ANY_TOPIC, TELEMETRY_TOPIC, telemetry_device
 
 _LEVELS: Final = re.compile(RESERVED + r"(?!values\.)[^\x00-\x1f\x7f.]+(?:\.[^\x00-\x1f\x7f.]+)*")
 
@@ -27,10 +27,10 @@ class NestedJson(Unannounced):
         self._qos = device.qos
 
     def encode(self, time_us: int, values: Sequence[Value | None]) -> Sequence[Encoded]:
-        payload = orjson.dumps({"time": stamps.iso_ms(time_us), **self._planter.plant(values)})
+        payload = orjson.dumps({"time": documents.iso_ms(time_us), **self._planter.plant(values)})
         return (Encoded(self._topic, payload, *stored(self._names, values), time_us, qos=self._qos),)
 
 
 FORMAT: Final = Format(
-    "json-nested", NestedJson, TELEMETRY_TOPIC, TELEMETRY, metric=_LEVELS, metric_example="env.temperature", nested=True
+    "json-nested", NestedJson, TELEMETRY_TOPIC, ANY_TOPIC, metric=_LEVELS, metric_example="env.temperature", nested=True
 )

@@ -10,8 +10,8 @@ import numpy as np
 import orjson
 
 from device_sim.message import Value
+from device_sim.payloads.documents import Planter, Tree
 from device_sim.payloads.format import Device, Encoded, MakeRng, Unannounced, stored
-from device_sim.payloads.tree import Planter, Tree
 from device_sim.sensors.curves import wander
 
 METRIC: Final = re.compile(r"(?!lorawan\.)[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")

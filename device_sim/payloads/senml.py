@@ -9,7 +9,7 @@ import orjson
 from device_sim.message import Value
 from device_sim.payloads import cbor_items
 from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Unannounced, stored
-from device_sim.payloads.topics import TELEMETRY
+from device_sim.payloads.topics import ANY_TOPIC
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_-]*")
 # Not urn:dev:…, whose device is not the whole base name (RFC 9039).
@@ -75,8 +75,8 @@ class SenmlCbor(Unannounced):
 
 
 JSON_FORMAT: Final = Format(
-    "senml-json", SenmlJson, "senml/{device}", TELEMETRY, metric=_NAME, id=_ID, id_example="tank-1"
+    "senml-json", SenmlJson, "senml/{device}", ANY_TOPIC, metric=_NAME, id=_ID, id_example="tank-1"
 )
 CBOR_FORMAT: Final = Format(
-    "senml-cbor", SenmlCbor, "senml-cbor/{device}", TELEMETRY, metric=_NAME, id=_ID, id_example="tank-1"
+    "senml-cbor", SenmlCbor, "senml-cbor/{device}", ANY_TOPIC, metric=_NAME, id=_ID, id_example="tank-1"
 )

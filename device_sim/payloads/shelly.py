@@ -11,8 +11,8 @@ from typing import Final
 import orjson
 
 from device_sim.message import Value, Will
+from device_sim.payloads.documents import Planter
 from device_sim.payloads.format import MS, Device, Encoded, Format, MakeRng, stored
-from device_sim.payloads.tree import Planter
 
 _NO_READING: Final = r"(?!.*\.(?:id|source|by_minute|minute_ts|errors|tF)(?:\.|$))"
 _COMPONENT: Final = r"(?!(?:sys|wifi|cloud|mqtt|ble|ws|script)[.:])[a-z][a-z0-9]*:[0-9]+"
@@ -67,4 +67,5 @@ FORMAT: Final = Format(
     metric_example="switch:0.apower",
     id_example="shellyplus1pm-4417939341dc",
     nested=True,
+    decoder="shelly",
 )

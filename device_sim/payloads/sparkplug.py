@@ -6,11 +6,11 @@ The specification's QoS of data is 0; the class's `qos` decides here, so that lo
 """
 
 import re
+import struct
 from collections.abc import Sequence
 from typing import Final
 
 from device_sim.message import Value, Will
-from device_sim.payloads import protobuf_fields as pb
 from device_sim.payloads.format import Device, Encoded, Format, MakeRng, Measured, stored
 
 # Fields of Payload and Metric in sparkplug_b.proto.
@@ -51,12 +51,12 @@ class Sparkplug:
     def will(self) -> Will:
         """Return the NDEATH of the next connection, with the bdSeq that its birth will carry."""
         self._bd_seq = (self._bd_seq + 1) % 256
-        return Will(self._node_topic.format("NDEATH"), pb.octets(METRICS, self._bd_seq_metric()))
+        return Will(self._node_topic.format("NDEATH"), _field(METRICS, self._bd_seq_metric()))
 
     def births(self, time_us: int, values: Sequence[Value | None]) -> Sequence[Encoded]:
         time_ms = time_us // 1_000
         self._seq = 0
-        rebirth = pb.octets(NAME, b"Node Control/Rebirth") + pb.integer(DATATYPE, BOOLEAN_TYPE) + pb.integer(BOOLEAN, 0)
+        rebirth = _field(NAME, b"Node Control/Rebirth") + _integer(DATATYPE, BOOLEAN_TYPE) + _integer(BOOLEAN, 0)
         node = self._payload(time_ms, [self._bd_seq_metric(), rebirth])
         births = [
             _birth(metric, alias, time_ms, value)
@@ -70,40 +70,72 @@ class Sparkplug:
         )
 
     def encode(self, time_us: int, values: Sequence[Value | None]) -> Sequence[Encoded]:
-        metrics = [pb.integer(ALIAS, alias) + _value(value) for alias, value in enumerate(values)]
+        metrics = [_integer(ALIAS, alias) + _value(value) for alias, value in enumerate(values)]
         payload = self._payload(time_us // 1_000, metrics)
         return (Encoded(self._data_topic, payload, *stored(self._names, values), time_us, qos=self._qos),)
 
     def _payload(self, time_ms: int, metrics: Sequence[bytes]) -> bytes:
-        parts = [pb.integer(TIMESTAMP, time_ms), *(pb.octets(METRICS, metric) for metric in metrics)]
-        parts.append(pb.integer(SEQ, self._seq))
+        parts = [_integer(TIMESTAMP, time_ms), *(_field(METRICS, metric) for metric in metrics)]
+        parts.append(_integer(SEQ, self._seq))
         self._seq = (self._seq + 1) % 256
         return b"".join(parts)
 
     def _bd_seq_metric(self) -> bytes:
-        return pb.octets(NAME, b"bdSeq") + pb.integer(DATATYPE, UINT64_TYPE) + pb.integer(LONG, self._bd_seq)
+        return _field(NAME, b"bdSeq") + _integer(DATATYPE, UINT64_TYPE) + _integer(LONG, self._bd_seq)
 
 
 def _birth(metric: Measured, alias: int, time_ms: int, value: Value | None) -> bytes:
     parts = [
-        pb.octets(NAME, metric.name.encode()),
-        pb.integer(ALIAS, alias),
-        pb.integer(METRIC_TIME, time_ms),
-        pb.integer(DATATYPE, _TYPES[metric.sort]),
+        _field(NAME, metric.name.encode()),
+        _integer(ALIAS, alias),
+        _integer(METRIC_TIME, time_ms),
+        _integer(DATATYPE, _TYPES[metric.sort]),
     ]
     if metric.unit:
-        unit = pb.integer(PROPERTY_TYPE, STRING_TYPE) + pb.octets(PROPERTY_STRING, metric.unit.encode())
-        parts.append(pb.octets(PROPERTIES, pb.octets(KEYS, b"engUnit") + pb.octets(PROPERTY_VALUES, unit)))
+        unit = _integer(PROPERTY_TYPE, STRING_TYPE) + _field(PROPERTY_STRING, metric.unit.encode())
+        parts.append(_field(PROPERTIES, _field(KEYS, b"engUnit") + _field(PROPERTY_VALUES, unit)))
     parts.append(_value(value))
     return b"".join(parts)
 
 
 def _value(value: Value | None) -> bytes:
     if value is None:
-        return pb.integer(IS_NULL, 1)
+        return _integer(IS_NULL, 1)
     if isinstance(value, bool):
-        return pb.integer(BOOLEAN, int(value))
-    return pb.octets(STRING, value.encode()) if isinstance(value, str) else pb.double(DOUBLE, value)
+        return _integer(BOOLEAN, int(value))
+    return _field(STRING, value.encode()) if isinstance(value, str) else _double(DOUBLE, value)
+
+
+# The few protobuf fields that it writes: a number and wire type in a varint, then the value
+# (https://protobuf.dev/programming-guides/encoding/).
+_VARINT, _FIXED_64, _LENGTH = 0, 1, 2
+
+
+def _varint(number: int) -> bytes:
+    """Write a number of up to 64 bits, seven bits a byte, the lowest first."""
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
+def _tag(field: int, wire_type: int) -> bytes:
+    return _varint(field << 3 | wire_type)
+
+
+def _integer(field: int, number: int) -> bytes:
+    return _tag(field, _VARINT) + _varint(number)
+
+
+def _double(field: int, number: float) -> bytes:
+    return _tag(field, _FIXED_64) + struct.pack("<d", number)
+
+
+def _field(field: int, content: bytes) -> bytes:
+    """Write a string, bytes or an embedded message."""
+    return _tag(field, _LENGTH) + _varint(len(content)) + content
 
 
 FORMAT: Final = Format(
@@ -116,4 +148,5 @@ FORMAT: Final = Format(
     id_example="press-1",
     by_connection=True,
     births_carry_values=True,
+    decoder="sparkplug",
 )

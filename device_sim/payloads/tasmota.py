@@ -10,9 +10,9 @@ from typing import Final
 import orjson
 
 from device_sim.message import Value, Will
-from device_sim.payloads import stamps
+from device_sim.payloads import documents
+from device_sim.payloads.documents import Planter, Tree
 from device_sim.payloads.format import NUMBERS, Device, Encoded, Format, MakeRng, S, stored
-from device_sim.payloads.tree import Planter, Tree
 
 _KEY: Final = r"[A-Za-z][A-Za-z0-9_-]*"
 _NO_READING: Final = r"(?!(?:.*\.)?(?:Time|Id|TempUnit|PressureUnit|SpeedUnit|ZbReceived|PN532|RDM6300)(?:\.|$))"
@@ -42,7 +42,7 @@ class Tasmota:
         return (Encoded(self._lwt, b"Online", (), (), time_us, retain=True, qos=self._qos),)
 
     def encode(self, time_us: int, values: Sequence[Value | None]) -> Sequence[Encoded]:
-        document = {"Time": stamps.second(time_us // 1_000_000), **self._planter.plant(values), **self._units}
+        document = {"Time": documents.second(time_us // 1_000_000), **self._planter.plant(values), **self._units}
         payload = orjson.dumps(document)
         return (Encoded(self._topic, payload, *stored(self._names, values), time_us, qos=self._qos),)
 
@@ -58,4 +58,5 @@ FORMAT: Final = Format(
     metric_example="SI7021.Temperature",
     id_example="tasmota_1A2B3C",
     nested=True,
+    decoder="tasmota",
 )

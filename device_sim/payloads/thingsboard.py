@@ -28,4 +28,4 @@ class ThingsBoard(Unannounced):
         return (Encoded(self._topic, payload, *stored(self._names, values), time_us, qos=self._qos),)
 
 
-FORMAT: Final = Format("thingsboard", ThingsBoard, TOPIC, re.compile(re.escape(TOPIC)))
+FORMAT: Final = Format("thingsboard", ThingsBoard, TOPIC, re.compile(re.escape(TOPIC)), decoder="thingsboard")

@@ -4,10 +4,10 @@ import base64
 import re
 from typing import Any, Final
 
-from device_sim.payloads import stamps
+from device_sim.payloads import documents
+from device_sim.payloads.documents import Tree
 from device_sim.payloads.format import Device, Format, MakeRng
 from device_sim.payloads.lorawan import METRIC, Link, Uplinks
-from device_sim.payloads.tree import Tree
 
 APPLICATION_DELAY_US: Final = 225_000
 """The application server takes an uplink this much later than the network server: its time is not the reading's."""
@@ -43,11 +43,11 @@ class TheThingsStack(Uplinks):
                 "data_rate": {"lora": {"bandwidth": 125_000, "spreading_factor": 7}},
                 "frequency": "868100000",
             },
-            "received_at": f"{stamps.iso_ns(time_us)}Z",
+            "received_at": f"{documents.iso_ns(time_us)}Z",
         }
         return {
             "end_device_ids": self._ids,
-            "received_at": f"{stamps.iso_ns(time_us + APPLICATION_DELAY_US)}Z",
+            "received_at": f"{documents.iso_ns(time_us + APPLICATION_DELAY_US)}Z",
             "uplink_message": uplink,
         }
 
@@ -61,4 +61,5 @@ FORMAT: Final = Format(
     id=re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"),
     id_example="meter-1",
     nested=True,
+    decoder="ttn",
 )

@@ -10,9 +10,9 @@ from typing import Final
 import orjson
 
 from device_sim.message import Value, Will
-from device_sim.payloads import stamps
+from device_sim.payloads import documents
+from device_sim.payloads.documents import Planter
 from device_sim.payloads.format import Device, Encoded, Format, MakeRng, stored
-from device_sim.payloads.tree import Planter
 
 
 class Zigbee2Mqtt:
@@ -33,7 +33,7 @@ class Zigbee2Mqtt:
         return (Encoded(topic, b'{"state":"online"}', (), (), time_us, retain=True, qos=self._qos),)
 
     def encode(self, time_us: int, values: Sequence[Value | None]) -> Sequence[Encoded]:
-        payload = orjson.dumps({**self._planter.plant(values), "last_seen": stamps.iso_ms(time_us)})
+        payload = orjson.dumps({**self._planter.plant(values), "last_seen": documents.iso_ms(time_us)})
         return (Encoded(self._topic, payload, *stored(self._names, values), time_us, qos=self._qos),)
 
 
@@ -48,4 +48,5 @@ FORMAT: Final = Format(
     id=re.compile(r"(?!(?:bridge|set|get|availability)$)[^\x00-\x1f\x7f+#/]{1,100}"),
     id_example="livingroom-climate",
     nested=True,
+    decoder="zigbee2mqtt",
 )

@@ -12,10 +12,10 @@ from device_sim.errors import BadArgumentError, ScenarioError
 from device_sim.faults.registry import AnyFault
 from device_sim.faults.sampling import Burst
 from device_sim.faults.settings import ClockFault, ValueFault
+from device_sim.payloads.documents import clash
 from device_sim.payloads.format import Format
 from device_sim.payloads.registry import FORMATS
-from device_sim.payloads.topics import ANY_TOPIC, PER_METRIC, TELEMETRY, TELEMETRY_TOPIC
-from device_sim.payloads.tree import clash
+from device_sim.payloads.topics import TELEMETRY_TOPIC, takes
 from device_sim.scenario.model import DeviceClass, Scenario
 from device_sim.schedule.clock import step_us
 from device_sim.schedule.member import measured
@@ -78,17 +78,15 @@ def _of_class(device_class: DeviceClass, count: int, path: Path) -> Iterator[Pro
     for device_id in islice(ids(device_class, count), 1):
         if not form.id.fullmatch(device_id):
             yield Problem((*path, "id"), f"{device_id!r} is no id for {form.name}; one would be {form.id_example!r}")
+    topic = device_class.topic or form.topic
     # Where the file says what the hub calls the device, it has routes of its own, and a plain format may have any topic.
-    anywhere = device_class.stored_as is not None and form.topic_pattern is TELEMETRY
-    topics = ANY_TOPIC if anywhere else form.topic_pattern
-    if device_class.topic is not None and not topics.fullmatch(device_class.topic):
+    anywhere = device_class.stored_as is not None and not form.decoder and form.topic_pattern.fullmatch(topic)
+    if not (anywhere or takes(form, topic)):
         yield Problem(
             (*path, "topic"),
-            f"{device_class.topic!r} is no topic of {form.name} that a hub knows; one would be {form.topic!r}",
+            f"{topic!r} is no topic of {form.name} that a hub knows; one would be {form.topic!r}",
         )
-    unrouted = form.topic_pattern in {TELEMETRY, PER_METRIC} and (
-        not form.name.startswith("json") or (device_class.topic or form.topic) != TELEMETRY_TOPIC
-    )
+    unrouted = not form.decoder and (not form.name.startswith("json") or topic != TELEMETRY_TOPIC)
     if device_class.link.startswith("stomp") and device_class.stored_as is None and unrouted:
         yield Problem(
             (*path, "link"),

@@ -78,10 +78,17 @@ def pipeline_rows(counters: PipelineCounters) -> Sequence[Row]:
             lambda: counters.retained_untimed,
         ),
         Row(
-            "hub_integers_rounded_total",
+            "hub_integers_as_text_total",
             "counter",
-            "Integers beyond 2^53, stored as the nearest float.",
-            lambda: counters.integers_rounded,
+            "Integers beyond 2^53, stored as the text of their digits.",
+            lambda: counters.integers_as_text,
+        ),
+        Row(
+            "hub_payloads_tolerated_total",
+            "counter",
+            "What payloads did wrong and was read nevertheless, by kind.",
+            lambda: counters.tolerated,
+            "kind",
         ),
         Row(
             "hub_readings_published_total",

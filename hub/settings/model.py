@@ -17,7 +17,7 @@ from hub.observe.logs import LogLevel
 from hub.settings import source as settings_source
 from hub.settings.limits import Limits
 from hub.telemetry.formats import FormatSettings
-from hub.telemetry.routes import DEFAULT_ROUTES, ByContent, Routes, RouteSettings
+from hub.telemetry.routes import DEFAULT_ROUTES, DEFAULT_ZONE, ByContent, Routes, RouteSettings
 from storage.settings import StorageSettings
 
 PREFIX = "TELEMETRY_HUB_"
@@ -82,6 +82,11 @@ class TelemetrySettings(BaseModel):
         default="bridged",
         description="whose other topics are decoded by their content: those that come over a bridge, all, or off",
     )
+    zone: str = Field(
+        default=DEFAULT_ZONE,
+        description="what a time without a zone means on topics whose route names none, those of known firmwares included: "
+        "a name such as Europe/Berlin",
+    )
     future_s: float = Field(
         default=300.0, ge=0, description="how far ahead of the hub's clock a device time may be, s; else quarantine"
     )
@@ -141,7 +146,7 @@ class HubSettings(settings_source.Settings):
 
 def routes_of(telemetry: TelemetrySettings) -> Routes:
     """Build the routes; raises RouteError or TopicError for one that cannot work."""
-    return Routes(telemetry.routes, telemetry.by_content, telemetry.formats)
+    return Routes(telemetry.routes, telemetry.by_content, telemetry.formats, telemetry.zone)
 
 
 def load_settings(

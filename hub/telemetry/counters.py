@@ -21,11 +21,14 @@ class PipelineCounters:
     readings: int = 0  # handed to the store
     readings_without_time: int = 0  # stamped with the receive time
     retained_untimed: int = 0  # old state without a device time: not stored
-    integers_rounded: int = 0
+    integers_as_text: int = 0  # beyond 2^53, with all their digits
     published: int = 0  # readings that somebody watched
     commands: int = 0  # messages that decoders sent to devices
     refused: dict[str, int] = field(default_factory=dict)  # quarantined payloads by reason; reasons are a fixed set
     refused_topics: dict[tuple[str, str], int] = field(default_factory=dict)  # the same by (topic, reason), bounded
+    tolerated: dict[str, int] = field(
+        default_factory=dict
+    )  # what payloads did wrong and was read nevertheless, by kind
     skipped: dict[str, int] = field(default_factory=dict)  # values that are no readings by design, by kind
 
     def refuse(self, topic: str, reason: str) -> None:
@@ -37,6 +40,7 @@ class PipelineCounters:
 
     def add(self, notes: Notes) -> None:
         self.readings_without_time += notes.untimed
-        self.integers_rounded += notes.rounded
-        for kind, count in notes.skipped.items():
-            self.skipped[kind] = self.skipped.get(kind, 0) + count
+        self.integers_as_text += notes.integers_as_text
+        for totals, found in ((self.skipped, notes.skipped), (self.tolerated, notes.tolerated)):
+            for kind, count in found.items():
+                totals[kind] = totals.get(kind, 0) + count

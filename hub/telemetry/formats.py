@@ -8,33 +8,43 @@
     metrics = { temperature = "air.temp", door_open = "door == 'open'" }
     units = { temperature = "°C" }
 
+or, where the payload names its metrics itself:
+
+    [[telemetry.formats]]
+    filter = "plant/opc"
+    records = "values[]"
+    name = "id"
+    value = "v"
+    time = "t"
+
 Not here: which topic has which format (routes), values and their names (leaves). Rules:
 - Expressions are the operator's and compiled once; one that does not parse stops the start. Payloads are never compiled.
-- `records` is asked of the document; `metrics` of each record; `device` and `time` of the record, and where that says
-  nothing of the document. What they give is checked like a payload.
-- Without a device the topic names it; without a time the time of receipt counts. A bad record costs that record.
+- `records` is asked of the document; `metrics`, `name`, `value`, `unit` of each record; `device` and `time` of the record,
+  and where that says nothing of the document. What they return is checked like a payload.
+- Without a device the topic names it; without a time the time of receipt counts. A bad record costs that record, a bad
+  time the time.
 """
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hub.telemetry import clock, units
 from hub.telemetry.decoders import strict_json
 from hub.telemetry.decoders.leaves import Leaves
 from hub.telemetry.decoders.strict_json import JsonValue
-from hub.telemetry.errors import PayloadError, RouteError
-from hub.telemetry.notes import Notes
-from hub.telemetry.origin import Origin
-from hub.telemetry.validation import MAX_ITEMS
+from hub.telemetry.decoders.text import is_empty
+from hub.telemetry.notes import Notes, PayloadError
+from hub.telemetry.origin import Encoding, Origin, RouteError
 from storage.reading import Reading
 
 _Level: TypeAlias = Annotated[int, Field(ge=0)]
 DeviceLevel: TypeAlias = _Level | Annotated[tuple[_Level, ...], Field(min_length=1)] | None
+MetricLevel: TypeAlias = _Level | tuple[_Level, ...] | Literal["rest"] | None
 # JMESPath's own errors are ValueErrors; its functions also fail as Python's do, on values that nobody foresaw.
 _FAILURES: Final = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
 _KINDS: Final[dict[type, str]] = {
@@ -57,15 +67,39 @@ class FormatSettings(BaseModel):
     device: str | None = Field(default=None, description="JMESPath of the device's name; none: the topic names it")
     time: str | None = Field(default=None, description="JMESPath of the time; none: the time of receipt")
     metrics: str | dict[str, str] = Field(
-        description="JMESPath of an object with the metrics, or a table with a JMESPath for each metric's name"
+        default={},
+        description="JMESPath of an object with the metrics, or a table with a JMESPath for each metric's name",
     )
+    name: str | None = Field(
+        default=None, description="JMESPath of the metric's name, where the payload has it; with value"
+    )
+    value: str | None = Field(default=None, description="JMESPath of the value that has this name")
+    unit: str | None = Field(default=None, description="JMESPath of the unit of this value")
     units: dict[str, str] = Field(default={}, description="the unit of each metric that has one, by name")
     device_level: DeviceLevel = Field(
         default=None, description="level of the topic that is the device, counted from 0, or several; as in a route"
     )
+    metric_level: MetricLevel = Field(
+        default=None,
+        description="levels of the topic that stand before the metrics' names, as in a route; none by default",
+    )
     arrays: bool = Field(default=False, description="store the elements of arrays as metrics name.0, name.1 ...")
     gateway: bool = Field(default=True, description="whether a payload may name another device than the topic does")
-    zone: str = Field(default="UTC", description="what a time without a zone means: a name such as Europe/Berlin")
+    zone: str | None = Field(
+        default=None, description="what a time without a zone means: a name such as Europe/Berlin; none: telemetry.zone"
+    )
+    encoding: Encoding = Field(default="utf-8", description="how text is encoded; old firmware writes latin-1")
+    ignore_time: bool = Field(
+        default=False, description="leave the payload's times aside, readings get the time of their receipt"
+    )
+
+    @model_validator(mode="after")
+    def _says_where_the_values_are(self) -> Self:
+        if (self.name is None) != (self.value is None) or (self.unit is not None and self.value is None):
+            raise ValueError("name and value are needed together, and unit only with them")
+        if not self.metrics and self.name is None:
+            raise ValueError("metrics, or name and value, must say where the values are")
+        return self
 
 
 class Format:
@@ -89,6 +123,9 @@ class Format:
         self._records = compiled("records", settings.records)
         self._device = None if settings.device is None else compiled("device", settings.device)
         self._time = None if settings.time is None else compiled("time", settings.time)
+        self._name = None if settings.name is None else compiled("name", settings.name)
+        self._value = None if settings.value is None else compiled("value", settings.value)
+        self._unit = None if settings.unit is None else compiled("unit", settings.unit)
         metrics = settings.metrics
         self._object = compiled("metrics", metrics) if isinstance(metrics, str) else None
         self._metrics = (
@@ -99,31 +136,37 @@ class Format:
         )
 
     def __call__(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-        if not body.removeprefix(strict_json.BOM).strip():
+        if is_empty(body):
             notes.skip("empty")
             return []
-        document = strict_json.loads(body)
+        document = strict_json.loads(body, origin, notes)
         found = self._records(document)
         leaves = Leaves(origin, received_us, notes)
         for position, record in enumerate(found if isinstance(found, list) else [found]):
             if record is None:
                 notes.skip("no_value")
                 continue
+            place = f"[{position}] " if isinstance(found, list) else ""
             try:
-                self._read(record, document, origin, received_us, notes, leaves)
+                self._read(record, document, origin, received_us, notes, leaves, place)
             except PayloadError as error:
-                if not isinstance(found, list):
+                if not place or error.reason == "too_many_items":
                     raise
-                notes.fault(error.reason, f"[{position}] {error.detail}")
-            if len(leaves.readings) > MAX_ITEMS:
-                raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values in one payload")
+                notes.fault(error.reason, f"{place}{error.detail}")
         return leaves.readings
 
     def _read(
-        self, record: Any, document: JsonValue, origin: Origin, received_us: int, notes: Notes, leaves: Leaves
+        self,
+        record: Any,
+        document: JsonValue,
+        origin: Origin,
+        received_us: int,
+        notes: Notes,
+        leaves: Leaves,
+        place: str,
     ) -> None:
         leaves.device = self._device_of(record, document, origin)
-        time_us = self._time_of(record, document, origin)
+        time_us = clock.device_time(_first(self._time, record, document), origin, notes, f"{place}time")
         leaves.time_us = received_us if time_us is None else time_us
         before = len(leaves.readings)
         if self._object is not None:
@@ -134,9 +177,11 @@ class Format:
             if not isinstance(values, dict):
                 raise PayloadError("bad_result", f"metrics: gives {_kind(values)}, an object is needed")
             for name, value in values.items():
-                leaves.value(name, value, self._units.get(name, ""))
+                leaves.value(f"{origin.prefix}{name}", value, self._units.get(name, ""))
         for name, search in self._metrics.items():
-            leaves.value(name, search(record), self._units.get(name, ""))
+            leaves.value(f"{origin.prefix}{name}", search(record), self._units.get(name, ""))
+        if self._name is not None and self._value is not None:
+            self._named_value(self._name(record), self._value(record), record, origin, leaves)
         if time_us is None:
             notes.without_time(len(leaves.readings) - before)
 
@@ -153,15 +198,14 @@ class Format:
             )
         return device
 
-    def _time_of(self, record: Any, document: JsonValue, origin: Origin) -> int | None:
-        found = _first(self._time, record, document)
-        if found is None:
-            return None
-        if isinstance(found, str):
-            return clock.from_text(found, origin.zone)
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            raise PayloadError("bad_time", f"time: gives {_kind(found)}, a number or a text is needed")
-        return clock.from_number(found)
+    def _named_value(self, name: Any, value: Any, record: Any, origin: Origin, leaves: Leaves) -> None:
+        if isinstance(name, bool) or not isinstance(name, str | int):
+            raise PayloadError("bad_metric", f"name: gives {_kind(name)}, a text is needed")
+        unit = None if self._unit is None else self._unit(record)
+        if unit is not None and not isinstance(unit, str):
+            raise PayloadError("bad_unit", f"unit: gives {_kind(unit)}, a text is needed")
+        stated = units.symbol(unit, str(name)) if unit else self._units.get(str(name), "")
+        leaves.value(f"{origin.prefix}{name}", value, stated)
 
 
 def _first(search: Callable[[JsonValue], Any] | None, record: JsonValue, document: JsonValue) -> Any:
@@ -185,4 +229,4 @@ def _search(key: str, expression: Any) -> Callable[[JsonValue], Any]:
 
 
 def _kind(value: object) -> str:
-    return _KINDS.get(type(value), "something else")
+    return "nothing" if value is None else _KINDS.get(type(value), "something else")

@@ -1,12 +1,20 @@
-"""What a decoder has to say beside its readings, so that nothing is left out silently.
+"""What a decoder has to say beside its readings, so that nothing is left out silently: remarks, or a refusal.
+
+    PayloadError      this payload gives no readings; it goes to quarantine with reason and detail
+
+A reason is a short lower-case word that an operator can count and filter by (words.py has them all); the detail is for
+reading and names the place in the payload.
 
 The pipeline hands each decoder one `Notes`; a message without remarks leaves it untouched, which keeps the hot path free
 of result objects. The remarks:
 
 - `untimed`: readings that got the receive time because the device sent none;
 - `reckoned_us`: times that the device told relative to the receipt (SenML): in a retained message they are no better;
+- `zoneless_us`: the last time that was read from a text without a zone, so that a refusal of it can name the setting; no
+  remark by itself;
 - `old_state`: readings of a retained message that were left out for want of a time (the pipeline's remark);
 - `skipped`: no reading by design (null, empty text, arrays, a command, a log line ...), counted by kind;
+- `tolerated`: what is not quite right in the payload and was read nevertheless (a byte order mark, a NUL at the end);
 - `faults`: a key that ought to be a reading and cannot be. The good keys are stored, the payload is quarantined with the
   first fault's reason as well;
 - `states`: what the payload says of a device being there or not;
@@ -16,13 +24,25 @@ of result objects. The remarks:
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from hub.telemetry.errors import MAX_DETAIL_CHARS
 from storage.device_state import DeviceState
 from storage.reading import Reading
 
-MAX_FAULTS = 20  # one payload may hold 10,000 bad keys; the operator needs to see a few
+MAX_FAULTS: Final = 20  # one payload may hold 10,000 bad keys; the operator needs to see a few
+MAX_DETAIL_CHARS: Final = 300  # a detail quotes the payload; a hostile one must not fill the quarantine table twice
+
+
+class PayloadError(Exception):
+    """The device erred: nothing in this payload can be kept."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        self.reason = reason
+        self.detail = detail[:MAX_DETAIL_CHARS]
+        super().__init__(reason, self.detail)
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
 class Command(NamedTuple):
@@ -40,7 +60,9 @@ class Notes:
     untimed: int = 0
     reckoned_us: set[int] = field(default_factory=set)
     old_state: int = 0
-    rounded: int = 0  # integers beyond 2^53, stored as the nearest float
+    zoneless_us: int | None = None
+    integers_as_text: int = 0  # beyond 2^53, stored with all their digits
+    tolerated: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     faults: list[tuple[str, str]] = field(default_factory=list)  # (reason, detail)
     faults_left_off: int = 0
@@ -70,9 +92,15 @@ class Notes:
         self.reckoned_us.add(time_us)
         self.dirty = True
 
-    def lost_digits(self) -> None:
+    def spelled_out(self) -> None:
+        """Note that an integer is stored as the text of its digits."""
         self.dirty = True
-        self.rounded += 1
+        self.integers_as_text += 1
+
+    def tolerate(self, kind: str) -> None:
+        """Note what the payload does wrong, and is read nevertheless; kinds are a fixed set of words."""
+        self.dirty = True
+        self.tolerated[kind] = self.tolerated.get(kind, 0) + 1
 
     def state(self, device: str, online: bool, state: str, time_us: int) -> None:
         """Note that a device is there, or not; `state` is the format's own word."""

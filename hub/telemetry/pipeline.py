@@ -19,18 +19,17 @@ from typing import Final, Literal, Protocol
 import structlog
 
 from hub.broker.publisher import Arrival
-from hub.telemetry import receive_times
+from hub.telemetry import clock
 from hub.telemetry.audience import Audience, Seen
 from hub.telemetry.counters import PipelineCounters
-from hub.telemetry.decoders import GUESSING, LEARNS_UNITS, MEDIA_TYPES, Decoder
+from hub.telemetry.decoders import MEDIA_TYPES, Decoder
 from hub.telemetry.device_states import DeviceStates
-from hub.telemetry.errors import PayloadError
 from hub.telemetry.explanation import Explanation
 from hub.telemetry.last_readings import LastReadings
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.readings_topic import Series
 from hub.telemetry.routes import Route, Routes
-from hub.telemetry.validation import OLDEST_US, TimeWindow, name_fault
+from hub.telemetry.validation import MAX_ITEMS, OLDEST_US, TimeWindow, name_fault, value_fault
 from storage.clock import DatabaseClock
 from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
@@ -65,8 +64,8 @@ class Place:
         self.bridged = bridged
         self.origin = route.origin
         self.decode = decode
-        self.overridable = route.decoder in GUESSING
-        self.learns_units = route.decoder in LEARNS_UNITS
+        self.overridable = route.row.guesses
+        self.learns_units = route.row.learns_units
         # By metric for the topic's own device, else by (device, metric). Names in it have been checked.
         self.series: dict[str | tuple[str, str], Series] = {}
 
@@ -113,7 +112,7 @@ class Pipeline:
     ) -> dict[asyncio.Future[None], None]:
         """Decode, publish, store messages that came together at `now_us`, in µs since 1970 UTC.
 
-        Each message is received at a µs of its own: see receive_times.py. Where the hub's clock and the database's disagree
+        Each message is received at a µs of its own: see clock.py. Where the hub's clock and the database's disagree
         the database's counts: see storage/clock.py.
 
         Return the futures of their durability in the order in which they resolve, none for topics that no route takes.
@@ -130,7 +129,7 @@ class Pipeline:
         newest_us = now_us + self.window.future_us
         gathered: list[Reading] = []
         size = taken = 0
-        received_us = receive_times.before_next(self._received_us, now_us)
+        received_us = clock.before_next(self._received_us, now_us)
         notes = self._notes
         for topic, body, content_type, retained in arrivals:
             try:
@@ -149,6 +148,8 @@ class Pipeline:
                 decode = self._decoder_for(content_type, decode)
             try:
                 readings = decode(body, origin, received_us, notes)
+                if len(readings) > MAX_ITEMS:
+                    raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values in one payload")  # noqa: TRY301
             except Exception as error:  # noqa: BLE001 - border: a defect of a decoder must not stop what comes behind
                 refusal = _refusal(error, place)
                 if explaining:
@@ -162,20 +163,27 @@ class Pipeline:
             if notes.dirty:
                 if retained:
                     readings = self._without_old_state(readings, notes, received_us)
-                received_us = receive_times.set_apart(readings, received_us)
+                received_us = clock.set_apart(readings, received_us)
             if place.learns_units:
                 readings = self._with_units(place, readings, notes)
             known = place.series
             own = origin.device
             for reading in readings:
-                device, metric, time_us, _, _ = reading
+                device, metric, time_us, value, unit = reading
                 series = known.get(metric) if device == own else None
                 if series is None:
                     series = self._learn_series(place, reading, notes)
                     if series is None:
                         continue
+                if value.__class__ is not series.sound_kind or unit is not series.sound_unit:
+                    if fault := value_fault(metric, value, unit):
+                        notes.fault(*fault)
+                        continue
+                    series.found_sound(value, unit)
                 if not OLDEST_US <= time_us <= newest_us:
-                    notes.fault(self._clock_reason(time_us), f"{metric!r}: {self.window.fault(time_us, now_us)}")
+                    zoneless = str(origin.zone) if time_us == notes.zoneless_us else ""
+                    problem = self.window.fault(time_us, now_us, zoneless=zoneless)
+                    notes.fault(self._clock_reason(time_us), f"{metric!r}: {problem}")
                     continue
                 last = series.last
                 late = last is not None and time_us < last[2]
@@ -251,6 +259,7 @@ class Pipeline:
             if OLDEST_US <= reading.time_us <= newest_us
             and not name_fault(reading.metric)
             and not name_fault(reading.device)
+            and not value_fault(reading.metric, reading.value, reading.unit)
         ]
 
     def _without_old_state(self, readings: list[Reading], notes: Notes, received_us: int) -> list[Reading]:
@@ -269,7 +278,9 @@ class Pipeline:
         seen: list[Seen] = []
         for reading in notes.transient:
             series = self._learn_series(place, reading, notes)
-            if series is not None and not self.window.fault(reading.time_us, now_us):
+            if fault := value_fault(reading.metric, reading.value, reading.unit):
+                notes.fault(*fault)
+            elif series is not None and not self.window.fault(reading.time_us, now_us):
                 seen.append((series, reading, series.last is not None and reading.time_us < series.last.time_us))
         return seen
 
@@ -335,7 +346,7 @@ class Pipeline:
     def _decoder(self, name: str) -> Decoder:
         decode = self._decoders.get(name)
         if decode is None:
-            decode = self._decoders[name] = self._routes.decoders[name]()
+            decode = self._decoders[name] = self._routes.decoders[name].make()
         return decode
 
     def _decoder_for(self, content_type: str, by_route: Decoder) -> Decoder:

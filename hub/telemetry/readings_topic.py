@@ -21,15 +21,25 @@ _ENCODED: Final = str.maketrans({"%": "%25", "/": "%2F", "+": "%2B", "#": "%23"}
 class Series:
     """What is the same for all readings of one series, and its last reading by device time."""
 
-    __slots__ = ("_head", "destination", "last", "unit")
+    __slots__ = ("_head", "destination", "last", "sound_kind", "sound_unit", "unit")
 
     def __init__(self, device: str, metric: str) -> None:
         self.destination = f"{PREFIX}{level(device)}/{level(metric)}"
         self.last: Reading | None = None
         self.unit = ""
         """As stored before the start; for decoders that learn units from retained messages, until they have."""
+        # The kind and unit of a reading that was looked at and may be stored: the same objects need no second look. Texts
+        # are looked at one by one.
+        self.sound_kind: type | None = None
+        self.sound_unit: str | None = None
         # Without the closing brace: the body goes on from here.
         self._head = orjson.dumps({"device": device, "metric": metric})[:-1] + b',"t":"'
+
+    def found_sound(self, value: float | str, unit: str) -> None:
+        """Remember what was looked at."""
+        if not isinstance(value, str):
+            self.sound_kind = value.__class__
+        self.sound_unit = unit
 
     def body(self, time_us: int, value: float | str, unit: str, *, late: bool) -> bytes:
         """Return the reading as one JSON object."""

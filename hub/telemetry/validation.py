@@ -1,7 +1,8 @@
-"""What every decoder's output must satisfy before it may be stored: times, names, texts, sizes.
+"""What every decoder's output must satisfy before it may be stored: times, names, texts, units, sizes.
 
-Not here: what a format means. Decoders use the limits, the pipeline enforces names and the time window, so that a new
-decoder cannot forget them.
+Not here: what a format means. The pipeline enforces all of it behind the decoder, so that a new one cannot forget it.
+Decoders look at two of the limits while they read, for the sake of memory: how many values a payload may become, and how
+long the names that many values share (`path_fault`).
 
 Lengths are in characters. Control characters are refused because PostgreSQL cannot store NUL and because a name with a
 line break forges log lines; nothing else about a name is normalised (`/a` and `a` are two devices).
@@ -34,12 +35,16 @@ class TimeWindow:
     def newest_us(self, now_us: int) -> int:
         return now_us + self.future_us
 
-    def fault(self, time_us: int, now_us: int) -> str | None:
-        """Return what is wrong with a device time, or None."""
+    def fault(self, time_us: int, now_us: int, *, zoneless: str = "") -> str | None:
+        """Return what is wrong with a device time, or None; one without a zone was taken to be in `zoneless`."""
         if time_us > now_us + self.future_us:
-            return (
+            ahead = (
                 f"{(time_us - now_us) // US_PER_S} s ahead of the hub's clock, {self.future_us // US_PER_S} s allowed"
             )
+            if not zoneless:
+                return ahead
+            hint = "set zone, in the route or as telemetry.zone for topics without one"
+            return f"{ahead}; the time names no zone and was taken for {zoneless}: {hint}"
         if time_us < OLDEST_US:
             return f"{time_us} µs since 1970 is before 1973: the device's clock is not set"
         return None
@@ -74,6 +79,15 @@ def text_fault(text: str) -> str | None:
         return f"has {len(text)} characters, {MAX_TEXT_CHARS} allowed"
     if "\0" in text:
         return "holds a NUL character, which PostgreSQL cannot store"
+    return None
+
+
+def value_fault(metric: str, value: float | str, unit: str) -> tuple[str, str] | None:
+    """Return reason and detail for a value or unit that cannot be stored, or None."""
+    if isinstance(value, str) and (fault := text_fault(value)):
+        return "bad_text", f"{metric[:80]!r} {fault}"
+    if fault := unit_fault(unit):
+        return "bad_unit", f"{metric[:80]!r}: the unit {fault}"
     return None
 
 

@@ -1,17 +1,13 @@
-"""The built-in decoders: one file and one line each.
+"""The registry of decoders: one file and one line each; see row.py for what a row says.
 
-A decoder is a callable: body, origin (topic, device), receive time in µs since 1970 UTC, notes. It returns the readings,
-an empty list for a payload that holds none by design, and raises PayloadError, nothing else, for one that it refuses.
-What it leaves out it writes into the notes. It does no I/O and knows no clock.
-
-The registry holds what makes a decoder, because some remember (Sparkplug's aliases, units from a discovery): each
-pipeline has its own. What they remember is bounded.
+The order counts where topics of two rows match (the first wins) and nowhere else.
 """
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from typing import Final
 
 from hub.telemetry.decoders import (
+    aws_shadow,
     cbor,
     chirpstack,
     content,
@@ -21,52 +17,33 @@ from hub.telemetry.decoders import (
     json,
     senml,
     shelly,
+    sparkplug,
     tasmota,
     thingsboard,
     ttn,
     zigbee2mqtt,
 )
-from hub.telemetry.notes import Notes
-from hub.telemetry.origin import Origin
-from storage.reading import Reading
+from hub.telemetry.decoders.row import ALL_OPTIONS, Decoder, Guess, Row
 
-Decoder: TypeAlias = Callable[[bytes, Origin, int, Notes], list[Reading]]
+__all__ = ["DECODERS", "MEDIA_TYPES", "ROWS", "Decoder", "Row"]
 
-
-def _sparkplug() -> Decoder:
-    # Protobuf takes as long to import as all other decoders together.
-    from hub.telemetry.decoders.sparkplug import Sparkplug
-
-    return Sparkplug()
-
-
-DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
-    "cbor": lambda: cbor.decode,
-    "chirpstack": lambda: chirpstack.decode,
-    "content": lambda: content.decode,
-    "influx": lambda: influx.decode,
-    "json": lambda: json.decode,
-    "senml": lambda: senml.decode,
-    "thingsboard": lambda: thingsboard.decode,
-    "tasmota": lambda: tasmota.decode,
-    "ttn": lambda: ttn.decode,
-    "esphome": esphome.EspHome,
-    "homie": homie.Homie,
-    "shelly": shelly.Shelly,
-    "sparkplug": _sparkplug,
-    "zigbee2mqtt": zigbee2mqtt.Zigbee2Mqtt,
-}
-
-LEARNS_UNITS: Final = frozenset({"esphome", "homie", "zigbee2mqtt"})
-"""The decoders that know units from retained messages only (discoveries, descriptions). After a restart they have not seen
-them, and the broker does not send them again to a session that lasts: the pipeline remembers the units for them."""
-
-# A content-type that names a format overrides a route that only guesses (device-formats section 1).
-MEDIA_TYPES: Final = {
-    "application/cbor": "cbor",
-    "application/json": "json",
-    "application/senml+cbor": "senml",
-    "application/senml+json": "senml",
-}
-GUESSING: Final = frozenset({"json", "content"})
-"""The decoders that a content-type overrides; a firmware's topic says more than the type of its text."""
+ROWS: Final[tuple[Row, ...]] = (
+    sparkplug.ROW,
+    chirpstack.ROW,
+    ttn.ROW,
+    thingsboard.ROW,
+    homie.ROW,
+    zigbee2mqtt.ROW,
+    tasmota.ROW,
+    shelly.ROW,
+    aws_shadow.ROW,
+    json.ROW,
+    esphome.ROW,
+    influx.ROW,
+    senml.ROW,
+    cbor.ROW,
+    Row("content", lambda: content.Content(GUESSES), options=ALL_OPTIONS, guesses=True),
+)
+GUESSES: Final[tuple[Guess, ...]] = tuple(row.guess for row in ROWS if row.guess is not None)
+DECODERS: Final[dict[str, Row]] = {row.name: row for row in ROWS}
+MEDIA_TYPES: Final[Mapping[str, str]] = {media_type: row.name for row in ROWS for media_type in row.media_types}

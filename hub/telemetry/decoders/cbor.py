@@ -8,15 +8,16 @@ readings.
 
 from typing import Final
 
-from hub.telemetry.decoders import cbor_reader, json
-from hub.telemetry.decoders.cbor_reader import SELF_DESCRIBED, CborValue
+from hub.telemetry.decoders import cbor_reader, json, senml
+from hub.telemetry.decoders.cbor_reader import CborValue
+from hub.telemetry.decoders.row import Guess, Peek, Row
 from hub.telemetry.decoders.strict_json import JsonValue
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from storage.reading import Reading
 
-_FIRST_ARRAY: Final = 0x80
-_LAST_MAP: Final = 0xBF
+# Arrays, maps, and the tag that says that CBOR follows: the first two never begin UTF-8 text, the third is not UTF-8.
+CONTAINERS: Final = bytes((*range(0x80, 0xC0), 0xD9))
 
 
 def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
@@ -32,12 +33,6 @@ def readings_of(document: CborValue, origin: Origin, received_us: int, notes: No
     return json.readings_of(_as_json(document), origin, received_us, notes)
 
 
-def begins_container(body: bytes) -> bool:
-    """Say whether the first octets announce a map or an array: both never begin UTF-8 text."""
-    body = body.removeprefix(SELF_DESCRIBED)
-    return bool(body) and _FIRST_ARRAY <= body[0] <= _LAST_MAP
-
-
 def _as_json(value: CborValue) -> JsonValue:
     """Name integer keys; the reader has bounded the depth."""
     if isinstance(value, dict):
@@ -45,3 +40,29 @@ def _as_json(value: CborValue) -> JsonValue:
     if isinstance(value, list):
         return [_as_json(child) for child in value]
     return value
+
+
+def _guess(peek: Peek, origin: Origin, received_us: int, notes: Notes) -> list[Reading] | None:
+    """Read what is not UTF-8; SenML where it is an array of maps with its labels."""
+    if peek.text is not None:
+        return None
+    try:
+        document = cbor_reader.loads(peek.body)
+    except PayloadError as error:
+        if error.reason in {"not_cbor", "trailing_data"}:
+            return None
+        raise
+    if not isinstance(document, list | dict):
+        return None
+    if senml.is_cbor_pack(document):
+        return senml.cbor_readings_of(document, origin, received_us, notes)
+    return readings_of(document, origin, received_us, notes)
+
+
+ROW: Final = Row(
+    "cbor",
+    lambda: decode,
+    media_types=("application/cbor",),
+    guess=Guess(40, CONTAINERS, _guess),
+    options=frozenset({"arrays", "numbers", "zone", "metric_level"}),
+)

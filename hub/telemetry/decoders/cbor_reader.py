@@ -2,9 +2,9 @@
 
 Ours, because a reading needs what libraries do not tell: which floats were sent in 32 bit (cbor2 6.3 widens them, and
 12.1 becomes 12.100000381469727). Refused: indefinite lengths, repeated keys, keys that are neither text nor integers,
-integers beyond 64 bit, other simple values than false, true, null, undefined, depth and items beyond the limits, octets
-behind the item, and tags but these (security reference, section 8): 55799 in front, and 4, a decimal fraction with an
-exponent of at most 30 and a 64-bit mantissa. Nothing is allocated for a length that is only announced.
+other simple values than false, true, null, undefined, depth and items beyond the limits, bytes behind the item, and tags
+but these (security reference, section 8): 55799 in front; 4, a decimal fraction with an exponent of at most 30 and a 64-bit
+mantissa; 2 and 3, integers of at most 64 bytes. Nothing is allocated for a length that is only announced.
 
 NaN and infinities are read as None: they are no values. Byte strings stay bytes.
 """
@@ -13,19 +13,21 @@ import math
 import struct
 from typing import Final, NoReturn, TypeAlias
 
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.float32 import shortest
+from hub.telemetry.notes import PayloadError
+from hub.telemetry.scalars import shortest
 from hub.telemetry.validation import MAX_DEPTH, MAX_ITEMS
 
 CborValue: TypeAlias = "dict[int | str, CborValue] | list[CborValue] | str | bytes | int | float | bool | None"
 
 SELF_DESCRIBED: Final = b"\xd9\xd9\xf7"
-_MIN_INT64: Final = -(2**63)
+_BIG_INTEGER: Final = 2
+_NEGATIVE_BIG_INTEGER: Final = 3
 _DECIMAL_FRACTION: Final = 4
 _MAX_EXPONENT: Final = 30
+_MAX_BIG_INTEGER_BYTES: Final = 64
 _SIMPLE: Final[dict[int, bool | None]] = {20: False, 21: True, 22: None, 23: None}
 _FLOATS: Final = {25: struct.Struct(">e"), 26: struct.Struct(">f"), 27: struct.Struct(">d")}
-_LENGTHS: Final = {24: 1, 25: 2, 26: 4, 27: 8}  # octets of the argument behind the first
+_LENGTHS: Final = {24: 1, 25: 2, 26: 4, 27: 8}  # bytes of the argument behind the first
 _SINGLE: Final = 26
 _INDEFINITE: Final = 31
 
@@ -35,13 +37,13 @@ def loads(body: bytes) -> CborValue:
 
     Raises:
         PayloadError: `not_cbor`, `cbor_tag`, `cbor_indefinite`, `trailing_data`, `duplicate_key`, `bad_metric`,
-            `integer_range`, `too_deep`, `too_many_items`.
+            `too_deep`, `too_many_items`.
 
     """
     reader = _Reader(body)
     value = reader.item(1)
     if reader.position != len(body):
-        raise PayloadError("trailing_data", f"{len(body) - reader.position} octets behind the item")
+        raise PayloadError("trailing_data", f"{len(body) - reader.position} bytes behind the item")
     return value
 
 
@@ -60,7 +62,7 @@ class _Reader:
             case 0:
                 value: CborValue = argument
             case 1:
-                value = self._negative(argument)
+                value = -1 - argument
             case 2:
                 value = self._take(argument)
             case 3:
@@ -95,14 +97,9 @@ class _Reader:
             found[key] = self.item(depth + 1)
         return found
 
-    def _negative(self, argument: int) -> int:
-        if (value := -1 - argument) < _MIN_INT64:
-            raise PayloadError("integer_range", f"{value} does not fit into 64 bit")
-        return value
-
-    def _text(self, octets: int) -> str:
+    def _text(self, length: int) -> str:
         try:
-            return self._take(octets).decode()
+            return self._take(length).decode()
         except UnicodeDecodeError as error:
             raise PayloadError("not_cbor", f"a text is not UTF-8: {error}") from None
 
@@ -116,20 +113,28 @@ class _Reader:
         if info == _INDEFINITE:
             self._refuse_indefinite()
         if info not in _SIMPLE:
-            raise PayloadError("not_cbor", f"simple value {info} at octet {self.position - 1}")
+            raise PayloadError("not_cbor", f"simple value {info} at byte {self.position - 1}")
         return _SIMPLE[info]
 
     def _tagged(self, tag: int, depth: int) -> float:
-        if tag != _DECIMAL_FRACTION:
-            raise PayloadError("cbor_tag", f"tag {tag} is not taken")
         if depth > MAX_DEPTH:
             raise PayloadError("too_deep", f"nested deeper than {MAX_DEPTH} levels")
+        if tag in {_BIG_INTEGER, _NEGATIVE_BIG_INTEGER}:
+            return self._big_integer(tag, depth)
+        if tag != _DECIMAL_FRACTION:
+            raise PayloadError("cbor_tag", f"tag {tag} is not taken")
         match self.item(depth + 1):
             case [bool(), _] | [_, bool()]:
                 pass
             case [int(exponent), int(mantissa)] if abs(exponent) <= _MAX_EXPONENT:
                 return float(f"{mantissa}e{exponent}")
         raise PayloadError("cbor_tag", f"tag 4 holds no exponent (at most ±{_MAX_EXPONENT}) and mantissa")
+
+    def _big_integer(self, tag: int, depth: int) -> int:
+        magnitude = self.item(depth + 1)
+        if not isinstance(magnitude, bytes) or len(magnitude) > _MAX_BIG_INTEGER_BYTES:
+            raise PayloadError("cbor_tag", f"tag {tag} holds no byte string of at most {_MAX_BIG_INTEGER_BYTES} bytes")
+        return int.from_bytes(magnitude) if tag == _BIG_INTEGER else -1 - int.from_bytes(magnitude)
 
     def _argument(self, info: int) -> int:
         if info < 24:
@@ -138,15 +143,15 @@ class _Reader:
             return int.from_bytes(self._take(_LENGTHS[info]))
         if info == _INDEFINITE:
             self._refuse_indefinite()
-        raise PayloadError("not_cbor", f"reserved length {info} at octet {self.position - 1}")
+        raise PayloadError("not_cbor", f"reserved length {info} at byte {self.position - 1}")
 
     def _refuse_indefinite(self) -> NoReturn:
-        raise PayloadError("cbor_indefinite", f"an indefinite length at octet {self.position - 1}")
+        raise PayloadError("cbor_indefinite", f"an indefinite length at byte {self.position - 1}")
 
-    def _take(self, octets: int) -> bytes:
-        end = self.position + octets
+    def _take(self, length: int) -> bytes:
+        end = self.position + length
         if end > len(self._body):
-            raise PayloadError("not_cbor", f"ends at octet {len(self._body)}, within an item")
+            raise PayloadError("not_cbor", f"ends at byte {len(self._body)}, within an item")
         taken = self._body[self.position : end]
         self.position = end
         return taken

@@ -1,13 +1,11 @@
-"""Any other topic of an MQTT broker: what a payload is, its octets tell (device-formats section 1).
+"""Any other topic of an MQTT broker: what a payload is, its bytes tell (device-formats section 1).
 
-The first of these that takes all octets wins:
+The first of these that takes all bytes wins:
 
-    empty                                        nothing: a retained message is deleted so
-    availability                                 the state of a device, see below
-    UTF-8, `{` or `[` in front                   SenML if its records carry the labels, else plain JSON
-    UTF-8, lines of InfluxDB, each with a time   influx (what Telegraf sends)
-    UTF-8 without control characters             one bare value; a topic that ends in a time key holds none
-    a CBOR map or array, not UTF-8               SenML if it is an array of maps with its labels, else CBOR
+    empty                       nothing: a retained message is deleted so
+    availability                the state of a device, see below
+    the guesses of the registry, in their order, as far as the first byte allows them
+    text without control characters    one bare value; a topic that ends in a time key holds none
 
 Text comes before CBOR because ASCII often is a CBOR number: `5` is -22 there.
 
@@ -17,12 +15,15 @@ topic without that level. A number or another word there is a reading: `status` 
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
-from hub.telemetry.decoders import cbor, cbor_reader, influx, json, senml, strict_json
+from hub.telemetry.decoders import json, strict_json
 from hub.telemetry.decoders.leaves import Leaves
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.row import Guess, Peek
+from hub.telemetry.decoders.strict_json import JsonValue
+from hub.telemetry.decoders.text import text_of, unquoted
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import SPACES, number_in
 from storage.reading import Reading
@@ -33,36 +34,52 @@ AVAILABILITY_LEVELS: Final = frozenset(
 SWITCH_LEVELS: Final = frozenset({"availability", "available", "lwt", "online", "connected"})
 _WORDS: Final = {"online": True, "offline": False}
 _SWITCHES: Final = {"true": True, "false": False}
-_MAX_AVAILABILITY_OCTETS: Final = 64
+_MAX_AVAILABILITY_BYTES: Final = 64
 _STATE_OBJECT: Final = re.compile(r'\{\s*"state"\s*:\s*"([A-Za-z]+)"\s*\}', re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-    """Decode one payload; see the head of this file and `Decoder`."""
-    try:
-        text = body.removeprefix(strict_json.BOM).decode()
-    except UnicodeDecodeError:
-        return _binary(body, origin, received_us, notes)
-    plain = text.strip(SPACES)
-    if not plain:
-        notes.skip("empty")
-        return []
-    if len(body) <= _MAX_AVAILABILITY_OCTETS and _availability(plain, origin, received_us, notes):
-        return []
-    if plain[0] == "{":
-        return json.decode(body, origin, received_us, notes)
-    if plain[0] == "[":
-        return _array(body, origin, received_us, notes)
-    points = influx.decode_timed(text, origin, received_us, notes)
-    return _scalar(plain, origin, received_us, notes) if points is None else points
+class Content:
+    """The decoder; it remembers nothing but the guesses by first byte."""
 
+    def __init__(self, guesses: Iterable[Guess]) -> None:
+        ordered = sorted(guesses, key=lambda guess: guess.order)
+        self._by_first = [
+            tuple(guess.read for guess in ordered if not guess.begins or first in guess.begins) for first in range(256)
+        ]
 
-def _array(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-    document = strict_json.loads(body)
-    if senml.is_pack(document):
-        return senml.readings_of(document, origin, received_us, notes)
-    return json.readings_of(document, origin, received_us, notes)
+    def __call__(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+        """Decode one payload; see the head of this file and `Decoder`."""
+        text: str | None
+        unread: PayloadError | None = None
+        try:
+            text = text_of(body, origin, notes)
+        except PayloadError as error:
+            text, unread = None, error
+        if text is not None and notes.tolerated:
+            body = text.encode()
+        plain = text.strip(SPACES) if text is not None else ""
+        if text is not None and not plain:
+            notes.skip("empty")
+            return []
+        if (
+            text is not None
+            and len(body) <= _MAX_AVAILABILITY_BYTES
+            and _availability(plain, origin, received_us, notes)
+        ):
+            return []
+        first = ord(plain[0]) if plain and plain[0].isascii() else body[0]
+        guesses = self._by_first[first]
+        array: JsonValue = None
+        if first == ord("["):
+            array = strict_json.loads(body, origin, notes)
+        peek = Peek(body, text, array)
+        for read in guesses:
+            if (readings := read(peek, origin, received_us, notes)) is not None:
+                return readings
+        if unread is not None:
+            raise PayloadError("unknown_format", f"neither text nor CBOR: {unread.detail}")
+        return _scalar(plain, origin, received_us, notes)
 
 
 def _availability(plain: str, origin: Origin, received_us: int, notes: Notes) -> bool:
@@ -74,7 +91,7 @@ def _availability(plain: str, origin: Origin, received_us: int, notes: Notes) ->
     if origin.device_in_route:
         device = origin.device
     match = _STATE_OBJECT.fullmatch(plain)
-    word = (match[1] if match else plain).lower()
+    word = (match[1] if match else unquoted(plain)).lower()
     online = _WORDS.get(word)
     if online is None and level in SWITCH_LEVELS:
         online = _SWITCHES.get(word)
@@ -86,8 +103,9 @@ def _availability(plain: str, origin: Origin, received_us: int, notes: Notes) ->
 
 def _scalar(plain: str, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
     """Read one bare value; truth values stay text, as nothing says that they are none (device-formats 0.4)."""
-    if _CONTROL.search(plain):
-        raise PayloadError("unknown_format", "text with control characters")
+    if control := _CONTROL.search(plain):
+        name = "a NUL" if control[0] == "\0" else "a control character"
+        raise PayloadError("unknown_format", f"text with {name} at {control.start()}")
     device, metric = origin.scalar_series()
     if not origin.device_in_route and metric in json.TIME_KEYS:
         notes.skip("time")
@@ -95,31 +113,6 @@ def _scalar(plain: str, origin: Origin, received_us: int, notes: Notes) -> list[
     number = number_in(plain)
     leaves = Leaves(origin, received_us, notes)
     leaves.device = device
-    leaves.leaf(metric, _unquoted(plain) if number is None else number)
+    leaves.leaf(metric, unquoted(plain) if number is None else number)
     notes.without_time(len(leaves.readings))
     return leaves.readings
-
-
-def _unquoted(text: str) -> str:
-    """Return what a JSON string says, else the text itself."""
-    if text[0] == text[-1] == '"':
-        try:
-            value = strict_json.loads(text.encode())
-        except PayloadError:
-            return text
-        return value if isinstance(value, str) else text
-    return text
-
-
-def _binary(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-    if not cbor.begins_container(body):
-        raise PayloadError("unknown_format", "neither UTF-8 text nor a CBOR map or array")
-    try:
-        document = cbor_reader.loads(body)
-    except PayloadError as error:
-        if error.reason in {"not_cbor", "trailing_data"}:
-            raise PayloadError("unknown_format", f"neither UTF-8 text nor CBOR: {error.detail}") from None
-        raise
-    if senml.is_cbor_pack(document):
-        return senml.cbor_readings_of(document, origin, received_us, notes)
-    return cbor.readings_of(document, origin, received_us, notes)

@@ -3,6 +3,8 @@ discovery (`homeassistant/…/config`), which says the units of such topics.
 
 The device is the prefix, the metric `<component type>.<object id>`. No payload has a time. Of templates in discovery only
 `{{ value }}` and `{{ value_json.key }}` are understood, literally: templates are code. A unit of any other is not known.
+What is measured or set in numbers below a thermostat, cover, fan or valve (`…/climate/hvac/current_temperature/state`) is a
+number; their states and modes are words.
 
 Remembered are the units of at most MAX_TOPICS discoveries, MAX_TOPICS_OF_A_NODE of one node, MAX_DISCOVERIES_OF_A_TOPIC of
 one state topic; an empty discovery forgets its own. `full` means that those go first on whose state topic nothing came for
@@ -17,20 +19,24 @@ from hub.telemetry import units
 from hub.telemetry.decoders import strict_json
 from hub.telemetry.decoders.leaves import Leaves
 from hub.telemetry.decoders.memory import QUIET_US
+from hub.telemetry.decoders.row import JSON_OPTIONS, Row, Topics
 from hub.telemetry.decoders.strict_json import JsonValue
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.text import text_of, unquoted
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import NO_VALUE_TEXTS, number_in
+from hub.telemetry.scalars import no_value, number_in
 from hub.telemetry.validation import name_fault, unit_fault
 from storage.reading import Reading
 
 MAX_TOPICS: Final = 100_000
 MAX_TOPICS_OF_A_NODE: Final = 1_000
 MAX_DISCOVERIES_OF_A_TOPIC: Final = 200  # keys of one state's JSON; each message on it looks at all
-ONLINE: Final = {b"online": True, b"offline": False}
+ONLINE: Final = {"online": True, "offline": False}
 BOOLEANS: Final = frozenset({"binary_sensor", "switch", "fan"})
 TEXTS: Final = frozenset({"cover", "lock", "select", "text_sensor", "alarm_control_panel", "valve", "climate", "event"})
+WITH_PARTS: Final = frozenset({"climate", "cover", "fan", "valve"})
+"""Component types that have topics of their own for what they measure: `<object id>/<part>/state`."""
+_WORDS: Final = re.compile(r"(?:custom_)?(?:mode|action|fan_mode|swing_mode|preset|direction|oscillation)", re.ASCII)
 _SWITCH: Final = {"ON": True, "OFF": False}
 _TEMPLATE: Final = re.compile(r"\{\{ ?value(?:_json\.([A-Za-z0-9_]{1,64}))? ?\}\}", re.ASCII)
 
@@ -66,7 +72,7 @@ class EspHome:
         elif origin.rest.endswith("/command"):
             notes.skip("command")
         elif kind == "status":
-            _status(body, origin, received_us, notes)
+            _status(text_of(body, origin, notes), origin, received_us, notes)
         elif not body:
             notes.skip("empty")
         elif name.endswith("/state"):
@@ -85,12 +91,13 @@ class EspHome:
         for discovery in discoveries:
             self._unused.pop(discovery, None)
         if body.lstrip()[:1] == b"{":
-            document = strict_json.loads(body)
+            document = strict_json.loads(body, origin, notes)
             if isinstance(document, dict):
                 for key, value in document.items():
                     leaves.value(f"{metric}.{key}", _truth(value) if key == "state" else value, said.get(key, ""))
         else:
-            leaves.leaf(metric, *_bare(body, kind, said.get("", "")))
+            part = name.rpartition("/")[2] if "/" in name else ""
+            leaves.leaf(metric, *_bare(unquoted(text_of(body, origin, notes)), kind, part, said.get("", "")))
         notes.without_time(len(leaves.readings))
         return leaves.readings
 
@@ -99,7 +106,7 @@ class EspHome:
         self._forget(origin.topic)
         if not body:
             return
-        document = strict_json.loads(body)
+        document = strict_json.loads(body, origin, notes)
         if not isinstance(document, dict):
             raise PayloadError("bad_description", "the discovery is no object")
         topic = _text(document, "state_topic", "stat_t")
@@ -167,30 +174,43 @@ def _truth(value: JsonValue) -> JsonValue:
     return _SWITCH.get(value, value) if isinstance(value, str) else value
 
 
-def _bare(body: bytes, kind: str, unit: str) -> tuple[str | float | None, str]:
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise PayloadError("bad_text", str(error)) from None
-    if text.strip() in NO_VALUE_TEXTS:
+def _bare(text: str, kind: str, part: str, unit: str) -> tuple[str | float | None, str]:
+    if no_value(text):
         return None, ""
-    if kind in BOOLEANS and text in _SWITCH:
+    if kind in BOOLEANS and not part and text in _SWITCH:
         return _SWITCH[text], ""
-    if kind in TEXTS:
+    measured = kind in WITH_PARTS and part and not _WORDS.fullmatch(part)
+    if kind in TEXTS and not measured:
         return text, ""
     number = number_in(text)
     return (text, "") if number is None else (number, unit)
 
 
-def _status(body: bytes, origin: Origin, received_us: int, notes: Notes) -> None:
-    if not body:
+def _status(word: str, origin: Origin, received_us: int, notes: Notes) -> None:
+    state = unquoted(word).lower()
+    if not state:
         notes.skip("empty")
-    elif body in ONLINE:
-        notes.state(origin.device, ONLINE[body], body.decode(), received_us)
+    elif state in ONLINE:
+        notes.state(origin.device, ONLINE[state], state, received_us)
     else:
-        raise PayloadError("bad_state", f"{body[:40]!r} is neither online nor offline")
+        raise PayloadError("bad_state", f"{word[:40]!r} is neither online nor offline")
 
 
 def _text(document: dict[str, JsonValue], *keys: str) -> str:
     """Return the first of the keys, long or short, that holds a text."""
     return next((value for value in map(document.get, keys) if isinstance(value, str)), "")
+
+
+_TYPES: Final = "sensor|number|light|" + "|".join(sorted(TEXTS | BOOLEANS))
+
+ROW: Final = Row(
+    "esphome",
+    EspHome,
+    topics=(
+        Topics.of("Home Assistant discovery", r"homeassistant/(?P<rest>.+/config)"),
+        Topics.of("ESPHome", rf"(?P<device>.+?)/(?P<rest>(?:{_TYPES})/.+/(?:state|command))"),
+        Topics.of("ESPHome", r"(?P<device>.+)/(?P<rest>debug)"),
+    ),
+    options=JSON_OPTIONS,
+    learns_units=True,
+)

@@ -12,51 +12,58 @@ Not here: the text of a line (influx_lines). Rules:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from hub.telemetry import clock
-from hub.telemetry.decoders import influx_lines, strict_json
+from hub.telemetry.decoders import influx_lines
 from hub.telemetry.decoders.influx_lines import Line
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.row import Guess, Peek, Row
+from hub.telemetry.decoders.text import text_of
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import as_stored
-from hub.telemetry.validation import MAX_ITEMS, path_fault, text_fault
+from hub.telemetry.validation import MAX_ITEMS, path_fault
 from storage.reading import Reading
 
 _DEVICE_TAGS: Final = ("device_id", "host", "device")
+_LINES_TO_TELL: Final = 100  # bad lines in front before a text is taken for none of points
 _NOTHING: Final = re.compile(r"(?:#[^\n]*+(?:\n|\Z)|[ \t\r]*+\n|[ \t\r]++\Z)++")  # comments and empty lines
 
 
 def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
     """Decode one payload; see the head of this file and `Decoder`."""
-    try:
-        text = body.removeprefix(strict_json.BOM).decode()
-    except UnicodeDecodeError as error:
-        raise PayloadError("bad_text", str(error)) from None
-    readings: list[Reading] = []
-    for number, line in _lines(text):
-        if isinstance(line, PayloadError):
-            notes.fault("bad_line", f"line {number}: {line.detail}")
-        else:
-            _read(line, number, origin, received_us, notes, readings)
+    readings = _readings(_lines(text_of(body, origin, notes)), origin, received_us, notes)
     if not readings and not notes.dirty:
         notes.skip("empty")
     return readings
 
 
-def decode_timed(text: str, origin: Origin, received_us: int, notes: Notes) -> list[Reading] | None:
-    """Decode a text of points that all carry a time, as Telegraf writes them; None for one that is anything else."""
-    points: list[tuple[int, Line]] = []
-    for number, line in _lines(text):
-        if isinstance(line, PayloadError) or line.time is None:
+def _guess(peek: Peek, origin: Origin, received_us: int, notes: Notes) -> list[Reading] | None:
+    """Read a text of lines of which one at least is a point with a time, as Telegraf writes them; None for anything else."""
+    if peek.text is None:
+        return None
+    lines: list[tuple[int, Line | PayloadError]] = []
+    timed = False
+    for number, line in _lines(peek.text):
+        if isinstance(line, Line):
+            timed = timed or line.time is not None
+        elif not timed and len(lines) >= _LINES_TO_TELL:
             return None
-        points.append((number, line))
+        lines.append((number, line))
+    return _readings(lines, origin, received_us, notes) if timed else None
+
+
+def _readings(
+    lines: Iterable[tuple[int, Line | PayloadError]], origin: Origin, received_us: int, notes: Notes
+) -> list[Reading]:
     readings: list[Reading] = []
-    for number, line in points:
-        _read(line, number, origin, received_us, notes, readings)
-    return readings if points else None
+    for number, line in lines:
+        if isinstance(line, PayloadError):
+            notes.fault("bad_line", f"line {number}: {line.detail}")
+        else:
+            _read(line, number, origin, received_us, notes, readings)
+    return readings
 
 
 def _lines(text: str) -> Iterator[tuple[int, Line | PayloadError]]:
@@ -94,20 +101,23 @@ def _read(line: Line, number: int, origin: Origin, received_us: int, notes: Note
     if fault := path_fault(line.measurement, tags):
         notes.fault("bad_metric", f"line {number}: {fault}")
         return
-    device_time_us = None if line.time is None else clock.from_number(line.time)
+    device_time_us = clock.device_time(line.time, origin, notes, f"line {number}")
     time_us = received_us if device_time_us is None else device_time_us
     before = len(readings)
+    measurement = line.measurement if device != origin.device or own else f"{origin.prefix}{line.measurement}"
     for field, value in line.fields.items():
-        metric = f"{line.measurement}.{field}{tags}"
+        metric = f"{measurement}.{field}{tags}"
         if isinstance(value, str):
             if not value:
                 notes.skip("no_value")
-                continue
-            if fault := text_fault(value):
-                notes.fault("bad_text", f"line {number}: {metric!r} {fault}")
                 continue
         elif not isinstance(value, bool):
             value = as_stored(value, notes)  # noqa: PLW2901 - int and float are one kind of reading
         readings.append(Reading(device, metric, time_us, value, ""))
     if device_time_us is None:
         notes.without_time(len(readings) - before)
+
+
+ROW: Final = Row(
+    "influx", lambda: decode, guess=Guess(30, b"", _guess), options=frozenset({"encoding", "metric_level"})
+)

@@ -10,13 +10,13 @@ they took (`*+`), so each octet is walked once; a line that does not match is lo
 import re
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.scalars import number_in
+from hub.telemetry.notes import PayloadError
 from hub.telemetry.validation import MAX_ITEMS, MAX_NAME_CHARS, MAX_TEXT_CHARS
 
 Value: TypeAlias = int | float | bool | str
 _V = TypeVar("_V")
 
+_MAX_INTEGER_CHARS: Final = 40  # before int(), which takes quadratic time; zeros in front are allowed
 MAX_TAGS: Final = MAX_NAME_CHARS // len(",a=b")  # more make a metric's name too long, whatever they say
 
 
@@ -107,9 +107,9 @@ def _value(field: re.Match[str]) -> Value:
     if not _INTEGER.fullmatch(bare):
         raise _bad(field.string, field.start(3), "a value")
     low, high = _RANGES[bare[-1]]
-    integer = number_in(bare[:-1])
-    if not isinstance(integer, int) or not low <= integer <= high:
-        raise PayloadError("integer_range", f"{bare[:40]} does not fit into 64 bit")
+    integer = int(bare[:-1]) if len(bare) <= _MAX_INTEGER_CHARS else high + 1
+    if not low <= integer <= high:
+        raise PayloadError("integer_range", f"{bare[:40]} does not fit into 64 bit, as line protocol asks for")
     return integer
 
 

@@ -5,48 +5,57 @@
     {"metric": "t", "value": 21.5, "unit": "°C"}         one metric by name
     [{...}, {...}]                                       several of the above, each with its own time
     21.5                                                 one value
+    {"specversion": "1.0", "data": {...}}                what a cloud or a gateway has put around one of these
 
-Not here: the JSON text itself (strict_json), values and their names (leaves), what a clock means (clock). Rules: a bad key
-costs that key alone, a bad time the record; booleans in quotes stay text.
+Not here: the JSON text itself (strict_json), values and their names (leaves), what a clock means (clock), what is put
+around a record (envelopes). Rules: a bad key costs that key alone; a bad time costs the time, and the record gets that of
+its receipt; booleans in quotes stay text; names from the topic come before those of the payload.
 """
 
-from datetime import tzinfo
 from functools import lru_cache
 from typing import Final
 
+import orjson
+
 from hub.telemetry import clock, units
-from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders import envelopes, strict_json
 from hub.telemetry.decoders.leaves import Leaves
+from hub.telemetry.decoders.row import ALL_OPTIONS, Guess, Peek, Row, Topics
 from hub.telemetry.decoders.strict_json import BEYOND_INT64, JsonValue
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.text import is_empty
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import EXACT_INT
-from hub.telemetry.validation import MAX_ITEMS, MAX_NAME_CHARS, unit_fault
+from hub.telemetry.validation import MAX_NAME_CHARS
 from storage.reading import Reading
 
 # In the order of trust, where a record has several. `t` is a time only beside `value`: alone it means temperature.
-TIME_KEYS: Final = ("ts", "time", "timestamp", "Time", "datetime", "date", "last_seen")
-TIME_KEYS_BESIDE_VALUE: Final = (*TIME_KEYS, "t")
+TIME_KEYS: Final[tuple[str, ...]] = (
+    *("ts", "time", "timestamp", "Time", "datetime", "date", "last_seen"),
+    *("Timestamp", "timeStamp", "TimeStamp"),
+)
+TIME_KEYS_BESIDE_VALUE: Final[tuple[str, ...]] = (*TIME_KEYS, "t")
 NAMED_VALUE_KEYS: Final = frozenset({"metric", "name", "value", "unit", *TIME_KEYS_BESIDE_VALUE})
 _SPECIAL_KEYS: Final = frozenset({*TIME_KEYS, "value", "values"} - {"ts"})
-_UNDERSCORE: Final = ord("_")  # looking for an integer takes a tenth of looking for octets
+_UNDERSCORE: Final = ord("_")  # looking for an integer takes a tenth of looking for bytes
 _suffix = lru_cache(maxsize=4096)(units.suffix)  # asked for names that can be stored, so at most 1 MiB
 _new = tuple.__new__  # half of what Reading(...) costs; three of them a message
 
 
 def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
     """Decode one payload; see the head of this file and `Decoder`."""
-    text = body.removeprefix(strict_json.BOM)
-    if not text or text.isspace():  # a retained topic is deleted with an empty payload
-        notes.skip("empty")
-        return []
-    document = strict_json.parse(text)
-    if document.__class__ is dict and text.count(b":") == len(document):
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if is_empty(body):
+            notes.skip("empty")
+            return []
+        return readings_of(strict_json.mended(body, str(error), origin, notes), origin, received_us, notes)
+    if document.__class__ is dict and origin.plain and body.count(b":") == len(document):
         readings = _flat(document, origin.device, received_us, notes)
         if readings:
-            return _with_units(readings) if _UNDERSCORE in text else readings
-    return readings_of(strict_json.checked(document, text), origin, received_us, notes)
+            return _with_units(readings) if _UNDERSCORE in body else readings
+    return readings_of(strict_json.checked(document, body), origin, received_us, notes)
 
 
 def _flat(record: dict[str, JsonValue], device: str, received_us: int, notes: Notes) -> list[Reading] | None:
@@ -60,7 +69,7 @@ def _flat(record: dict[str, JsonValue], device: str, received_us: int, notes: No
         if ts.__class__ is not int:
             return None
         time_us = ts * 1_000 if 10**11 <= ts < 10**14 else clock.from_number(ts)
-    if time_us is None or len(record) > MAX_ITEMS or not _SPECIAL_KEYS.isdisjoint(record):
+    if time_us is None or not _SPECIAL_KEYS.isdisjoint(record):
         return None
     readings: list[Reading] = []
     add = readings.append
@@ -108,77 +117,124 @@ class _Message:
     def readings_of(self, document: JsonValue) -> list[Reading]:
         if isinstance(document, dict):
             self._record(document)
-        elif isinstance(document, list):
+        elif isinstance(document, list) and (not document or any(isinstance(record, dict) for record in document)):
             self._records(document)
         else:
             self._leaves.device, metric = self._origin.scalar_series()
-            self._leaves.leaf(metric, document)
+            self._leaves.value(metric, document)
             self._notes.without_time(len(self._readings))
         return self._readings
 
     def _records(self, records: list[JsonValue]) -> None:
-        """Decode each record; one that is bad does not cost the others, one alone is an error of the payload."""
+        """Decode each record; one that is bad does not cost the others."""
         for position, record in enumerate(records):
             if not isinstance(record, dict):
                 self._notes.fault("not_a_record", f"[{position}] is no object")
                 continue
             try:
-                self._record(record)
+                self._record(record, f"[{position}] ")
             except PayloadError as error:
+                if error.reason == "too_many_items":
+                    raise
                 self._notes.fault(error.reason, f"[{position}] {error.detail}")
 
-    def _record(self, record: dict[str, JsonValue]) -> None:
+    def _record(self, record: dict[str, JsonValue], place: str = "") -> None:
+        if points := envelopes.opened(record, self._origin, self._notes):
+            for point in points:
+                self._point(point, place)
+            return
+        self._leaves.device = self._origin.device
         time_keys = TIME_KEYS_BESIDE_VALUE if "value" in record else TIME_KEYS
         present = [key for key in time_keys if key in record and not isinstance(record[key], dict | list)]
-        device_time_us = _first_time(record, present, self._origin.zone)
-        self._leaves.time_us = self._received_us if device_time_us is None else device_time_us
+        self._at(self._first_time(record, present, place))
         before = len(self._readings)
         values = record.get("values")
         value = record.get("value")
+        prefix = self._origin.prefix
         if "value" in record and NAMED_VALUE_KEYS.issuperset(record) and not isinstance(value, dict | list):
             self._named_value(record, value)
         elif isinstance(values, dict) and len(record) == 1 + len(present) and present:
-            self._leaves.branch("", values)
+            self._leaves.branch(prefix, values)
         else:
-            self._leaves.branch("", {key: value for key, value in record.items() if key not in present})
-        if device_time_us is None and len(self._readings) > before:
-            self._notes.without_time(len(self._readings) - before)
+            rest = {key: value for key, value in record.items() if key not in present}
+            if prefix and "value" in rest:  # the topic says what it is a value of
+                self._leaves.value(self._origin.metric, rest.pop("value"))
+            self._leaves.branch(prefix, rest)
+        self._untimed_since(before)
+
+    def _point(self, point: envelopes.Point, place: str) -> None:
+        """Read what an envelope holds: values by name, or a record of its own."""
+        before = len(self._readings)
+        self._leaves.device = point.device or self._origin.device
+        if isinstance(point.content, dict):
+            device_us = None
+            if point.time is None:
+                present = [key for key in TIME_KEYS if key in point.content]
+                device_us = self._first_time(point.content, present, place)
+                inner = {key: value for key, value in point.content.items() if key not in present}
+            else:
+                inner = point.content
+                device_us = clock.device_time(point.time, self._origin, self._notes, f"{place}{point.time_key}")
+            self._at(device_us)
+            self._leaves.branch(f"{self._origin.prefix}{point.name}." if point.name else self._origin.prefix, inner)
+        else:
+            self._at(clock.device_time(point.time, self._origin, self._notes, f"{place}{point.time_key}"))
+            self._leaves.value(
+                f"{self._origin.prefix}{point.name}" if point.name else "value", point.content, point.unit
+            )
+        self._untimed_since(before)
 
     def _named_value(self, record: dict[str, JsonValue], value: str | float | bytes | None) -> None:
         name = record.get("metric", record.get("name"))
-        metric = "value" if name is None else name
         unit = record.get("unit")
-        if not isinstance(metric, str):
+        if name is not None and not isinstance(name, str):
             raise PayloadError("bad_metric", "the metric's name is no text")
         if unit is not None and not isinstance(unit, str):
             raise PayloadError("bad_unit", "the unit is no text")
-        symbol = units.symbol(unit, metric) if unit else ""
-        if fault := unit_fault(symbol):
-            raise PayloadError("bad_unit", f"the unit {fault}")
-        self._leaves.leaf(metric, value, symbol)
+        metric = self._origin.metric or "value" if name is None else f"{self._origin.prefix}{name}"
+        self._leaves.leaf(metric, value, units.symbol(unit, metric) if unit else "")
+
+    def _at(self, device_us: int | None) -> None:
+        self._timed = device_us is not None
+        self._leaves.time_us = self._received_us if device_us is None else device_us
+
+    def _untimed_since(self, before: int) -> None:
+        if not self._timed and len(self._readings) > before:
+            self._notes.without_time(len(self._readings) - before)
+
+    def _first_time(self, record: dict[str, JsonValue], keys: list[str], place: str) -> int | None:
+        """Return the first time in µs that can be understood; None where the device has no wall clock or says null."""
+        if self._origin.ignore_time:
+            return None
+        refused: tuple[str, str] | None = None
+        for key in keys:
+            try:
+                time_us = None if record[key] is None else clock.read(record[key], self._origin.zone, self._notes)
+            except PayloadError as error:
+                refused = refused or (error.reason, f"{place}{key!r}: {error.detail}")
+                continue
+            if time_us is not None:
+                return time_us
+        if refused is not None:
+            self._notes.fault(*refused)
+        return None
 
 
-def _first_time(record: dict[str, JsonValue], keys: list[str], zone: tzinfo) -> int | None:
-    """Return the first time in µs that can be understood; None where the device has no wall clock or says null."""
-    refused: PayloadError | None = None
-    for key in keys:
-        try:
-            time_us = _time_of(record[key], zone)
-        except PayloadError as error:
-            refused = refused or PayloadError(error.reason, f"{key!r}: {error.detail}")
-            continue
-        if time_us is not None:
-            return time_us
-    if refused is not None:
-        raise refused
-    return None
+def _guess(peek: Peek, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+    if peek.array is None:
+        return decode(peek.body, origin, received_us, notes)
+    return readings_of(peek.array, origin, received_us, notes)
 
 
-def _time_of(value: JsonValue, zone: tzinfo) -> int | None:
-    if isinstance(value, bool):
-        raise PayloadError("bad_time", f"{value} is no time")
-    if isinstance(value, str):
-        return clock.from_text(value, zone)
-    if isinstance(value, int | float):
-        return clock.from_number(value)
-    return None
+ROW: Final = Row(
+    "json",
+    lambda: decode,
+    media_types=("application/json",),
+    topics=(
+        Topics.of("Victron", r"N/(?P<joined>[^/]+/[^/]+/[0-9]+)/(?P<metric>.+)"),
+        Topics.of("Azure IoT Hub", r"devices/(?P<device>[^/]+)/messages/events(?:/(?P<rest>.*))?"),
+    ),
+    guess=Guess(20, b"{[", _guess),
+    options=ALL_OPTIONS,
+    guesses=True,
+)

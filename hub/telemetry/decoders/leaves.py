@@ -1,19 +1,21 @@
-"""From values by name, nested as they come, to readings: what decoders of free shapes (JSON, CBOR, the user's own) share.
+"""From values by name, nested as they come, to readings: what all decoders of JSON and CBOR share.
 
 Rules: nested objects give names joined by dots, keys unchanged; arrays are read only where the route says so; a number in
 quotes is a number only where the route says so; null, empty text and words for "no value" are no readings; a bad value
-costs that value alone. The caller has bounded depth and items.
+costs that value alone, and is named with its place. The caller has bounded depth.
+
+A decoder whose firmware has habits of its own derives from it: LEFT_OUT, `text`, `array`, `unit_of`.
 """
 
 from math import isfinite
+from typing import ClassVar
 
 from hub.telemetry import units
-from hub.telemetry.decoders.strict_json import JsonValue
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.strict_json import JsonValue, Unreadable
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import MAX_UINT64, MIN_INT64, NO_VALUE_TEXTS, as_stored, number_in
-from hub.telemetry.validation import path_fault, text_fault
+from hub.telemetry.scalars import as_stored, no_value, number_in
+from hub.telemetry.validation import MAX_ITEMS, path_fault
 from storage.reading import Reading
 
 
@@ -21,6 +23,8 @@ class Leaves:
     """Collects readings of one device at one time after the other; both are set by the caller."""
 
     __slots__ = ("_notes", "_origin", "device", "readings", "time_us")
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset()
+    """Keys of what is no reading, on every level."""
 
     def __init__(self, origin: Origin, time_us: int, notes: Notes) -> None:
         self._origin = origin
@@ -29,10 +33,11 @@ class Leaves:
         self.time_us = time_us
         self.readings: list[Reading] = []
 
-    def branch(self, prefix: str, branch: dict[str, JsonValue] | list[JsonValue]) -> None:
+    def branch(self, prefix: str, branch: dict[str, JsonValue]) -> None:
         """Walk one level and those below it."""
-        children = branch.items() if isinstance(branch, dict) else ((str(i), v) for i, v in enumerate(branch))
-        for key, value in children:
+        for key, value in branch.items():
+            if key in self.LEFT_OUT:
+                continue
             if fault := path_fault(prefix, key):
                 self._notes.fault("bad_metric", fault)
                 continue
@@ -43,39 +48,53 @@ class Leaves:
         if isinstance(value, dict):
             self.branch(f"{metric}.", value)
         elif isinstance(value, list):
-            if self._origin.arrays:
-                self.branch(f"{metric}.", value)
-            else:
-                self._notes.skip("array")
+            self.array(metric, value)
         else:
             self.leaf(metric, value, unit)
 
+    def array(self, metric: str, elements: list[JsonValue]) -> None:
+        if not elements:
+            self._notes.skip("no_value")
+        elif self._origin.arrays:
+            self.branch(f"{metric}.", {str(position): element for position, element in enumerate(elements)})
+        else:
+            self._notes.skip("array")
+
     def leaf(self, metric: str, value: str | float | bytes | None, unit: str = "") -> None:
-        """Take one value; without a unit the one that the metric's name ends with, if any."""
-        if value is None or (isinstance(value, str) and value in NO_VALUE_TEXTS):
+        """Take one value; without a unit the one that the metric's name says, if any."""
+        if value is None:
             self._notes.skip("no_value")
             return
         if isinstance(value, bytes):
             self._notes.skip("binary")
             return
         if isinstance(value, str):
-            if fault := text_fault(value):
-                self._notes.fault("bad_text", f"{metric!r} {fault}")
+            if isinstance(value, Unreadable):
+                reason, detail = value.fault
+                self._notes.fault(reason, f"{metric[:80]!r}: {detail}")
                 return
-            if self._origin.numbers_in_text:
-                try:
-                    number = number_in(value)
-                except PayloadError as error:
-                    self._notes.fault(error.reason, f"{metric!r}: {error.detail}")
-                    return
-                value = value if number is None else number
+            read = self.text(metric, value)
+            if read is None:
+                return
+            value = read
         if isinstance(value, int | float) and not isinstance(value, bool):
-            if isinstance(value, int) and not MIN_INT64 <= value <= MAX_UINT64:  # an expression can make one
-                self._notes.fault("integer_range", f"{metric!r} does not fit into 64 bit")
+            if not isfinite(value):  # an expression can make one
+                self._notes.fault("not_a_number", f"{metric[:80]!r} is {value}")
                 return
             value = as_stored(value, self._notes)
-            if not isfinite(value):
-                self._notes.skip("no_value")
-                return
-            unit = unit or units.suffix(metric)
+            unit = unit or self.unit_of(metric)
+        if len(self.readings) >= MAX_ITEMS:
+            raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values in one payload")
         self.readings.append(Reading(self.device, metric, self.time_us, value, unit))
+
+    def text(self, metric: str, text: str) -> str | float | bool | None:  # noqa: ARG002 - for those that derive
+        """Return what a text is; None, which is noted, where it is no reading."""
+        if no_value(text):
+            self._notes.skip("no_value")
+            return None
+        number = number_in(text) if self._origin.numbers_in_text else None
+        return text if number is None else number
+
+    def unit_of(self, metric: str) -> str:
+        """Return the unit of a number, as far as its name says it."""
+        return units.suffix(metric)

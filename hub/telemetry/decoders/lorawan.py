@@ -1,36 +1,33 @@
 """What LoRaWAN network servers have in common: JSON envelopes in protobuf's mapping, uplinks, and the quality of the link.
 
-Protobuf's JSON mapping leaves out what is zero, false or empty (device-formats 11, 12): a missing `rssi` is 0. Inside the
-payload that a codec made (a Struct) zeros are kept, so absence there is absence.
+Protobuf's JSON mapping leaves out what is zero, false or empty (device-formats 11, 12). A signal-to-noise ratio that is
+missing is 0 only where the envelope is known to be written so and LoRa measures one: FSK does not. Everywhere else, and in
+the payload that a codec made (a Struct keeps its zeros), what is absent is absent.
 """
 
 from typing import Final
 
-from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders.leaves import Leaves
 from hub.telemetry.decoders.strict_json import JsonValue
-from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import Notes, PayloadError
+from hub.telemetry.origin import Origin
 from storage.reading import Reading
 
 RSSI: Final = ("lorawan.rssi", "dBm")
 SNR: Final = ("lorawan.snr", "dB")
+PLACE_UNITS: Final = {"latitude": "lat", "longitude": "lon", "altitude": "m"}
 
 
-def envelope(body: bytes) -> dict[str, JsonValue]:
-    """Parse the event; raises PayloadError for what is no JSON object."""
-    document = strict_json.loads(body)
-    if not isinstance(document, dict):
-        raise PayloadError("not_a_record", "the event is no object")
-    return document
+def child(record: dict[str, JsonValue], *path: str) -> dict[str, JsonValue]:
+    """Return the object under a path of keys, empty where there is none."""
+    for key in path:
+        value = record.get(key)
+        record = value if isinstance(value, dict) else {}
+    return record
 
 
-def child(record: dict[str, JsonValue], key: str) -> dict[str, JsonValue]:
-    """Return the object under a key, empty where there is none."""
-    value = record.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def number(record: dict[str, JsonValue], key: str) -> float:
-    """Return a number of the envelope, 0 where it was left out or is null, which protobuf's mapping takes for that.
+def number(record: dict[str, JsonValue], key: str, missing: float | None = 0.0) -> float | None:
+    """Return a number of the envelope, `missing` where it was left out or is null, which protobuf's mapping takes for that.
 
     Raises:
         PayloadError: `bad_value`, for anything that is no number.
@@ -38,24 +35,42 @@ def number(record: dict[str, JsonValue], key: str) -> float:
     """
     value = record.get(key)
     if value is None:
-        return 0.0
+        return missing
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PayloadError("bad_value", f"{key!r} is no number")
     return float(value)
 
 
-def best_link(gateways: JsonValue, device: str, time_us: int) -> list[Reading]:
-    """Return signal strength and signal-to-noise ratio of the gateway that heard the device best: by snr, then by rssi."""
+def decoded(values: JsonValue, origin: Origin, device: str, time_us: int, notes: Notes) -> list[Reading] | None:
+    """Read what a codec made of an uplink; None where there is none."""
+    if not isinstance(values, dict):
+        return None
+    leaves = Leaves(origin, time_us, notes)
+    leaves.device = device
+    leaves.branch("", values)
+    return leaves.readings
+
+
+def best_link(
+    gateways: JsonValue, device: str, time_us: int, *, missing: float | None, snr_key: str = "snr"
+) -> list[Reading]:
+    """Return signal strength and signal-to-noise ratio of the gateway that heard the device best: by snr, then by rssi.
+
+    `missing` is what a left out one means.
+    """
     heard = [gateway for gateway in gateways if isinstance(gateway, dict)] if isinstance(gateways, list) else []
-    if not heard:
+    worst = float("-inf")
+    links = [(number(gateway, snr_key, missing), number(gateway, "rssi", missing)) for gateway in heard]
+    if not links:
         return []
-    snr, rssi = max((number(gateway, "snr"), number(gateway, "rssi")) for gateway in heard)
-    return [Reading(device, RSSI[0], time_us, rssi, RSSI[1]), Reading(device, SNR[0], time_us, snr, SNR[1])]
+    snr, rssi = max(links, key=lambda link: tuple(worst if part is None else part for part in link))
+    found = ((RSSI, rssi), (SNR, snr))
+    return [Reading(device, name, time_us, value, unit) for (name, unit), value in found if value is not None]
 
 
 def place(location: dict[str, JsonValue], device: str, time_us: int) -> list[Reading]:
     """Return latitude, longitude and altitude; nothing for a location that is not there or says nothing."""
     if not location:
         return []
-    units = {"latitude": "lat", "longitude": "lon", "altitude": "m"}
-    return [Reading(device, key, time_us, number(location, key), unit) for key, unit in units.items()]
+    values = ((key, number(location, key), unit) for key, unit in PLACE_UNITS.items())
+    return [Reading(device, key, time_us, value, unit) for key, value, unit in values if value is not None]

@@ -18,13 +18,14 @@ from typing import Final
 
 from hub.telemetry.decoders import cbor_reader, strict_json
 from hub.telemetry.decoders.cbor_reader import CborValue
+from hub.telemetry.decoders.row import Guess, Peek, Row
 from hub.telemetry.decoders.senml_records import BASE, LABELS, Fields, Record, resolve
 from hub.telemetry.decoders.strict_json import JsonValue
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.text import BOM
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import SPACES, as_stored
-from hub.telemetry.validation import text_fault, unit_fault
+from hub.telemetry.validation import MAX_ITEMS
 from storage.reading import Reading
 
 _DEVICE_URN: Final = re.compile(r"(urn:dev:[^:]+:[^:/_]+)(?:[:/_](.*))?", re.DOTALL)
@@ -36,12 +37,12 @@ _KNOWN: Final = frozenset(LABELS.values())
 
 def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
     """Decode one payload, JSON or CBOR: their first octets differ. See the head of this file and `Decoder`."""
-    text = body.removeprefix(strict_json.BOM).lstrip(SPACES.encode())
+    text = body.removeprefix(BOM).lstrip(SPACES.encode())
     if not text:
         notes.skip("empty")
         return []
     if text[:1] == b"[":
-        return readings_of(strict_json.loads(body), origin, received_us, notes)
+        return readings_of(strict_json.loads(body, origin, notes), origin, received_us, notes)
     if text[:1] == b"{":
         raise PayloadError("not_senml", "a pack is an array")
     return cbor_readings_of(cbor_reader.loads(body), origin, received_us, notes)
@@ -105,14 +106,12 @@ def _readings(pack: list[Fields], origin: Origin, received_us: int, notes: Notes
         device, metric = _series(record, origin)
         if device != origin.device and not origin.gateway:
             raise PayloadError("device_mismatch", f"the pack names {device[:80]!r}, the topic {origin.device[:80]!r}")
-        if fault := unit_fault(record.unit):
-            raise PayloadError("bad_unit", f"the unit {fault}")
+        if len(readings) >= MAX_ITEMS:
+            raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values in one pack")
         before = len(readings)
         value = record.value
         if isinstance(value, bytes):
             notes.skip("binary")
-        elif isinstance(value, str) and (fault := text_fault(value)):
-            raise PayloadError("bad_text", f"{metric!r} {fault}")
         elif value is not None:
             readings.append(Reading(device, metric, record.time_us, _stored(value, notes), record.unit))
         if record.sum is not None:
@@ -137,5 +136,18 @@ def _series(record: Record, origin: Origin) -> tuple[str, str]:
         base = record.base_name
         device, metric = base[:-1] if base.endswith(_SEPARATORS) else base, record.name
     else:
-        device, metric = origin.device, record.name
+        device, metric = origin.device, f"{origin.prefix}{record.name}" if record.name else origin.metric
     return device, metric or record.unit or "value"
+
+
+def _guess(peek: Peek, origin: Origin, received_us: int, notes: Notes) -> list[Reading] | None:
+    return readings_of(peek.array, origin, received_us, notes) if is_pack(peek.array) else None
+
+
+ROW: Final = Row(
+    "senml",
+    lambda: decode,
+    media_types=("application/senml+json", "application/senml+cbor"),
+    guess=Guess(10, b"[", _guess),
+    options=frozenset({"metric_level"}),
+)

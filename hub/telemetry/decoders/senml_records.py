@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import PayloadError
 from hub.telemetry.validation import MAX_NAME_CHARS
 
 Fields: TypeAlias = dict[str, Any]

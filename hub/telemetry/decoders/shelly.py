@@ -12,13 +12,13 @@ from typing import Final
 
 from hub.telemetry import clock
 from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders.leaves import Leaves
 from hub.telemetry.decoders.memory import Memory, Remembered
+from hub.telemetry.decoders.row import JSON_OPTIONS, Row, Topics
 from hub.telemetry.decoders.strict_json import JsonValue
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.text import text_of, unquoted
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import as_stored
-from hub.telemetry.validation import path_fault, text_fault
 from storage.reading import Reading
 
 ALIVE_US: Final = 3_600_000_000
@@ -42,7 +42,7 @@ _UNITS: Final = {
     "ret_aenergy.total": "Wh",
     "battery.percent": "%EL",
 }
-ONLINE: Final = {b"true": True, b"online": True, b"1": True, b"false": False, b"offline": False, b"0": False}
+ONLINE: Final = {"true": True, "online": True, "1": True, "false": False, "offline": False, "0": False}
 # The units of `em:0` stand behind the phase: a_act_power, total_current; energies of `emdata:0` end in act_energy.
 _PHASES: Final = ("a_", "b_", "c_", "n_", "total_")
 
@@ -65,7 +65,9 @@ class Shelly:
         return self._event(body, origin, received_us, notes)
 
     def _event(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-        event = _object(body)
+        event = strict_json.record(body, origin, notes)
+        if event is None:
+            return []
         method = event.get("method")
         if not isinstance(method, str):
             raise PayloadError("not_rpc", "there is no method: no JSON-RPC notification")
@@ -76,8 +78,8 @@ class Shelly:
         params = event.get("params")
         if not isinstance(params, dict):
             raise PayloadError("not_rpc", "params is no object")
-        time_us = _time(params.get("ts"))
-        values = _Values(origin.device, received_us if time_us is None else time_us, notes)
+        time_us = clock.device_time(params.get("ts"), origin, notes, "ts")
+        values = _Values(origin, received_us if time_us is None else time_us, notes)
         for name, component in params.items():
             values.component(name, component)
         if time_us is None:
@@ -89,57 +91,26 @@ class Shelly:
         if alive is not None and received_us - alive.heard_us < ALIVE_US:
             notes.skip("repeated")
             return []
-        values = _Values(origin.device, received_us, notes)
-        values.component(component, _object(body))
+        values = _Values(origin, received_us, notes)
+        values.component(component, strict_json.record(body, origin, notes))
         notes.without_time(len(values.readings))
         return values.readings
 
 
-class _Values:
+class _Values(Leaves):
     """Walks the components of one message."""
 
-    def __init__(self, device: str, time_us: int, notes: Notes) -> None:
-        self._device = device
-        self._time_us = time_us
-        self._notes = notes
-        self.readings: list[Reading] = []
+    __slots__ = ()
+    LEFT_OUT = NO_KEYS
 
     def component(self, name: str, value: JsonValue) -> None:
         if name in NO_COMPONENTS or name.partition(":")[0] in NO_KINDS:
             return
         if isinstance(value, dict):
-            self._branch(name, value)
+            self.branch(f"{name}.", value)
 
-    def _branch(self, path: str, branch: dict[str, JsonValue]) -> None:
-        for key, value in branch.items():
-            if key in NO_KEYS:
-                continue
-            if fault := path_fault(path, key):
-                self._notes.fault("bad_metric", fault)
-                continue
-            if isinstance(value, dict):
-                self._branch(f"{path}.{key}", value)
-            elif isinstance(value, list):
-                self._notes.skip("array")
-            else:
-                self._leaf(f"{path}.{key}", value)
-
-    def _leaf(self, metric: str, value: str | float | bytes | None) -> None:
-        if isinstance(value, bytes):  # never in JSON
-            self._notes.skip("binary")
-            return
-        if value is None or value == "":
-            self._notes.skip("no_value")
-            return
-        unit = ""
-        if isinstance(value, str):
-            if fault := text_fault(value):
-                self._notes.fault("bad_text", f"{metric!r} {fault}")
-                return
-        elif not isinstance(value, bool):
-            value = as_stored(value, self._notes)
-            unit = unit_of(metric)
-        self.readings.append(Reading(self._device, metric, self._time_us, value, unit))
+    def unit_of(self, metric: str) -> str:
+        return unit_of(metric)
 
 
 def unit_of(metric: str) -> str:
@@ -152,28 +123,24 @@ def unit_of(metric: str) -> str:
     return _UNITS.get(key) or _UNITS.get(f"{path.rpartition('.')[2]}.{key}", "")
 
 
-def _object(body: bytes) -> dict[str, JsonValue]:
-    document = strict_json.loads(body)
-    if not isinstance(document, dict):
-        raise PayloadError("not_a_record", "the message is no object")
-    return document
-
-
-def _time(ts: JsonValue) -> int | None:
-    """Return the time of a notification; None for a clock that is not set (it counts from boot) or absent."""
-    if ts is None:
-        return None
-    if isinstance(ts, bool) or not isinstance(ts, int | float):
-        raise PayloadError("bad_time", "'ts' is no number")
-    return clock.from_number(ts)
-
-
 def _online(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-    word = body.strip().lower()
+    said = text_of(body, origin, notes)
+    word = unquoted(said).lower()
     if word in ONLINE:
         notes.state(origin.device, ONLINE[word], "online" if ONLINE[word] else "offline", received_us)
     elif word:
-        raise PayloadError("bad_state", f"{body[:40]!r} is neither true nor false")
+        raise PayloadError("bad_state", f"{said[:40]!r} is neither true nor false")
     else:
         notes.skip("empty")
     return []
+
+
+# Without `:<n>` only what each Shelly has: `status/temperature` is anybody's.
+_COMPONENTS: Final = "[a-z0-9_]+:[0-9]+|sys|wifi|cloud|mqtt|ble|ws|eth"
+
+ROW: Final = Row(
+    "shelly",
+    Shelly,
+    topics=(Topics.of("Shelly Gen2", rf"(?P<device>.+)/(?P<rest>events/rpc|status/(?:{_COMPONENTS})|online)"),),
+    options=JSON_OPTIONS,
+)

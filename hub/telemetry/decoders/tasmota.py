@@ -10,14 +10,17 @@ from typing import Final
 
 from hub.telemetry import clock, units
 from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders.leaves import Leaves
+from hub.telemetry.decoders.row import Row, Topics
 from hub.telemetry.decoders.strict_json import JsonValue
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.text import text_of, unquoted
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import NO_VALUE_TEXTS, as_stored, number_in
-from hub.telemetry.validation import OLDEST_US, path_fault, unit_fault
+from hub.telemetry.scalars import no_value, number_in
+from hub.telemetry.validation import OLDEST_US
 from storage.reading import Reading
 
+_BEFORE_JSON: Final = 16  # bytes: spaces, a byte order mark
 WRAPPERS: Final = ("StatusSNS", "StatusSTS")
 PREFIXES: Final = frozenset({"tele", "stat", "cmnd"})
 SWITCHES: Final = {"ON": True, "OFF": False}
@@ -45,7 +48,7 @@ _UNITS: Final = {
     "Humidity": "%RH",
     "Illuminance": "lx",
     "PM1": "ug/m3",
-    "PM2.5": "ug/m3",
+    "PM2_5": "ug/m3",
     "PM10": "ug/m3",
     "CarbonDioxide": "ppm",
     "CO2": "ppm",
@@ -67,6 +70,7 @@ _UNITS: Final = {
     "Signal": "dBm",
     "RSSI": "/100",
 }
+_DOTTED: Final = "PM2.5"  # the one key of Tasmota's that has a dot itself
 # Of meters only: a counter or a rain gauge has a Total as well.
 _UNITS_OF_METERS: Final = {"Total": "kWh", "Yesterday": "kWh", "Today": "kWh", "TotalTariff": "kWh"}
 _BY_MESSAGE: Final = {
@@ -87,22 +91,25 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
         notes.skip("command")
         return []
     if name == "LWT":
-        return _will(body, origin, received_us, notes)
-    if body.lstrip()[:1] != b"{":
-        return _bare(body, name, prefix, origin, received_us, notes)
-    document = strict_json.loads(body)
-    if not isinstance(document, dict):
-        raise PayloadError("not_a_record", "the message is no object")
-    for wrapper in WRAPPERS:
-        inner = document.get(wrapper)
-        if isinstance(inner, dict):
-            document = inner
-            break
-    else:
-        if name.startswith(("STATUS", "INFO")):
-            notes.skip("metadata")  # addresses, versions, options
-            return []
-    time_us = _time(document.get("Time"), origin)
+        return _will(text_of(body, origin, notes), origin, received_us, notes)
+    if b"{" not in body[:_BEFORE_JSON]:
+        return _bare(unquoted(text_of(body, origin, notes)), name, prefix, origin, received_us, notes)
+    document = strict_json.record(body, origin, notes)
+    if document is None:
+        return []
+    wrapped = next((inner for wrapper in WRAPPERS if isinstance(inner := document.get(wrapper), dict)), None)
+    if wrapped is None and name.startswith(("STATUS", "INFO")):
+        notes.skip("metadata")  # addresses, versions, options
+        return []
+    return _readings(document if wrapped is None else wrapped, name, origin, received_us, notes)
+
+
+def _readings(
+    document: dict[str, JsonValue], name: str, origin: Origin, received_us: int, notes: Notes
+) -> list[Reading]:
+    time_us = clock.device_time(document.get("Time"), origin, notes, "Time")
+    if time_us is not None and time_us < OLDEST_US:  # its clock was never set
+        time_us = None
     if name == "RESULT" and (answers := [key for key in document if not _RESULTS.fullmatch(key) and key != "Time"]):
         for key in answers:
             del document[key]
@@ -120,20 +127,19 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
     return message.readings
 
 
-def _will(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-    word = body.strip()
-    if word not in {b"Online", b"Offline", b""}:
-        raise PayloadError("bad_state", f"{body[:40]!r} is neither Online nor Offline")
+def _will(said: str, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+    word = unquoted(said).capitalize()
+    if word not in {"Online", "Offline", ""}:
+        raise PayloadError("bad_state", f"{said[:40]!r} is neither Online nor Offline")
     if word:
-        notes.state(origin.device, word == b"Online", word.decode(), received_us)
+        notes.state(origin.device, word == "Online", word, received_us)
     else:
         notes.skip("empty")
     return []
 
 
-def _bare(body: bytes, name: str, prefix: str, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+def _bare(text: str, name: str, prefix: str, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
     """Decode a bare word: `stat/t1/POWER ON` says again what RESULT said; flags such as POWER_LOW come only so."""
-    text = body.strip().decode(errors="replace")
     if not text:
         notes.skip("empty")
         return []
@@ -146,16 +152,15 @@ def _bare(body: bytes, name: str, prefix: str, origin: Origin, received_us: int,
     raise PayloadError("not_json", f"{text[:40]!r} on {name} is neither JSON nor ON or OFF")
 
 
-class _Message:
+class _Message(Leaves):
     """Walks one message."""
 
+    __slots__ = ("_root",)
+    LEFT_OUT = NO_READINGS
+
     def __init__(self, origin: Origin, time_us: int, notes: Notes, root: dict[str, JsonValue]) -> None:
-        self._origin = origin
-        self._device = origin.device
-        self._time_us = time_us
-        self._notes = notes
+        super().__init__(origin, time_us, notes)
         self._root = root
-        self.readings: list[Reading] = []
 
     def gateway(self, received: dict[str, JsonValue]) -> None:
         """Decode what a Zigbee gateway heard: each device has its address, below the gateway's name."""
@@ -163,73 +168,48 @@ class _Message:
             raise PayloadError("device_mismatch", "the payload names devices behind a gateway, the route forbids it")
         for address, values in received.items():
             if isinstance(values, dict):
-                self._device = f"{self._origin.device}/{address}"
+                self.device = f"{self._origin.device}/{address}"
                 self.branch("", values)
 
-    def branch(self, prefix: str, branch: dict[str, JsonValue]) -> None:
-        for key, value in branch.items():
-            if key in NO_READINGS:
-                continue
-            if fault := path_fault(prefix, key):
-                self._notes.fault("bad_metric", fault)
-                continue
-            metric = f"{prefix}{key}"
-            if isinstance(value, dict):
-                self.branch(f"{metric}.", value)
-            elif isinstance(value, list):
-                for position, one in enumerate(value):
-                    if isinstance(one, dict | list):
-                        self._notes.skip("array")
-                    else:
-                        self._leaf(f"{metric}.{position}", key, one)
+    def array(self, metric: str, elements: list[JsonValue]) -> None:
+        """Phases and tariffs are arrays of values; what is below an array of objects is no measurement."""
+        for position, element in enumerate(elements):
+            if isinstance(element, dict | list):
+                self._notes.skip("array")
             else:
-                self._leaf(metric, key, value)
+                self.leaf(f"{metric}.{position}", element)
 
-    def _leaf(self, metric: str, key: str, value: str | float | bytes | None) -> None:
-        if isinstance(value, bytes):  # never in JSON
-            self._notes.skip("binary")
-            return
-        if value is None or (isinstance(value, str) and value in NO_VALUE_TEXTS):
-            self._notes.skip("no_value")
-            return
-        if isinstance(value, str):
-            if value in SWITCHES:
-                self.readings.append(Reading(self._device, metric, self._time_us, SWITCHES[value]))
-                return
-            try:
-                number = number_in(value)
-            except PayloadError as error:
-                self._notes.fault(error.reason, f"{metric!r}: {error.detail}")
-                return
-            if number is None:
-                self._notes.skip("text")  # names, addresses, durations for people
-                return
-            value = number
-        if isinstance(value, bool):
-            self.readings.append(Reading(self._device, metric, self._time_us, value))
-            return
-        number = as_stored(value, self._notes)
-        self.readings.append(Reading(self._device, metric, self._time_us, number, self._unit(metric, key)))
+    def text(self, metric: str, text: str) -> str | float | bool | None:  # noqa: ARG002 - the base's
+        if text in SWITCHES:
+            return SWITCHES[text]
+        number = number_in(text)
+        if number is None:
+            self._notes.skip("no_value" if no_value(text) else "text")  # names, addresses, durations for people
+        return number
 
-    def _unit(self, metric: str, key: str) -> str:
+    def unit_of(self, metric: str) -> str:
+        *parents, key = metric.replace(_DOTTED, _DOTTED.replace(".", "_")).split(".")
+        while key.isdecimal() and parents:  # an element of an array
+            key = parents.pop()
         stated = _BY_MESSAGE.get(key)
         if stated is not None:
             unit = self._root.get(stated)
-            symbol = units.symbol(unit, metric) if isinstance(unit, str) else ""
-            return "" if unit_fault(symbol) else symbol
-        parents = metric.removesuffix(key).split(".")
+            return units.symbol(unit, metric) if isinstance(unit, str) else ""
         meter = any(parent.upper().endswith("ENERGY") for parent in parents)
-        for name in (key, *reversed(parents)):  # phases stand below: Total.Phase1, Power.0
+        for name in (key, *reversed(parents)):  # phases stand below: Total.Phase1
             if unit := _UNITS.get(name) or (_UNITS_OF_METERS.get(name, "") if meter else ""):
                 return unit
         return ""
 
 
-def _time(stated: JsonValue, origin: Origin) -> int | None:
-    """Return the device's time; None where it says none, or its clock was never set."""
-    if stated is None:
-        return None
-    if not isinstance(stated, str):
-        raise PayloadError("bad_time", "'Time' is no text")
-    time_us = clock.from_text(stated, origin.zone)
-    return None if time_us is None or time_us < OLDEST_US else time_us
+_LAST: Final = r"(?P<rest>[A-Z][A-Za-z0-9_]*)"
+
+ROW: Final = Row(
+    "tasmota",
+    lambda: decode,
+    topics=(
+        Topics.of("Tasmota", rf"(?:tele|stat|cmnd)/(?P<device>[^/]+)/{_LAST}"),
+        Topics.of("Tasmota", rf"(?P<device>[^/]+)/(?:tele|stat|cmnd)/{_LAST}"),
+    ),
+    options=frozenset({"zone", "encoding"}),
+)

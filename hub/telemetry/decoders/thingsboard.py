@@ -8,10 +8,11 @@ json instead.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from hub.telemetry.decoders import json, strict_json
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.row import ALL_OPTIONS, Row, Topics
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from storage.reading import Reading
 
@@ -20,14 +21,9 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
     """Decode one payload; see the head of this file and `Decoder`."""
     if origin.topic.startswith("v1/devices/me/"):
         raise PayloadError("unnamed_device", "behind a bridge `me` is nobody; a route with `device` can name it")
-    if not body.removeprefix(strict_json.BOM).strip():
-        notes.skip("empty")
-        return []
-    document = strict_json.loads(body)
-    if not isinstance(document, dict):
-        raise PayloadError("not_a_record", "a gateway sends an object with a key for each device")
+    document = strict_json.record(body, origin, notes)
     readings: list[Reading] = []
-    for device, records in document.items():
+    for device, records in (document or {}).items():
         if device != origin.device and not origin.gateway:
             raise PayloadError("device_mismatch", f"{device[:80]!r} is another device than the topic's")
         if not isinstance(records, list | dict):
@@ -38,3 +34,11 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
         except PayloadError as error:
             notes.fault(error.reason, f"{device[:80]!r}: {error.detail}")
     return readings
+
+
+ROW: Final = Row(
+    "thingsboard",
+    lambda: decode,
+    topics=(Topics.of("ThingsBoard", r"v1/(?P<rest>(?:gateway|devices/me)/telemetry)"),),
+    options=ALL_OPTIONS - {"metric_level"},
+)

@@ -11,14 +11,18 @@ MAX_DEVICES devices and MAX_EXPOSES properties (what stands behind those in the 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+import orjson
+
 from hub.telemetry import clock, units
 from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders.leaves import Leaves
+from hub.telemetry.decoders.row import JSON_OPTIONS, Row, Topics
 from hub.telemetry.decoders.strict_json import JsonValue
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.text import text_of, unquoted
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import NO_VALUE_TEXTS, as_stored, number_in
-from hub.telemetry.validation import MAX_DEPTH, name_fault, path_fault, text_fault, unit_fault
+from hub.telemetry.scalars import number_in
+from hub.telemetry.validation import MAX_DEPTH, name_fault, unit_fault
 from storage.reading import Reading
 
 MAX_BASES: Final = 20
@@ -27,6 +31,7 @@ MAX_EXPOSES: Final = 50_000
 NO_READINGS: Final = frozenset({"last_seen", "update", "update_available", "device", "elapsed"})
 ONLINE: Final = {"online": True, "offline": False}
 _SWITCH: Final = {"ON": True, "OFF": False}
+_TRUTHS: Final = {"true": True, "false": False}
 _PUBLISHED: Final = 1  # the bit of `access`
 
 
@@ -50,11 +55,11 @@ class Zigbee2Mqtt:
 
     def __call__(self, body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
         """Decode one message; see the head of this file and `Decoder`."""
-        rest = origin.rest or origin.topic
+        rest = _path(origin)
         base = origin.topic.removesuffix(rest)
         levels = rest.split("/")
         if levels[0] == "bridge" and len(levels) > 1:
-            self._bridge(body, base, levels, received_us, notes)
+            self._bridge(body, base, levels, origin, received_us, notes)
             return []
         devices = self._lists.get(base, {})
         if rest not in devices and len(levels) > 1:
@@ -62,7 +67,7 @@ class Zigbee2Mqtt:
                 notes.skip("command")
                 return []
             if levels[-1] == "availability":
-                _availability(body, "/".join(levels[:-1]), received_us, notes)
+                _availability(body, "/".join(levels[:-1]), origin, received_us, notes)
                 return []
         if not body:
             notes.skip("empty")  # a retained state is deleted
@@ -71,13 +76,16 @@ class Zigbee2Mqtt:
             for end in range(len(levels) - 1, 0, -1):
                 name = "/".join(levels[:end])
                 if name in devices:
-                    return _attribute(body, name, ".".join(levels[end:]), devices[name], received_us, notes)
+                    values = _Values(name, origin, received_us, devices[name], notes)
+                    return _attribute(body, ".".join(levels[end:]), values, origin, notes)
         return _state(body, rest, devices.get(rest, {}), origin, received_us, notes)
 
-    def _bridge(self, body: bytes, base: str, levels: list[str], received_us: int, notes: Notes) -> None:
+    def _bridge(
+        self, body: bytes, base: str, levels: list[str], origin: Origin, received_us: int, notes: Notes
+    ) -> None:
         match levels[1:]:
             case ["state"]:
-                _availability(body, f"{base}bridge", received_us, notes)
+                _availability(body, f"{base}bridge", origin, received_us, notes)
             case ["devices"]:
                 notes.skip("metadata")
                 if base in self._lists or len(self._lists) < MAX_BASES:
@@ -98,7 +106,9 @@ def _device_list(body: bytes) -> dict[str, dict[str, Expose]]:
     if not body:
         return {}
     try:
-        document = strict_json.parse(body)  # with no limit of items: a list of 100 devices has 30,000
+        document: JsonValue = orjson.loads(body)  # with no limit of items: a list of 100 devices has 30,000
+    except orjson.JSONDecodeError as error:
+        raise PayloadError("not_json", f"the device list: {error}") from None
     except RecursionError:
         raise PayloadError("too_deep", "the device list") from None
     if not isinstance(document, list):
@@ -135,34 +145,37 @@ def _exposes(exposes: JsonValue, depth: int) -> Iterator[tuple[str, Expose]]:
         yield name, Expose(str(kind)[:16], "" if unit_fault(symbol) else symbol, on, off)
 
 
-def _availability(body: bytes, device: str, received_us: int, notes: Notes) -> None:
+def _availability(body: bytes, device: str, origin: Origin, received_us: int, notes: Notes) -> None:
     """Note whether a device is there: a bare word before 2.0, an object since."""
     if not body:
         notes.skip("empty")
         return
-    word: JsonValue = body.decode(errors="replace").strip()
-    if body.lstrip()[:1] == b"{":
-        document = strict_json.loads(body)
+    text = unquoted(text_of(body, origin, notes))
+    word: JsonValue = text
+    if text[:1] == "{":
+        document = strict_json.loads(body, origin, notes)
         word = document.get("state") if isinstance(document, dict) else None
     if not isinstance(word, str) or word not in ONLINE:
         raise PayloadError("bad_state", f"{body[:40]!r} is neither online nor offline")
     notes.state(device, ONLINE[word], word, received_us)
 
 
-def _attribute(
-    body: bytes, device: str, metric: str, exposes: dict[str, Expose], received_us: int, notes: Notes
-) -> list[Reading]:
+def _path(origin: Origin) -> str:
+    """Return what follows the base: the friendly name, and what is behind it."""
+    if not origin.device_in_route:
+        return origin.rest or origin.topic
+    _, found, behind = f"/{origin.topic}/".partition(f"/{origin.device}/")
+    return f"{origin.device}/{behind}".rstrip("/") if found else origin.rest or origin.device
+
+
+def _attribute(body: bytes, metric: str, values: "_Values", origin: Origin, notes: Notes) -> list[Reading]:
     """Decode the bare value of `output: attribute`."""
     if metric in NO_READINGS:
         notes.skip("metadata")
         return []
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise PayloadError("bad_text", str(error)) from None
-    values = _Values(device, received_us, exposes, notes)
+    text = text_of(body, origin, notes)
     number = number_in(text)
-    values.leaf(metric, metric, {"true": True, "false": False}.get(text, text) if number is None else number)
+    values.leaf(metric, _TRUTHS.get(text, text) if number is None else number)
     notes.without_time(len(values.readings))
     return values.readings
 
@@ -170,82 +183,51 @@ def _attribute(
 def _state(
     body: bytes, device: str, exposes: dict[str, Expose], origin: Origin, received_us: int, notes: Notes
 ) -> list[Reading]:
-    document = strict_json.loads(body)
+    document = strict_json.loads(body, origin, notes)
     if not isinstance(document, dict):
         raise PayloadError("not_a_record", "the state is no object; of a single attribute the device list is not known")
-    time_us = _time(document.get("last_seen"), origin)
-    values = _Values(device, received_us if time_us is None else time_us, exposes, notes)
-    values.branch("", document)
+    # In one of its forms: ISO 8601, the same without a zone, milliseconds.
+    time_us = clock.device_time(document.get("last_seen"), origin, notes, "last_seen")
+    values = _Values(device, origin, received_us if time_us is None else time_us, exposes, notes)
+    values.branch("", {key: value for key, value in document.items() if key not in NO_READINGS})
     if time_us is None:
         notes.without_time(len(values.readings))
     return values.readings
 
 
-class _Values:
+class _Values(Leaves):
     """Walks one state."""
 
-    def __init__(self, device: str, time_us: int, exposes: dict[str, Expose], notes: Notes) -> None:
-        self._device = device
-        self._time_us = time_us
+    __slots__ = ("_exposes",)
+
+    def __init__(self, device: str, origin: Origin, time_us: int, exposes: dict[str, Expose], notes: Notes) -> None:
+        super().__init__(origin, time_us, notes)
+        self.device = device
         self._exposes = exposes
-        self._notes = notes
-        self.readings: list[Reading] = []
 
-    def branch(self, prefix: str, branch: dict[str, JsonValue]) -> None:
-        for key, value in branch.items():
-            if not prefix and key in NO_READINGS:
-                continue
-            if fault := path_fault(prefix, key):
-                self._notes.fault("bad_metric", fault)
-                continue
-            metric = f"{prefix}{key}"
-            if isinstance(value, dict):
-                self.branch(f"{metric}.", value)
-            elif isinstance(value, list):
-                self._notes.skip("array")
-            else:
-                self.leaf(metric, key, value)
-
-    def leaf(self, metric: str, key: str, value: str | float | bytes | None) -> None:
-        if isinstance(value, bytes):  # never in JSON
-            self._notes.skip("binary")
-            return
-        if value is None or (isinstance(value, str) and value in NO_VALUE_TEXTS):
-            self._notes.skip("no_value")
-            return
+    def leaf(self, metric: str, value: str | float | bytes | None, unit: str = "") -> None:
         expose = self._exposes.get(metric, _UNKNOWN)
-        unit = expose.unit
-        if expose.type == "binary" and value in (expose.on, expose.off):
+        if expose.type == "binary" and value is not None and value in (expose.on, expose.off):
             value = value == expose.on
-        elif isinstance(value, str):
-            if fault := text_fault(value):
-                self._notes.fault("bad_text", f"{metric!r} {fault}")
-                return
-            try:
-                value = self._from_text(value, key, expose)
-            except PayloadError as error:
-                self._notes.fault(error.reason, f"{metric!r}: {error.detail}")
-                return
-        if not isinstance(value, bool | str):
-            value = as_stored(value, self._notes)
-            unit = unit or ("mired" if key == "color_temp" else "")
-        else:
-            unit = ""
-        self.readings.append(Reading(self._device, metric, self._time_us, value, unit))
+        super().leaf(metric, value, unit)
 
-    @staticmethod
-    def _from_text(text: str, key: str, expose: Expose) -> str | float:
-        if expose.type == "numeric" and (number := number_in(text)) is not None:
+    def text(self, metric: str, text: str) -> str | float | bool | None:
+        read = super().text(metric, text)
+        if not isinstance(read, str):
+            return read
+        expose = self._exposes.get(metric, _UNKNOWN)
+        if expose.type == "numeric" and (number := number_in(read, declared=True)) is not None:
             return number
-        return _SWITCH.get(text, text) if key == "state" and not expose.type else text
+        return _SWITCH.get(read, read) if metric.rpartition(".")[2] == "state" and not expose.type else read
+
+    def unit_of(self, metric: str) -> str:
+        return self._exposes.get(metric, _UNKNOWN).unit or ("mired" if metric.endswith("color_temp") else "")
 
 
-def _time(stated: JsonValue, origin: Origin) -> int | None:
-    """Return `last_seen` in one of its forms: ISO 8601, the same without a zone, milliseconds."""
-    if stated is None:
-        return None
-    if isinstance(stated, str):
-        return clock.from_text(stated, origin.zone)
-    if isinstance(stated, bool) or not isinstance(stated, int | float):
-        raise PayloadError("bad_time", "'last_seen' is no time")
-    return clock.from_number(stated)
+ROW: Final = Row(
+    "zigbee2mqtt",
+    Zigbee2Mqtt,
+    topics=(Topics.of("Zigbee2MQTT", r"zigbee2mqtt/(?P<rest>.+)"),),
+    options=JSON_OPTIONS | {"zone"},
+    learns_units=True,
+)

@@ -16,8 +16,9 @@ from typing import Final
 from hub.telemetry.decoders.homie.device import MAX_DEVICES, MAX_PROPERTIES, Device, Property, symbol
 from hub.telemetry.decoders.homie.values import datatype_of, value_of
 from hub.telemetry.decoders.memory import Memory
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.strict_json import loads
+from hub.telemetry.decoders.text import text_of
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import as_stored
 from hub.telemetry.validation import name_fault
@@ -45,7 +46,7 @@ class Homie:
         base, device, levels = _place(origin)
         if fault := name_fault(device):
             raise PayloadError("bad_device", f"the name {device[:80]!r} {fault}")
-        message = _Message(self.devices, base, device, body, received_us, notes)
+        message = _Message(self.devices, base, device, body, origin, received_us, notes)
         match levels:
             case _ if device == "$broadcast":
                 notes.skip("event")
@@ -72,10 +73,18 @@ class _Message:
     """One message of a device."""
 
     def __init__(
-        self, devices: Memory[Device], base: str, device: str, body: bytes, received_us: int, notes: Notes
+        self,
+        devices: Memory[Device],
+        base: str,
+        device: str,
+        body: bytes,
+        origin: Origin,
+        received_us: int,
+        notes: Notes,
     ) -> None:
         self._devices = devices
         self._base = base
+        self._origin = origin
         self._device = device
         self._body = body
         self._received_us = received_us
@@ -88,7 +97,7 @@ class _Message:
         metric = f"{node}.{name}"
         device = self._devices.known(self._key(self._device), self._received_us)
         held = _UNKNOWN if device is None else _property(device, node, name)
-        value = value_of(self._body, held.datatype)
+        value = value_of(self._body, held.datatype, self._origin, self._notes)
         if value is None:
             self._notes.skip("no_value")
             return []
@@ -114,7 +123,7 @@ class _Message:
             return
         device = self._devices.heard(self._key(self._device), self._received_us)
         before = device.size
-        if not device.describe(self._body, self._devices.limit(device)):
+        if not device.describe(loads(self._body, self._origin, self._notes), self._devices.limit(device)):
             self._no_room()
         self._devices.resized(device, before)
 
@@ -167,10 +176,7 @@ class _Message:
         return f"{self._base}{device}"
 
     def _text(self) -> str:
-        try:
-            return self._body.decode()
-        except UnicodeDecodeError as error:
-            raise PayloadError("bad_text", str(error)) from None
+        return text_of(self._body, self._origin, self._notes)
 
 
 def _place(origin: Origin) -> tuple[str, str, list[str]]:

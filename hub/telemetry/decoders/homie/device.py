@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 from hub.telemetry import units
 from hub.telemetry.decoders.homie.values import datatype_of
 from hub.telemetry.decoders.memory import Remembered
-from hub.telemetry.decoders.strict_json import JsonValue, loads
-from hub.telemetry.errors import PayloadError
+from hub.telemetry.decoders.strict_json import JsonValue
+from hub.telemetry.notes import PayloadError
 from hub.telemetry.validation import name_fault, unit_fault
 
 MAX_DEVICES: Final = 20_000
-MAX_PROPERTIES: Final = 200_000  # over all devices, children included; about 300 octets each
+MAX_PROPERTIES: Final = 200_000  # over all devices, children included; about 300 bytes each
 MAX_PROPERTIES_OF_A_DEVICE: Final = 5_000
 _COUNT: Final = "#"  # how Homie writes the unit of a number of things
 
@@ -55,17 +55,17 @@ class Device(Remembered):
         self.properties[metric] = known._replace(**attribute)
         return True
 
-    def describe(self, body: bytes, limit: int) -> bool:
+    def describe(self, description: JsonValue, limit: int) -> bool:
         """Replace all by a `$description`; say whether there was room for it.
 
         Raises:
-            PayloadError: those of strict_json, `bad_description`, `bad_metric`, `bad_unit`.
+            PayloadError: `bad_description`, `bad_metric`, `bad_unit`.
 
         """
-        document = _object(loads(body), "the description")
+        document = _object(description, "the description")
         properties: dict[str, Property] = {}
-        for node, description in _objects(document, "nodes"):
-            for name, held in _objects(description, "properties"):
+        for node, described in _objects(document, "nodes"):
+            for name, held in _objects(described, "properties"):
                 metric = f"{node}.{name}"
                 _check_name(metric)
                 properties[metric] = Property(datatype_of(_text(held, "datatype")), symbol(_text(held, "unit"), metric))

@@ -6,9 +6,10 @@ and a hub that was restarted has not seen them) the look decides. Times, duratio
 
 from typing import Final
 
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.scalars import NO_VALUE_TEXTS, number_in
-from hub.telemetry.validation import text_fault
+from hub.telemetry.decoders.text import text_of
+from hub.telemetry.notes import Notes, PayloadError
+from hub.telemetry.origin import Origin
+from hub.telemetry.scalars import no_value, number_in
 
 EMPTY_TEXT: Final = (
     b"\0"  # MQTT deletes a retained message with an empty payload, so Homie sends the empty text as this
@@ -23,36 +24,28 @@ def datatype_of(text: str) -> str:
     return text if text in TEXT_TYPES or text in _VALUE_TYPES else ""
 
 
-def value_of(body: bytes, datatype: str) -> int | float | bool | str | None:
+def value_of(body: bytes, datatype: str, origin: Origin, notes: Notes) -> int | float | bool | str | None:
     """Return a property's value; None where the text says that there is none.
 
     Raises:
-        PayloadError: `bad_text`, `bad_value`, `integer_range`, `number_range`.
+        PayloadError: `not_utf8`, `bad_value`.
 
     """
-    try:
-        text = "" if body == EMPTY_TEXT else body.decode()
-    except UnicodeDecodeError as error:
-        raise PayloadError("bad_text", str(error)) from None
-    if fault := text_fault(text):
-        raise PayloadError("bad_text", fault)
+    text = "" if body == EMPTY_TEXT else text_of(body, origin, notes)
     if datatype in TEXT_TYPES:
         return text
     if datatype not in _VALUE_TYPES:
         return _by_look(text)
-    value = _BOOLEANS.get(text) if datatype == "boolean" else number_in(text)
+    value = _BOOLEANS.get(text) if datatype == "boolean" else number_in(text, declared=True)
     if value is None or (datatype == "integer" and not isinstance(value, int)):
         raise PayloadError("bad_value", f"{text[:80]!r} is no {datatype}")
     return value
 
 
 def _by_look(text: str) -> int | float | bool | str | None:
-    if text and text in NO_VALUE_TEXTS:  # the empty text was sent as such
+    if text and no_value(text):  # the empty text was sent as such
         return None
     if text in _BOOLEANS:
         return _BOOLEANS[text]
-    try:
-        number = number_in(text)
-    except PayloadError:  # beyond any number: a serial number, a telephone's
-        return text
+    number = number_in(text)  # not that of an identifier: a serial number, a telephone's
     return text if number is None else number

@@ -10,6 +10,26 @@ metric_reader   one metric to readings
 decoder         a message to readings, states and requests
 """
 
-from hub.telemetry.decoders.sparkplug.decoder import Sparkplug
+from typing import Final
 
-__all__ = ["Sparkplug"]
+from hub.telemetry.decoders.row import Decoder, Row, Topics
+
+__all__ = ["ROW"]
+
+
+def _make() -> Decoder:
+    # Protobuf takes as long to import as all other decoders together.
+    from hub.telemetry.decoders.sparkplug.decoder import Sparkplug
+
+    return Sparkplug()
+
+
+ROW: Final = Row(
+    "sparkplug",
+    _make,
+    topics=(
+        Topics.of("Sparkplug B", r"spBv1\.0/(?P<rest>.+)"),
+        Topics.of("Sparkplug host before version 3", r"STATE/(?P<rest>[^/]+)"),
+    ),
+    options=frozenset({"arrays"}),
+)

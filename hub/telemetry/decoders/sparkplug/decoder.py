@@ -28,8 +28,7 @@ from hub.telemetry.decoders.sparkplug.node import (
 from hub.telemetry.decoders.sparkplug.rebirths import Rebirths
 from hub.telemetry.decoders.sparkplug.schema import Metric, Payload
 from hub.telemetry.decoders.sparkplug.topics import Address, Kind
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.validation import name_fault
 from storage.reading import Reading

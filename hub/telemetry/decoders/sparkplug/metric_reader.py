@@ -9,8 +9,7 @@ from hub.telemetry import units
 from hub.telemetry.decoders.sparkplug import values
 from hub.telemetry.decoders.sparkplug.node import Definition
 from hub.telemetry.decoders.sparkplug.schema import QUALITY, UNIT, Metric
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.scalars import as_stored
 from hub.telemetry.validation import MAX_ITEMS, OLDEST_US, text_fault, unit_fault
 from storage.reading import Reading

@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import PayloadError
 from hub.telemetry.validation import MAX_ITEMS
 
 _PACKAGE: Final = "telemetry_hub.sparkplug"

@@ -7,7 +7,7 @@ same way. Group, node and device may be any text without `/`, `+`, `#`.
 from enum import Enum
 from typing import Final, NamedTuple
 
-from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import PayloadError
 
 NAMESPACE: Final = "spBv1.0"
 _HOST_STATE: Final = "STATE"

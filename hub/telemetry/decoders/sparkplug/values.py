@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from hub.telemetry.float32 import shortest
+from hub.telemetry.scalars import shortest
 
 Scalar: TypeAlias = int | float | bool | str
 

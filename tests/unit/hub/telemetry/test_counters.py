@@ -10,13 +10,13 @@ def test_remarks_of_several_messages_add_up() -> None:
         notes = Notes()
         notes.skip("array")
         notes.without_time(3)
-        notes.lost_digits()
+        notes.spelled_out()
         counters.add(notes)
     counters.refuse("devices/a/telemetry", "clock")
 
     assert counters == PipelineCounters(
         readings_without_time=6,
-        integers_rounded=2,
+        integers_as_text=2,
         skipped={"array": 2},
         refused={"clock": 1},
         refused_topics={("devices/a/telemetry", "clock"): 1},

@@ -1,7 +1,6 @@
 """Remarks on a message."""
 
-from hub.telemetry.errors import MAX_DETAIL_CHARS
-from hub.telemetry.notes import MAX_FAULTS, Notes
+from hub.telemetry.notes import MAX_DETAIL_CHARS, MAX_FAULTS, Notes, PayloadError
 
 
 def test_notes_are_clean_until_something_is_said() -> None:
@@ -41,3 +40,12 @@ def test_a_thousand_faults_are_summed_up() -> None:
     assert len(notes.faults) == MAX_FAULTS
     assert notes.summary().startswith("0; bad_metric: 1; bad_metric: 2;")
     assert notes.summary().endswith("and 980 more")
+
+
+def test_the_sentence_has_reason_and_detail() -> None:
+    assert str(PayloadError("not_json", "at 3")) == "not_json: at 3"
+    assert str(PayloadError("not_json")) == "not_json"
+
+
+def test_a_hostile_detail_is_cut() -> None:
+    assert len(PayloadError("not_json", "x" * 10_000).detail) == MAX_DETAIL_CHARS

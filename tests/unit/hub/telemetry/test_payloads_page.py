@@ -10,7 +10,6 @@ import pytest
 from hub.settings.model import TelemetrySettings
 from hub.telemetry.clock import iso_utc
 from hub.telemetry.decoders import DECODERS, MEDIA_TYPES
-from hub.telemetry.pipeline import DECODER_DEFECT, HUB_CLOCK
 from storage.reading import Reading
 from tests.support.telemetry import NOW_US, Bench
 
@@ -110,15 +109,7 @@ async def test_the_example_of_a_users_format_works() -> None:
     assert set(code(readings[1])) == {reading.device for reading in bench.store.readings}
 
 
-def test_every_decoder_and_every_reason_has_a_row() -> None:
-    sources = [*(ROOT / "hub/telemetry").rglob("*.py")]
-    raised = {
-        reason
-        for source in sources
-        for reason in re.findall(r"(?:PayloadError|\.fault)\(\s*\"(\w+)\"", source.read_text(encoding="utf-8"))
-    } | {"bad_device", DECODER_DEFECT, "clock", HUB_CLOCK}
-
-    assert {cell[0].strip("`") for cell in rows("| Reason | Meaning")} == raised
+def test_every_decoder_has_a_row() -> None:
     assert {cell[0].strip("`") for cell in rows("| decoder |")} == set(DECODERS)
     assert {media for cell in rows("| decoder |") for media in code(cell[2])} == set(MEDIA_TYPES)
 

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from hub.telemetry import decoders
+from hub.telemetry.decoders import Row
 from hub.telemetry.notes import Notes
 from hub.telemetry.origin import Origin
 from hub.telemetry.routes import RouteSettings
@@ -25,7 +26,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
             remark(notes)
             return list(readings or [])
 
-        monkeypatch.setitem(decoders.DECODERS, "made-up", lambda: decode)
+        monkeypatch.setitem(decoders.DECODERS, "made-up", Row("made-up", lambda: decode))
         return Bench(*filters, routes=[RouteSettings(filter="devices/+/telemetry", decoder="made-up")])
 
     return make

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from hub.telemetry.errors import RouteError
+from hub.telemetry.origin import RouteError
 from hub.telemetry.routes import ByContent, Routes, RouteSettings
 from hub.topics.names import TopicError
 

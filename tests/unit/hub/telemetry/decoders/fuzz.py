@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from hypothesis import strategies as st
 
 from hub.telemetry.decoders import Decoder
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from tests.support.telemetry import NOW_US
 

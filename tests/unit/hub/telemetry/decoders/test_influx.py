@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.telemetry.decoders import influx_lines
-from hub.telemetry.decoders.influx import decode, decode_timed
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.decoders.influx import ROW, decode
+from hub.telemetry.decoders.row import Peek
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.validation import MAX_ITEMS
 from storage.reading import Reading
@@ -137,10 +137,33 @@ def test_lines_that_are_none(line: str) -> None:
     assert [reason for reason, _ in notes.faults] == ["bad_line"]
 
 
-def test_only_lines_that_all_have_a_time_are_recognised() -> None:
-    assert decode_timed(TELEGRAF, HERE, NOW_US, Notes()) == decoded(TELEGRAF)[0]
-    for text in ("m f=1", "m f=1 1465839830\nhello", "# only a comment", ""):
-        assert decode_timed(text, HERE, NOW_US, Notes()) is None
+def guessed(text: str) -> tuple[list[Reading] | None, Notes]:
+    assert ROW.guess is not None
+    notes = Notes()
+    return ROW.guess.read(Peek(text.encode(), text, None), HERE, NOW_US, notes), notes
+
+
+def test_a_text_is_recognised_by_a_line_that_has_a_time() -> None:
+    assert guessed(TELEGRAF)[0] == decoded(TELEGRAF)[0]
+    for text in ("m f=1", "m f=1\nhello", "hello\nworld", "# only a comment", ""):
+        assert guessed(text)[0] is None
+
+
+@pytest.mark.parametrize(
+    "bad", ["cpu usage=NaN 1465839830", "hello", "cpu usage=1.5.6 1465839830", "cpu,host= usage=1"]
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_bad_line_costs_that_line_wherever_it_stands(bad: str, place: int) -> None:
+    lines = ["m f=1 1465839830", "m f=2 1465839831"]
+    lines.insert(place, bad)
+
+    readings, notes = guessed("\n".join(lines))
+
+    assert readings is not None
+    assert [reading.value for reading in readings] == [1.0, 2.0]
+    assert [(reason, detail.partition(":")[0]) for reason, detail in notes.faults] == [
+        ("bad_line", f"line {place + 1}")
+    ]
 
 
 def test_comments_and_empty_lines_count_as_lines_only() -> None:
@@ -169,10 +192,15 @@ def test_a_line_of_more_tags_than_a_name_can_hold_is_no_line() -> None:
     assert notes.faults == [("bad_line", "line 1: more than 64 tags")]
 
 
-def test_integers_beyond_the_exact_are_counted() -> None:
-    _, notes = decoded("m f=9007199254740993i 1465839830")
+def test_integers_beyond_the_exact_are_the_text_of_their_digits() -> None:
+    readings, notes = decoded("m f=9007199254740993i,g=-9223372036854775808i,h=18446744073709551615u 1465839830")
 
-    assert notes.rounded == 1
+    assert [reading.value for reading in readings] == [
+        "9007199254740993",
+        "-9223372036854775808",
+        "18446744073709551615",
+    ]
+    assert notes.integers_as_text == 3
 
 
 def test_another_device_needs_the_right_of_a_gateway() -> None:

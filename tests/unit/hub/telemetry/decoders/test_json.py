@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.telemetry.decoders.json import TIME_KEYS, decode
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import NO_VALUE_TEXTS
 from storage.reading import Reading
 
 ORIGIN = Origin("devices/d/telemetry", "d")
@@ -85,15 +83,26 @@ def test_numbers_in_quotes_are_numbers_where_the_route_says_so() -> None:
 
     readings, notes = decoded(b'{"a":"21.5","b":"1_0","c":"99999999999999999999999"}', origin)
 
-    assert [reading.value for reading in readings] == [21.5, "1_0"]
-    assert [reason for reason, _ in notes.faults] == ["integer_range"]
+    assert [reading.value for reading in readings] == [21.5, "1_0", "99999999999999999999999"]
+    assert notes.faults == []
 
 
-def test_rounded_integers_are_counted() -> None:
-    readings, notes = decoded(b'{"ts":1763654400123,"a":9007199254740993}')
+@pytest.mark.parametrize(
+    "digits",
+    [
+        "9007199254740993",
+        "-9007199254740993",
+        "9223372036854775807",
+        "18446744073709551615",
+        "18446744073709551616",
+        "45303034313030333531393532303137",
+    ],
+)
+def test_an_integer_beyond_2_to_53_is_the_text_of_its_digits(digits: str) -> None:
+    readings, notes = decoded(f'{{"ts":1763654400123,"a":{digits},"b":9007199254740992}}'.encode())
 
-    assert [reading.value for reading in readings] == [9007199254740992.0]
-    assert notes.rounded == 1
+    assert [reading.value for reading in readings] == [digits, 9007199254740992.0]
+    assert notes.faults == []
 
 
 def test_a_repeated_key_is_found_on_the_shortcut() -> None:
@@ -101,7 +110,9 @@ def test_a_repeated_key_is_found_on_the_shortcut() -> None:
         decoded(b'{"ts":1763654400123,"a":1,"a":2}')
 
 
-@pytest.mark.parametrize("text", sorted(NO_VALUE_TEXTS))
+@pytest.mark.parametrize(
+    "text", ["", "nan", "NaN", "inf", "-inf", "None", "null", "N/A", "unavailable", "unknown", "Unknown"]
+)
 def test_words_for_no_value_are_no_readings(text: str) -> None:
     readings, notes = decoded(orjson.dumps({"a": text, "b": "OFF", "c": 0}))
 
@@ -130,11 +141,67 @@ def test_an_object_under_a_time_key_is_an_ordinary_branch() -> None:
 
 
 def test_one_bad_record_does_not_cost_the_others() -> None:
-    readings, notes = decoded(b'[{"a":1},{"ts":"x","a":2},{"a":3}]')
+    readings, notes = decoded(b'[{"a":1},{"name":5,"value":2},{"a":3}]')
 
     assert [reading.value for reading in readings] == [1.0, 3.0]
-    assert [reason for reason, _ in notes.faults] == ["bad_time"]
+    assert [reason for reason, _ in notes.faults] == ["bad_metric"]
     assert "[1]" in notes.summary()
+
+
+def test_a_time_that_cannot_be_read_costs_the_time_and_is_named_with_its_place() -> None:
+    readings, notes = decoded(b'[{"ts":1763654400,"a":1},{"ts":"yesterday","a":2}]')
+
+    assert [(reading.value, reading.time_us) for reading in readings] == [(1.0, 1_763_654_400_000_000), (2.0, NOW_US)]
+    assert [reason for reason, _ in notes.faults] == ["bad_time"]
+    assert "[1] 'ts': 'yesterday'" in notes.summary()
+    assert notes.untimed == 1
+
+
+def test_a_route_may_leave_the_times_aside() -> None:
+    origin = Origin("devices/d/telemetry", "d", ignore_time=True)
+
+    for body in (b'{"ts":1763654400123,"a":1}', b'{"ts":"yesterday","a":1}', b'[{"time":true,"a":1}]'):
+        readings, notes = decoded(body, origin)
+
+        assert readings == [Reading("d", "a", NOW_US, 1.0)]
+        assert (notes.untimed, notes.faults) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "metrics"),
+    [
+        (b"21.5", ["Dc.0.Voltage"]),
+        (b'{"value":21.5}', ["Dc.0.Voltage"]),
+        (b'{"value":21.5,"unit":"V"}', ["Dc.0.Voltage"]),
+        (b'{"value":21.5,"min":20}', ["Dc.0.Voltage", "Dc.0.Voltage.min"]),
+        (b'{"a":1,"b":{"c":2}}', ["Dc.0.Voltage.a", "Dc.0.Voltage.b.c"]),
+        (b'{"ts":1763654400123,"a":1}', ["Dc.0.Voltage.a"]),
+        (b'[{"metric":"a","value":1}]', ["Dc.0.Voltage.a"]),
+    ],
+)
+def test_what_the_topic_says_of_the_metric_stands_before_the_names(body: bytes, metrics: list[str]) -> None:
+    readings, _ = decoded(body, Origin("N/x/Dc/0/Voltage", "x", metric="Dc.0.Voltage"))
+
+    assert [reading.metric for reading in readings] == metrics
+
+
+def test_an_array_of_values_is_an_array_under_the_topics_name() -> None:
+    assert decoded(b"[1,2]")[1].skipped == {"array": 1}
+
+    readings, notes = decoded(b"[1,true]", Origin("devices/d/telemetry", "d", arrays=True))
+
+    assert [(reading.metric, reading.value) for reading in readings] == [("value.0", 1.0), ("value.1", True)]
+    assert notes.faults == []
+
+
+def test_bad_values_are_named_with_their_path() -> None:
+    readings, notes = decoded(b'{"ts":1763654400123,"a":1,"b":{"c":nan},"d":}')
+
+    assert [reading.metric for reading in readings] == ["a"]
+    assert [(reason, detail.partition(":")[0]) for reason, detail in notes.faults] == [
+        ("not_a_number", "'b.c'"),
+        ("bad_value", "'d'"),
+    ]
 
 
 def test_value_without_a_name_is_the_metric_value() -> None:

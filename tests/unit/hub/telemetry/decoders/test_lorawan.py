@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.telemetry.decoders import chirpstack, ttn
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from storage.reading import Reading
 from tests.support.telemetry import NOW_US, Bench
@@ -169,18 +168,32 @@ async def test_the_protobuf_marshaler_is_named_with_what_to_do() -> None:
     ("topic", "event", "reason"),
     [
         (CHIRPSTACK + "up", {**UPLINK, "deviceInfo": {"devEui": "ff"}}, "device_mismatch"),
-        (CHIRPSTACK + "up", {**UPLINK, "time": 5}, "bad_time"),
-        (CHIRPSTACK + "up", {**UPLINK, "time": "soon"}, "bad_time"),
         (CHIRPSTACK + "up", {**UPLINK, "rxInfo": [{"rssi": "loud"}]}, "bad_value"),
         (CHIRPSTACK + "new", UPLINK, "unknown_event"),
         (CHIRPSTACK + "up", [], "protobuf_marshaler"),
         (TTN + "up", [], "not_a_record"),
-        (TTN + "up", {**TTN_UPLINK, "uplink_message": {"received_at": 1}}, "bad_time"),
         (TTN + "what", TTN_UPLINK, "unknown_event"),
     ],
 )
 async def test_what_cannot_be_understood_is_refused(topic: str, event: object, reason: str) -> None:
     assert await refusal(topic, json.dumps(event)) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("topic", "event"),
+    [
+        (CHIRPSTACK + "up", {**UPLINK, "time": "soon"}),
+        (CHIRPSTACK + "up", {**UPLINK, "time": {}, "publishedAt": "soon"}),
+        (TTN + "up", {**TTN_UPLINK, "uplink_message": {**TTN_UPLINK["uplink_message"], "received_at": "soon"}}),
+    ],
+)
+async def test_a_time_that_cannot_be_read_costs_the_time(topic: str, event: object) -> None:
+    bench = Bench()
+
+    bench.accept(json.dumps(event), topic)
+
+    assert {reading.time_us for reading in bench.store.readings} == {NOW_US}
+    assert bench.reasons == ["bad_time"]
 
 
 async def test_an_uplink_of_the_things_stack_has_the_network_servers_time() -> None:

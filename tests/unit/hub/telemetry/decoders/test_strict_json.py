@@ -7,14 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.telemetry.decoders.strict_json import loads
-from hub.telemetry.errors import PayloadError
+from hub.telemetry.decoders import strict_json
+from hub.telemetry.decoders.strict_json import JsonValue, Unreadable
+from hub.telemetry.notes import Notes, PayloadError
+from hub.telemetry.origin import Origin
 
 SCALARS = (
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 )
 TEXTS = st.text(st.sampled_from(':"\\{},a\u00e9'), max_size=6)
 DOCUMENTS = st.recursive(SCALARS | TEXTS, lambda c: st.lists(c, max_size=4) | st.dictionaries(TEXTS, c, max_size=4))
+
+
+def loads(text: bytes) -> JsonValue:
+    return strict_json.loads(text, Origin("t", "t"), Notes())
 
 
 def reason_of(text: bytes) -> str:
@@ -26,22 +32,26 @@ def reason_of(text: bytes) -> str:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (b"", "not_json"),
-        (b"NaN", "not_json"),
-        (b'{"a":Infinity}', "not_json"),
-        (b'{"a":1e400}', "not_json"),
+        (b"hello", "not_json"),
+        (b"{a:1}", "not_json"),
+        (b"{'a':1}", "not_json"),
+        (b'{"a":1,}', "not_json"),
+        (b'{"a":5 kWh}', "not_json"),
+        (b'{"a":nan', "not_json"),
+        (b'{"a":nan,"a":1}', "duplicate_key"),
+        (b"[nan," + b"[" * 17 + b"]" * 18, "too_deep"),
+        (b"[nan," + b"[" * 100_000 + b"]" * 100_001, "too_deep"),
+        (b"[nan," + b"0," * 10_000 + b"0]", "too_many_items"),
         (b'{"a":1} x', "not_json"),
         (b'{"a":"\\ud800"}', "not_json"),
-        (b'{"a":"\xff"}', "not_json"),
+        (b'{"a":"\\ud800","b":nan}', "not_json"),
+        (b'{"a":"\xff"}', "not_utf8"),
         (b'{"a":1,"a":1}', "duplicate_key"),
         (b'{"a":1,"\\u0061":1}', "duplicate_key"),
         (b'{"x":{"a":1,"b":2,"a":3}}', "duplicate_key"),
         (b'[{"a" : 1, "a" : "::"}]', "duplicate_key"),
         (b'{"a":1,"a":"\\u003a"}', "duplicate_key"),
         (b'{"t":"16:00:00","t":"16:00:00"}', "duplicate_key"),
-        (b'{"a":18446744073709551616}', "integer_range"),
-        (b"-9223372036854775809", "integer_range"),
-        (b"1" + b"0" * 300, "integer_range"),
         (b"[" * 17 + b"]" * 17, "too_deep"),
         (b"[" * 1000 + b"]" * 1000, "too_deep"),
         (b'{"a":' + b"[" * 900 + b"]" * 900 + b',"a":1}', "duplicate_key"),
@@ -68,8 +78,51 @@ def test_what_is_legal_passes_unchanged(text: bytes) -> None:
     assert loads(text) == json.loads(text)
 
 
-def test_a_byte_order_mark_is_ignored() -> None:
-    assert loads(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
+@pytest.mark.parametrize("digits", ["18446744073709551616", "-9223372036854775809", "1" + "0" * 300, "9" * 5_000])
+def test_an_integer_beyond_64_bit_is_the_text_of_its_digits(digits: str) -> None:
+    assert loads(f'{{"a":{digits},"b":1}}'.encode()) == {"a": digits, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("mark", "kind"), [(b'\xef\xbb\xbf{"a":1}', "bom"), (b'{"a":1}\0', "nul"), (b'{"a":1}\0\0\0', "nul")]
+)
+def test_what_editors_and_c_programs_add_is_tolerated_and_noted(mark: bytes, kind: str) -> None:
+    notes = Notes()
+
+    assert strict_json.loads(mark, Origin("t", "t"), notes) == {"a": 1}
+    assert notes.tolerated == {kind: 1}
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        *((word, "not_a_number") for word in ("nan", "NaN", "NAN", "-nan", "inf", "-inf", "Infinity", "-Infinity")),
+        *((word, "not_a_number") for word in ("nan(ind)", "1.#QNAN", "-1.#IND")),
+        *(
+            (word, "bad_value")
+            for word in ("", "N/A", "None", "undefined", "--", "007", "+5", ".5", "5.", "0x1f", "1e400")
+        ),
+    ],
+)
+def test_one_word_that_is_no_value_costs_no_other(word: str, reason: str) -> None:
+    document = loads(b'{"a":1.5,"b":{"c":' + word.encode() + b'},"d":"x: nan, \\" }"}')
+
+    assert document == {"a": 1.5, "b": {"c": word}, "d": 'x: nan, " }'}
+    unreadable = document["b"]["c"]  # type: ignore[call-overload,index]
+    assert isinstance(unreadable, Unreadable)
+    assert unreadable.fault[0] == reason
+
+
+def test_unreadable_elements_keep_their_places() -> None:
+    assert loads(b"[1,nan,{}, inf ,-5]") == [1, "nan", {}, "inf", -5]
+
+
+def test_latin_1_is_named_and_read_where_the_route_says_so() -> None:
+    body = '{"unit":"°C"}'.encode("latin-1")
+
+    with pytest.raises(PayloadError, match='looks like Latin-1, which a route with encoding = "latin-1" reads'):
+        loads(body)
+    assert strict_json.loads(body, Origin("t", "t", encoding="latin-1"), Notes()) == {"unit": "°C"}
 
 
 @given(DOCUMENTS)

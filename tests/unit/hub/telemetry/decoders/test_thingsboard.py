@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.telemetry.decoders.thingsboard import decode
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.routes import RouteSettings
 from storage.reading import Reading
@@ -46,10 +45,10 @@ async def test_a_route_can_say_who_me_is() -> None:
 def test_one_bad_device_does_not_cost_the_others() -> None:
     notes = Notes()
 
-    readings = decode(b'{"A":{"ts":"x","a":1},"B":{"b":2}}', Origin(GATEWAY, GATEWAY), NOW_US, notes)
+    readings = decode(b'{"A":{"name":5,"value":1},"B":{"b":2}}', Origin(GATEWAY, GATEWAY), NOW_US, notes)
 
     assert [reading.device for reading in readings] == ["B"]
-    assert [reason for reason, _ in notes.faults] == ["bad_time"]
+    assert [reason for reason, _ in notes.faults] == ["bad_metric"]
 
 
 @pytest.mark.parametrize(("body", "reason"), [(b"[]", "not_a_record"), (b'{"A":[', "not_json")])

@@ -7,8 +7,7 @@ from hypothesis import given
 
 from hub.telemetry.clock import from_text
 from hub.telemetry.decoders.zigbee2mqtt import MAX_BASES, Zigbee2Mqtt
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.routes import RouteSettings
 from tests.support.telemetry import NOW_US, Bench

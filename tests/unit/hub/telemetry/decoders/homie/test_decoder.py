@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from hub.telemetry.decoders.homie import Homie
 from hub.telemetry.decoders.homie.decoder import MAX_LOST
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.routes import RouteSettings
 from storage.device_state import DeviceState
@@ -197,7 +196,7 @@ async def test_arrays_of_version_3_are_nodes_with_the_attributes_of_the_whole() 
         ("integer", "-3", -3.0),
         ("float", "1e3", 1000.0),
         ("float", "7", 7.0),
-        ("", "007", 7.0),
+        ("", "007", "007"),
         ("", "true", True),
         ("", "on", "on"),
         ("", b"\0", ""),
@@ -226,12 +225,11 @@ async def test_the_datatype_decides_and_without_one_the_look(
         ("float", "NaN", "bad_value"),
         ("float", "Infinity", "bad_value"),
         ("float", "1_000", "bad_value"),
-        ("float", "1e999", "number_range"),
+        ("float", "1e999", "bad_value"),
         ("integer", "1.5", "bad_value"),
-        ("integer", "18446744073709551616", "integer_range"),
-        ("integer", "9" * 5_000, "integer_range"),
-        ("string", b"\xff", "bad_text"),
-        ("string", "a\0", "bad_text"),
+        ("integer", "9" * 5_000, "bad_value"),
+        ("string", b"\xff", "not_utf8"),
+        ("string", "a\0b", "bad_text"),
     ],
 )
 async def test_a_value_that_its_type_cannot_have_is_quarantined(
@@ -245,13 +243,13 @@ async def test_a_value_that_its_type_cannot_have_is_quarantined(
     assert [] == bench.store.readings
 
 
-async def test_integers_beyond_53_bit_are_rounded_and_counted() -> None:
+async def test_integers_beyond_53_bit_keep_every_digit() -> None:
     bench = Bench()
 
     publish(bench, (f"{CAR}/n/p/$datatype", "integer"), (f"{CAR}/n/p", "9007199254740993"))
 
-    assert [9007199254740992.0] == [reading.value for reading in bench.store.readings]
-    assert 1 == bench.pipeline.counters.integers_rounded
+    assert ["9007199254740993"] == [reading.value for reading in bench.store.readings]
+    assert 1 == bench.pipeline.counters.integers_as_text
 
 
 async def test_words_for_no_value_are_no_readings_where_no_type_is_known() -> None:
@@ -291,7 +289,7 @@ async def test_a_number_of_things_is_a_count() -> None:
         (f"{CAR}/a/b/c", "1", "unknown_topic"),
         (f"{CAR}/a/b/c/d", "1", "unknown_topic"),
         (f"{CAR}/a/b/$unit", "x" * 40, "bad_unit"),
-        (f"{CAR}/a/b/$unit", b"\xff", "bad_text"),
+        (f"{CAR}/a/b/$unit", b"\xff", "not_utf8"),
         (f"{CAR}/a/{'b' * 300}/$unit", "W", "bad_metric"),
         (f"homie/{'d' * 300}/$state", "ready", "bad_device"),
         ("homie//$state", "ready", "bad_device"),

@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.telemetry.decoders.memory import Memory
-from hub.telemetry.decoders.sparkplug import Sparkplug
+from hub.telemetry.decoders.sparkplug.decoder import Sparkplug
 from hub.telemetry.decoders.sparkplug.node import Node
-from hub.telemetry.errors import PayloadError
-from hub.telemetry.notes import Notes
+from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from storage.reading import Reading
 from tests.support.sparkplug import (

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.telemetry.decoders.sparkplug.schema import _PAYLOAD, COMPRESSED, parse
-from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import PayloadError
 from hub.telemetry.validation import MAX_ITEMS
 from tests.support.sparkplug import DBIRTH, metric, payload
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.telemetry.decoders.sparkplug.topics import Address, Kind, parse
-from hub.telemetry.errors import PayloadError
+from hub.telemetry.notes import PayloadError
 
 
 @pytest.mark.parametrize(

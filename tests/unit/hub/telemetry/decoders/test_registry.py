@@ -2,8 +2,6 @@
 
 import pytest
 
-from hub.telemetry.decoders import DECODERS
-from hub.telemetry.firmwares import FIRMWARES
 from hub.telemetry.routes import Routes, RouteSettings
 
 
@@ -33,10 +31,6 @@ def test_a_firmwares_topic_finds_its_decoder_over_a_bridge_and_directly(
         assert (route.decoder, route.origin.rest) == (decoder, rest)
         assert route.origin.device == (device or topic)
         assert route.origin.device_in_route == (device is not None)
-
-
-def test_every_row_names_a_decoder_that_exists() -> None:
-    assert {firmware.decoder for firmware in FIRMWARES} <= set(DECODERS)
 
 
 def test_a_route_of_the_settings_comes_first() -> None:

@@ -1,11 +1,14 @@
-"""Metric names with dots as nested objects, which is how many firmwares write them."""
+"""JSON documents as firmwares write them: names with dots as nested objects, times as text."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 from device_sim.message import Value
 
 Tree: TypeAlias = "dict[str, Tree | Value | None]"
+_US_PER_S: Final = 1_000_000
 
 
 class Planter:
@@ -37,3 +40,21 @@ def clash(names: Sequence[str]) -> tuple[str, str] | None:
             if (above := ".".join(parts[:end])) in known:
                 return above, name
     return None
+
+
+@lru_cache(maxsize=64)
+def second(seconds: int) -> str:
+    """Return `2026-11-20T16:00:00`, UTC; a fleet sends in the same few seconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def iso_ms(time_us: int) -> str:
+    """Return `2026-11-20T16:00:00.123Z`."""
+    seconds, us = divmod(time_us, _US_PER_S)
+    return f"{second(seconds)}.{us // 1_000:03}Z"
+
+
+def iso_ns(time_us: int) -> str:
+    """Return `2026-11-20T16:00:00.123000000`, without a zone."""
+    seconds, us = divmod(time_us, _US_PER_S)
+    return f"{second(seconds)}.{us * 1_000:09}"
