@@ -12,6 +12,7 @@ import typer
 
 from hub.commands.db import app as db_app
 from hub.errors import HubError
+from hub.observe.logs import configure_logs
 from storage.errors import StorageError
 
 app = typer.Typer(
@@ -155,6 +156,7 @@ def _given(**options: object) -> dict[str, object]:
 
 def main() -> None:
     """Run the program."""
+    configure_logs("warning")  # to stderr: a command's answer is on stdout; `serve` sets its own level
     try:
         app()
     except (HubError, StorageError) as error:

@@ -75,19 +75,22 @@ def export_range(
     device: str,
     metric: str,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write; - is the standard output.")],
     start: Annotated[datetime | None, typer.Option("--from", help="First instant, UTC.")] = None,
     end: Annotated[datetime | None, typer.Option("--to", help="First instant that is left out, UTC.")] = None,
     kind: Annotated[Format, typer.Option("--format", help="Parquet needs the extra `parquet`.")] = Format.CSV,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="CSV: texts as they are, without the ' before what a spreadsheet would run.")
+    ] = False,
     config: ConfigFile = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write a range of one series to a file."""
+    """Write a range of the readings of a device and metric to a file."""
     from hub.commands import db_work
 
     settings = _settings(config, database_url, data_dir)
-    db_work.export_range(settings, (device, metric), (start, end), output, kind.value)
+    db_work.export_range(settings, (device, metric), (start, end), output, kind.value, raw=raw)
 
 
 @quarantine_app.callback(invoke_without_command=True)

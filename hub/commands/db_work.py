@@ -5,6 +5,7 @@ does. Looking changes nothing, the schema included.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from storage.advice import advise
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.engine import DATABASE_AWAY, EMBEDDED, lend
-from storage.export import export
+from storage.export import export, export_to
 from storage.inspection import read_leaf_reports, read_rollup_report, read_server_facts
 from storage.partitions import NEWEST_US, OLDEST_US, instant, microseconds
 from storage.queries import Queries
@@ -40,6 +41,7 @@ from storage.store import Store
 SHOWN_BYTES: Final = 2_000
 SHOWN_REFUSALS: Final = 20
 WIDE: Final = 400
+STDOUT: Final = Path("-")
 
 
 def show_partitions(settings: HubSettings, *, as_json: bool = False) -> None:
@@ -113,15 +115,22 @@ def export_range(
     between: tuple[datetime | None, datetime | None],
     output: Path,
     kind: str,
+    *,
+    raw: bool = False,
 ) -> None:
-    """Write [from, to) of a (device, metric) to the file; times without a zone are UTC."""
+    """Write [from, to) of a (device, metric) to the file, or to stdout for `-`; times without a zone are UTC."""
     start, end = between
     from_us = OLDEST_US if start is None else microseconds(start.replace(tzinfo=UTC))
     to_us = NEWEST_US if end is None else microseconds(end.replace(tzinfo=UTC))
 
     async def write() -> None:
         async with _opened(settings) as database:
-            count = await export(Queries(database).pages(*series, from_us, to_us), output, kind)
+            pages = Queries(database).pages(*series, from_us, to_us)
+            if output == STDOUT:
+                with contextlib.suppress(BrokenPipeError):  # who reads it has seen enough
+                    await export_to(pages, sys.stdout.buffer, kind, raw=raw)
+                return
+            count = await export(pages, output, kind, raw=raw)
         _console().print(f"{count:,} readings in {escape(str(output))}")
 
     _run(write())

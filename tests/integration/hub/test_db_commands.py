@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from hub.broker.broker import Broker, BrokerLimits
 from hub.commands.db import app
+from hub.processes import child_process
 from hub.settings.model import load_settings, routes_of
 from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
@@ -83,6 +84,63 @@ async def test_a_range_is_exported_as_csv(store: Store, database_url: str, tmp_p
     assert rows[0] == ["device", "metric", "time", "value", "unit"]
     assert [row[3] for row in rows[1:]] == [str(number / 4) for number in range(25_000)]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", rows[1][2])
+
+
+FORMULAS = ("=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1")
+HARMLESS = ("on", "", "1=1", " -", "a@b", "'=1")
+
+
+async def test_an_export_holds_no_formula_unless_it_is_raw(store: Store, database_url: str, tmp_path: Path) -> None:
+    """A spreadsheet would run what a device sent."""
+    texts = (*FORMULAS, *HARMLESS)
+    await store.write([Reading("=d", "@m", NOW + at, text, "-u") for at, text in enumerate(texts)])
+    await store.write([Reading("=d", "@m", NOW + 1_000, -1.5, "-u")])
+    export = ("export", "=d", "@m", "--database-url", database_url)
+
+    await run(*export, "-o", str(tmp_path / "safe.csv"))
+    await run(*export, "-o", str(tmp_path / "raw.csv"), "--raw")
+
+    def cells(name: str) -> list[list[str]]:
+        with (tmp_path / name).open(newline="", encoding="utf-8") as file:
+            return list(csv.reader(file))[1:]
+
+    safe = cells("safe.csv")
+    assert {("'=d", "'@m", "'-u")} == {(row[0], row[1], row[4]) for row in safe}
+    assert [*(f"'{text}" for text in FORMULAS), *HARMLESS, "-1.5"] == [row[3] for row in safe]
+    assert [("=d", "@m", text, "-u") for text in (*texts, "-1.5")] == [
+        (row[0], row[1], row[3], row[4]) for row in cells("raw.csv")
+    ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+async def test_an_export_goes_to_the_standard_output(store: Store, database_url: str, kind: str) -> None:
+    await store.write([Reading("d", "m", NOW + at, float(at), "Cel") for at in range(12_000)])
+    command = [child_process.program("telemetry-hub"), "db", "export", "d", "m", "-o", "-", "--format", kind]
+
+    process = await asyncio.create_subprocess_exec(
+        *command, "--database-url", database_url, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+
+    assert process.returncode == 0
+    if kind == "csv":
+        rows = list(csv.reader(output.decode().splitlines()))
+        assert [str(float(at)) for at in range(12_000)] == [row[3] for row in rows[1:]]
+    else:
+        assert (b"PAR1", b"PAR1") == (output[:4], output[-4:])
+
+
+async def test_an_export_ends_quietly_when_nobody_reads_on(store: Store, database_url: str) -> None:
+    await store.write([Reading("d", "m", NOW + at, float(at), "Cel") for at in range(40_000)])
+    command = f"{child_process.program('telemetry-hub')} db export d m -o - --database-url '{database_url}' | head -2"
+
+    process = await asyncio.create_subprocess_shell(
+        command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    output, errors = await process.communicate()
+
+    assert 2 == len(output.splitlines())
+    assert b"" == errors
 
 
 async def test_a_range_is_exported_as_parquet(store: Store, database_url: str, tmp_path: Path) -> None:
