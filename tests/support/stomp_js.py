@@ -45,14 +45,15 @@ class NodeScenario:
 
 
 class NodeStompJs:
-    """Node.js."""
+    """Node.js, with a script of its scenarios."""
 
-    def __init__(self) -> None:
+    def __init__(self, script: str = "run.mjs") -> None:
         install()
         self._node = require_node()
+        self._script = str(HERE / script)
 
     def start(self, scenario: str, parameters: Mapping[str, object]) -> NodeScenario:
-        command = [self._node, str(HERE / "run.mjs"), scenario, json.dumps(parameters)]
+        command = [self._node, self._script, scenario, json.dumps(parameters)]
         return NodeScenario(
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
         )
@@ -91,7 +92,7 @@ class PageStompJs:
 
 
 def install() -> None:
-    """Install the locked package with npm, if that is not done; skip (with CI=true: fail) where it cannot be."""
+    """Install the locked packages with npm, if that is not done; skip (with CI=true: fail) where it cannot be."""
     lock = (HERE / "package-lock.json").read_text()
     if _LOCKED.is_file() and _LOCKED.read_text() == lock:
         return
@@ -107,7 +108,9 @@ def install() -> None:
         timeout=INSTALL_DEADLINE_S,
     )
     if done.returncode != 0:
-        raise missing(f"needs the npm package @stomp/stompjs, and npm could not install it: {done.stderr[-500:]}")
+        raise missing(
+            f"needs the npm packages of tests/support/stompjs, and npm could not install them: {done.stderr[-500:]}"
+        )
     _LOCKED.write_text(lock)
 
 
