@@ -14,24 +14,28 @@ import socket
 import structlog
 from tornado import httputil, netutil
 from tornado.httpserver import HTTPServer
-from tornado.web import Application
 
 from hub.broker.broker import Broker
 from hub.errors import HubError, PortInUseError
 from hub.http.dashboard import dashboard_routes
+from hub.http.endpoints import WEBSOCKET, build_application
+from hub.http.gate import Gate
 from hub.http.health import LivezHandler, ReadyzHandler
 from hub.http.hosts import AllowedHosts
 from hub.http.metrics import MetricsHandler
+from hub.http.origins import AllowedOrigins
+from hub.http.peers import TrustedProxies, is_loopback
 from hub.observe.loop_lag import LoopLag
 from hub.observe.metrics import build_registry, pipeline_rows, store_rows
 from hub.observe.stats import StatsTopic
 from hub.observe.transport_metrics import broker_rows, transport_rows
 from hub.settings.model import HubSettings, routes_of
+from hub.stomp.errors import SessionError
 from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.validation import TimeWindow
 from hub.transports.broker_clock import BrokerClock
-from hub.transports.peers import is_loopback
+from hub.transports.descriptors import fitting_connections
 from hub.transports.services import Services
 from hub.transports.sockets import Sockets
 from hub.transports.tcp import StompTcpServer
@@ -66,7 +70,7 @@ class HubApp:
         """Build the parts; call within the running loop."""
         # Kept: asking for the running loop is a system call.
         loop = self._loop = asyncio.get_running_loop()
-        limits = settings.limits
+        limits = settings.limits.model_copy(update={"connections": fitting_connections(settings.limits.connections)})
         self.addresses: list[str] = []
         self._settings = settings
         self._clock = BrokerClock()
@@ -82,7 +86,12 @@ class HubApp:
             {user.name: user.password.get_secret_value() for user in settings.users},
             TelemetryIngest(pipeline, self.store),
         )
-        self._sockets = Sockets(limits)
+        self._gate = Gate(
+            AllowedHosts((settings.http.host, *settings.http.allowed_hosts)),
+            AllowedOrigins(settings.http.allowed_origins),
+            TrustedProxies(settings.http.trusted_proxies),
+        )
+        self._sockets = Sockets(limits, self._gate, self.services.counters)
         self._lag = LoopLag()
         self._stats = StatsTopic(self.broker, self.services, self._lag)
         self.broker.replay_sources += [pipeline.last.messages, pipeline.states.messages]
@@ -94,18 +103,19 @@ class HubApp:
             *broker_rows(self.broker),
             *transport_rows(self.services, self._lag),
         )
-        hosts = AllowedHosts((settings.http.host, *settings.http.allowed_hosts))
-        application = Application(
-            [
-                (r"/ws", StompWebSocketHandler, {"services": self.services, "hosts": hosts, "sockets": self._sockets}),
-                (r"/livez", LivezHandler, {"hosts": hosts}),
-                (r"/readyz", ReadyzHandler, {"hosts": hosts, "checks": {"storage": self.store.health}}),
-                (r"/metrics", MetricsHandler, {"hosts": hosts, "registry": build_registry(rows)}),
-                *dashboard_routes(hosts),
-            ],
-            log_function=_no_access_log,
-            cross_origin_protection=True,
-        )
+        gate, services = self._gate, self.services
+        rules = [
+            (f"{WEBSOCKET}/?", StompWebSocketHandler, {"services": services, "gate": gate, "sockets": self._sockets}),
+            (r"/livez", LivezHandler, {"gate": gate}),
+            (r"/readyz", ReadyzHandler, {"gate": gate, "checks": {"storage": self.store.health}}),
+            (
+                r"/metrics",
+                MetricsHandler,
+                {"gate": gate, "registry": build_registry(rows), "known": self._known, "users": bool(settings.users)},
+            ),
+            *dashboard_routes(gate),
+        ]
+        application = build_application(rules, gate, settings.http.prefix)
         httputil.set_parse_body_config(httputil.ParseBodyConfig(multipart=httputil.ParseMultipartConfig(enabled=False)))
         self._http = HTTPServer(
             application,
@@ -130,6 +140,14 @@ class HubApp:
             else:
                 log.info("last_readings", series=len(self._pipeline.last))
                 return
+
+    def _known(self, login: str, passcode: str) -> bool:
+        """Whether a login and passcode belong together, whoever asks."""
+        try:
+            self.services.authenticate(login, passcode, loopback=False)
+        except SessionError:
+            return False
+        return True
 
     def _flush_soon(self) -> None:
         """Write what gathered in this tick of the loop at its end."""
@@ -157,8 +175,15 @@ class HubApp:
             )
             await self.store.start()
             opened.pop_all()
-        self._http.add_sockets(http_sockets)
-        self._tcp.add_sockets(stomp_sockets)
+        self._sockets.door.listen(http_sockets, self._http.handle_stream)
+        self._sockets.door.listen(stomp_sockets, self._tcp.handle_stream)
+        if self.services.limits.connections < settings.limits.connections:
+            log.warning(
+                "connections_capped",
+                connections=self.services.limits.connections,
+                wanted=settings.limits.connections,
+                remedy="raise the limit of open files (ulimit -n, LimitNOFILE=)",
+            )
         self._filling = asyncio.create_task(self._fill_last_readings(), name="last readings")
         self._lag.start()
         self._stats.start()
@@ -173,8 +198,7 @@ class HubApp:
         """Stop without losing what was acknowledged, within `limits.drain_s`."""
         services = self.services
         services.draining = True
-        self._http.stop()
-        self._tcp.stop()
+        self._sockets.door.close()
         self._stats.stop()
         if self._filling is not None:
             self._filling.cancel()
@@ -214,7 +238,3 @@ def _bind(opened: contextlib.ExitStack, what: str, host: str, port: int, send_bu
         # Accepted sockets inherit it. Without, the kernel takes 2.5 MiB for each peer that does not read.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
     return sockets
-
-
-def _no_access_log(handler: object) -> None:
-    """Requests are counted, not logged: a line per request is no use to anybody at these rates."""

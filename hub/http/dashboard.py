@@ -10,9 +10,10 @@ inline (Content-Security-Policy); what has a hash in its name is kept for ever, 
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tornado.web import HTTPError, StaticFileHandler
+from tornado.web import StaticFileHandler
 
-from hub.http.hosts import AllowedHosts
+from hub.http.endpoints import upgrade_asked, where_to_go
+from hub.http.gate import Gate
 
 DIST = Path(__file__).resolve().parent.parent / "dashboard" / "dist"
 
@@ -33,14 +34,14 @@ _NOT_BUILT = """<!doctype html>
 Route: TypeAlias = tuple[str, type[StaticFileHandler], dict[str, Any]]
 
 
-def dashboard_routes(hosts: AllowedHosts, dist: Path = DIST) -> list[Route]:
+def dashboard_routes(gate: Gate, dist: Path = DIST) -> list[Route]:
     """Return the rules for `tornado.web.Application`; they match `/`, `/favicon.svg` and `/assets/<file>` only.
 
     Args:
-        hosts: the names that the hub answers to.
+        gate: what requests have to pass.
         dist: the folder Vite built into. It may appear or change while the hub runs.
     """
-    arguments = {"hosts": hosts, "path": str(dist)}
+    arguments = {"gate": gate, "path": str(dist)}
     return [
         (r"/()", PageHandler, {**arguments, "default_filename": "index.html"}),
         (r"/(favicon\.svg)", PageHandler, arguments),
@@ -53,14 +54,22 @@ class PageHandler(StaticFileHandler):
 
     cache_control = "no-cache"
 
-    def initialize(self, hosts: AllowedHosts, path: str, default_filename: str | None = None) -> None:  # type: ignore[override]
+    def initialize(self, gate: Gate, path: str, default_filename: str | None = None) -> None:  # type: ignore[override]
         super().initialize(path, default_filename)
-        self.hosts = hosts
+        self.gate = gate
 
     def prepare(self) -> None:
-        """Refuse other hosts' names, as all of the hub's handlers do (DNS rebinding)."""
-        if not self.hosts.allows(self.request.headers.get("Host")):
-            raise HTTPError(421, "the Host header names another host; add the name to the hub's settings")
+        """Refuse what the gate does, as all of the hub's handlers do, and a WebSocket that looks for us at the root."""
+        if (refusal := self.gate.refusal(self.request)) is not None:
+            self._answer(refusal.status, refusal.text)
+        elif upgrade_asked(self.request.headers.get("Upgrade")):
+            self._answer(404, where_to_go(self.request.path, self.request.path))
+
+    def _answer(self, status: int, text: str) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(text)
 
     def set_default_headers(self) -> None:
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)

@@ -1,26 +1,27 @@
-"""The base of the hub's HTTP handlers: refuses requests for other hosts, answers errors as JSON.
+"""The base of the hub's HTTP handlers: requests pass the gate, errors are answered as JSON.
 
-Not here: who the user is. RFC 9110 section 15.5.20 gives the answer to a request for somebody else's authority: 421.
+Not here: who the user is.
 """
 
 import json
 from http.client import responses
+from types import TracebackType
 from typing import Any
 
 from tornado.web import HTTPError, RequestHandler
 
-from hub.http.hosts import AllowedHosts
+from hub.http.gate import Gate
 
 
 class GuardedHandler(RequestHandler):
-    """A handler that answers only for the hub's own names; `hosts` is its one argument in the routing table."""
+    """A handler behind the gate, which is its one argument in the routing table."""
 
-    def initialize(self, hosts: AllowedHosts) -> None:
-        self.hosts = hosts
+    def initialize(self, gate: Gate) -> None:
+        self.gate = gate
 
     def prepare(self) -> None:
-        if not self.hosts.allows(self.request.headers.get("Host")):
-            raise HTTPError(421, "the Host header names another host; add the name to the hub's settings")
+        if (refusal := self.gate.refusal(self.request)) is not None:
+            raise HTTPError(refusal.status, refusal.text)
 
     def set_default_headers(self) -> None:
         self.set_header("Cache-Control", "no-store")
@@ -30,8 +31,15 @@ class GuardedHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with the reason that our own code gave; a bug's text stays in the log."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        detail = error.log_message if isinstance(error, HTTPError) and error.log_message else None
-        self.finish_json({"error": detail or responses.get(status_code, "error")})
+        reason = error.get_message() if isinstance(error, HTTPError) else None
+        self.finish_json({"error": reason or responses.get(status_code, "error")})
+
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Log defects only: a refusal is an answer, and anybody could fill the log with them."""
+        if not isinstance(value, HTTPError):
+            super().log_exception(typ, value, tb)
 
     def finish_json(self, document: dict[str, object]) -> None:
         self.set_header("Content-Type", "application/json")

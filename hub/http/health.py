@@ -10,8 +10,8 @@ the details.
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from hub.http.gate import Gate
 from hub.http.guarded import GuardedHandler
-from hub.http.hosts import AllowedHosts
 
 # A check returns at once: {"ok": bool, "detail": str, ...}, all of it JSON. `Store.health` is one.
 Check: TypeAlias = Callable[[], Mapping[str, object]]
@@ -28,8 +28,8 @@ class LivezHandler(GuardedHandler):
 
 
 class ReadyzHandler(GuardedHandler):
-    def initialize(self, hosts: AllowedHosts, checks: Mapping[str, Check]) -> None:  # type: ignore[override]
-        super().initialize(hosts)
+    def initialize(self, gate: Gate, checks: Mapping[str, Check]) -> None:  # type: ignore[override]
+        super().initialize(gate)
         self.checks = checks
 
     def prepare(self) -> None:
@@ -39,7 +39,7 @@ class ReadyzHandler(GuardedHandler):
         results = {name: dict(check()) for name, check in self.checks.items()}
         ok = all(result.get("ok") is True for result in results.values())
         self.set_status(200 if ok else 503)
-        if self.hosts.allows(self.request.headers.get("Host")):
+        if self.gate.own_name(self.request):
             self.finish_json({"ok": ok, "checks": results})
         else:
             self.finish_json({"ok": ok})

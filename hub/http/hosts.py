@@ -1,16 +1,20 @@
 """Which `Host` headers are ours. A defence against DNS rebinding, for HTTP and for the WebSocket handshake alike.
 
 A web page on evil.example can make its name resolve to 127.0.0.1; the browser then takes the hub for that page's own
-server, and Tornado's same-origin check agrees (security reference, section 2). So only names the operator gave, and
-loopback literals, are answered. The port is not compared: proxies and port forwards change it.
+server, and a same-origin check agrees (security reference, section 2). So only names that the operator gave, and loopback
+literals, are answered. The port is not compared: proxies and port forwards change it.
 """
 
 import ipaddress
+import json
 import re
 from collections.abc import Iterable
 
 # host [":" port]; an IPv6 literal stands in brackets (RFC 9110 section 7.2).
-_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?", re.ASCII)
+_HOST = re.compile(
+    r"(?P<host>\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::(?P<port>[0-9]{1,5}))?", re.ASCII
+)
+_MOST_SHOWN_CHARS = 100
 
 
 class AllowedHosts:
@@ -25,11 +29,24 @@ class AllowedHosts:
 
         Take it from `request.headers.get("Host")`: Tornado's `request.host` makes up 127.0.0.1 where there is none.
         """
-        match = _HOST.fullmatch(host_header or "")
-        if match is None:
+        found = split_host(host_header or "")
+        if found is None:
             return False
-        name = _canonical(match["v6"] or match["name"])
+        name = found[0]
         return name in self._names or name == "localhost" or _is_loopback(name)
+
+
+def split_host(text: str) -> tuple[str, int | None] | None:
+    """Split `host[:port]` into the canonical name and the port; None where it is malformed."""
+    match = _HOST.fullmatch(text)
+    if match is None:
+        return None
+    return _canonical(match["v6"] or match["name"]), int(match["port"]) if match["port"] else None
+
+
+def shown(value: str | None) -> str:
+    """Return a header's value as an answer may repeat it: quoted, escaped, not long."""
+    return "nothing" if value is None else json.dumps(value[:_MOST_SHOWN_CHARS])
 
 
 def _canonical(name: str) -> str:

@@ -42,6 +42,11 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     connections: int = Field(10_000, ge=1, description="open connections, WebSocket and TCP together")
+    strangers_per_address: int = Field(
+        500,
+        ge=1,
+        description="connections from one address that are not logged in; of this machine and trusted proxies any number",
+    )
     handshake_s: float = Field(10.0, gt=0, description="time for the HTTP request line and headers")
     connect_s: float = Field(10.0, gt=0, description="time from the upgrade to a complete CONNECT")
     frame_s: float = Field(30.0, gt=0, description="time for a frame once it has begun")

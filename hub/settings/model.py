@@ -5,6 +5,7 @@ one package stands there (storage/settings.py, hub/settings/limits.py). docs/ref
 which a test asserts.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
+from hub.http.origins import parse_origin
+from hub.http.peers import parse_network
 from hub.observe.logs import LogLevel
 from hub.settings import source as settings_source
 from hub.settings.limits import Limits
@@ -37,6 +40,30 @@ def _host(host: str) -> str:
     return host.strip()
 
 
+def _origin(text: str) -> str:
+    try:
+        parse_origin(text)
+    except ValueError as error:
+        raise PydanticCustomError("bad_origin", "{problem}", {"problem": str(error)}) from None
+    return text.strip()
+
+
+def _network(text: str) -> str:
+    try:
+        parse_network(text)
+    except ValueError:
+        raise PydanticCustomError("bad_network", "is neither an address nor a network such as 10.0.0.0/8") from None
+    return text.strip()
+
+
+def _prefix(text: str) -> str:
+    """Check a path; the slash at its end does not matter."""
+    path = text.strip().rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+        raise PydanticCustomError("bad_prefix", "is not a path such as /telemetry")
+    return path
+
+
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise PydanticCustomError("blank", "is empty")
@@ -58,6 +85,17 @@ class HttpSettings(BaseModel):
     port: int = Field(default=8080, ge=0, le=65535, description="port; 0 takes a free one and prints it")
     allowed_hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field(
         default=(), description="names that browsers may call the hub by, beside localhost and loopback addresses"
+    )
+    allowed_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = Field(
+        default=(),
+        description="pages that may use the hub, beside its own: https://dash.example, http://localhost:5173",
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=(),
+        description="addresses or networks of proxies that forward requests; their X-Forwarded-For or Forwarded is believed",
+    )
+    prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        default="", description="path under which a proxy shows the hub and which it does not strip, as /telemetry"
     )
 
 

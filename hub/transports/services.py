@@ -93,7 +93,10 @@ class Services:
         if not self._users:
             if loopback:
                 return
-            text = "no users are configured, so only clients on the hub's own machine may connect"
+            text = (
+                "no users are configured ([[users]]), so only clients on the hub's own machine may connect; whoever comes "
+                "through a proxy counts by the address it forwards, if http.trusted_proxies names the proxy"
+            )
             raise SessionError("Bad CONNECT", text, POLICY_VIOLATION)
         expected = self._users.get(login or "")
         given = (passcode or "").encode()

@@ -5,13 +5,12 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from tornado.iostream import IOStream, StreamClosedError
-from tornado.tcpserver import TCPServer
 
 from hub.broker.publication import Framing
+from hub.http.peers import is_loopback
 from hub.transports.burst_reader import BurstReader
 from hub.transports.connection import Connection
-from hub.transports.peers import is_loopback
-from hub.transports.read_turns import MOST_BYTES
+from hub.transports.door import DoorStream
 from hub.transports.services import Services
 from hub.transports.sockets import Sockets
 from hub.transports.stream_writer import StreamEnd, StreamWriter
@@ -28,7 +27,17 @@ def no_framing(length: int, text: bool) -> bytes:  # noqa: ARG001 - the signatur
 class TcpWire(StreamWriter):
     """The writing side: frames to the socket, then the end of our direction."""
 
-    __slots__ = ("_ending", "_receive", "_resume", "_services", "_stalled", "loopback", "overflow", "peer")
+    __slots__ = (
+        "_connection",
+        "_ending",
+        "_resume",
+        "_services",
+        "_stalled",
+        "_stranger",
+        "loopback",
+        "overflow",
+        "peer",
+    )
 
     def __init__(self, stream: IOStream, peer: str, services: Services) -> None:
         super().__init__(stream)
@@ -39,20 +48,27 @@ class TcpWire(StreamWriter):
         self._stalled: Callable[[], None] = _nothing
         self._services = services
         self._ending: StreamEnd | None = None
+        self._stranger = True  # nobody has logged in
+        self._connection: Connection
 
     def attach(self, connection: Connection) -> None:
         """Set whom to hand bytes to, and whom to tell of stalls."""
-        self._receive = connection.receive
+        self._connection = connection
         self.overflow = connection.overflow
         self._stalled = connection.writing_stalled
         self._resume = connection.resume_writing
 
     def receive(self, data: bytes) -> Awaitable[None] | None:
         """Take a burst; after our end it is discarded."""
-        if self._ending is None:
-            return self._receive(data)
-        self._ending.discard(len(data))
-        return None
+        if self._ending is not None:
+            self._ending.discard(len(data))
+            return None
+        waiting = self._connection.receive(data)
+        if self._stranger and self._connection.opened:
+            self._stranger = False
+            if isinstance(self._stream, DoorStream):
+                self._stream.known()
+        return waiting
 
     def resumed(self) -> None:
         if self._ending is None:
@@ -96,15 +112,15 @@ class TcpWire(StreamWriter):
             self._ending.closed()
 
 
-class StompTcpServer(TCPServer):
-    """Listens for STOMP on TCP."""
+class StompTcpServer:
+    """Serves STOMP on streams that the door lets in."""
 
     def __init__(self, services: Services, sockets: Sockets) -> None:
-        super().__init__(max_buffer_size=4 * MOST_BYTES, read_chunk_size=MOST_BYTES)
         self._services = services
         self._turns = sockets.turns
 
     async def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
+        """Serve one client until its stream is closed."""
         services = self._services
         if services.draining or services.crowded:
             services.counters.refused["crowded"] += 1

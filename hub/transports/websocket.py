@@ -5,18 +5,24 @@ from collections.abc import Awaitable, Callable
 from tornado.websocket import WebSocketClosedError
 
 from hub.broker.publication import Framing
-from hub.http.hosts import AllowedHosts
+from hub.http.endpoints import WEBSOCKET, upgrade_asked
+from hub.http.gate import Gate
+from hub.http.peers import Peer
 from hub.stomp.dialects import pick_subprotocol
 from hub.transports.burst_websocket import BurstProtocol, BurstWebSocketHandler
 from hub.transports.connection import Connection
+from hub.transports.door import DoorStream
 from hub.transports.keep_alive import KeepAlive
-from hub.transports.peers import is_loopback
 from hub.transports.services import Services, TransportCounters
 from hub.transports.sockets import Sockets
 from hub.transports.stream_writer import StreamWriter
 from hub.websocket.frames import BINARY, TEXT, Message, frame_header
 
 _TEXT_HEADERS = [frame_header(TEXT, length) for length in range(4_096)]
+NO_UPGRADE = (
+    f"STOMP over WebSocket is here, at {WEBSOCKET}, and this request asks for no upgrade to it. Use a WebSocket client; "
+    "a proxy in between has to pass the headers Upgrade and Connection on."
+)
 _BINARY_HEADERS = [frame_header(BINARY, length) for length in range(4_096)]
 
 
@@ -47,10 +53,10 @@ class WebSocketWire(StreamWriter):
         "peer",
     )
 
-    def __init__(self, protocol: BurstProtocol, peer: str, counters: TransportCounters, keep_alive: KeepAlive) -> None:
+    def __init__(self, protocol: BurstProtocol, peer: Peer, counters: TransportCounters, keep_alive: KeepAlive) -> None:
         super().__init__(protocol.stream)
-        self.peer = peer
-        self.loopback = is_loopback(peer)
+        self.peer = peer.address
+        self.loopback = peer.loopback
         self.binary = False  # the opcode of the peer's first message, mirrored
         self.overflow: Callable[[], None] = _nothing
         self._resume: Callable[[], None] = _nothing
@@ -90,11 +96,11 @@ class WebSocketWire(StreamWriter):
 class StompWebSocketHandler(BurstWebSocketHandler):
     """Accepts a WebSocket and connects it to the hub."""
 
-    def initialize(self, services: Services, hosts: AllowedHosts, sockets: Sockets) -> None:
+    def initialize(self, services: Services, gate: Gate, sockets: Sockets) -> None:
         self._services = services
         self._sockets = sockets
         self.turns = sockets.turns
-        self._hosts = hosts
+        self._gate = gate
         self._connection: Connection | None = None
         self._wire: WebSocketWire | None = None
         self._opened = False  # CONNECT was accepted, so larger messages may come
@@ -103,23 +109,25 @@ class StompWebSocketHandler(BurstWebSocketHandler):
 
     def prepare(self) -> None:
         services = self._services
-        if not self._hosts.allows(self.request.headers.get("Host")):
-            self._refuse(421, "host", "The Host header names another host; add the name to http.allowed_hosts.")
+        self._peer = self._gate.client(self.request)  # now: headers are dropped with the handshake
+        if (refusal := self._gate.refusal(self.request)) is not None:
+            self._refuse(refusal.status, refusal.reason, refusal.text)
         elif services.draining or services.crowded:
             self.set_header("Retry-After", "5")
             self._refuse(503, "crowded", "The hub takes no further connection now.")
+        elif not upgrade_asked(self.request.headers.get("Upgrade")):
+            self.set_header("Upgrade", "websocket")
+            self._refuse(426, "no upgrade", NO_UPGRADE)
 
     def _refuse(self, status: int, reason: str, text: str) -> None:
         self._services.counters.refused[reason] += 1
         self.set_status(status)
-        self.finish(text)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{text}\n")
 
-    def check_origin(self, origin: str) -> bool:
-        """Let in pages of the hub's own origin only (Tornado calls this where the origins differ)."""
-        allowed = super().check_origin(origin)
-        if not allowed:
-            self._services.counters.refused["origin"] += 1
-        return allowed
+    def check_origin(self, origin: str) -> bool:  # noqa: ARG002 - Tornado's signature
+        """Let it pass: the gate has looked at it."""
+        return True
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         return pick_subprotocol(subprotocols)
@@ -132,8 +140,7 @@ class StompWebSocketHandler(BurstWebSocketHandler):
         services = self._services
         services.counters.accepted += 1
         protocol.stream.max_write_buffer_size = None
-        peer = self.request.connection.context.address[0]  # type: ignore[union-attr]
-        self._wire = WebSocketWire(protocol, peer, services.counters, self._sockets.keep_alive)
+        self._wire = WebSocketWire(protocol, self._peer, services.counters, self._sockets.keep_alive)
         self._connection = Connection(services, self._wire)
         self._wire.attach(self._connection)
 
@@ -147,6 +154,8 @@ class StompWebSocketHandler(BurstWebSocketHandler):
         waiting = connection.receive(data)
         if not self._opened and connection.opened:
             self._opened = True
+            if isinstance(protocol.stream, DoorStream):
+                protocol.stream.known()
             protocol.parser.max_message_bytes = self._services.limits.message_bytes
         return waiting
 

@@ -7,7 +7,7 @@ kill it, to see its exit status) use `hub_command` with `hub.supervisor.Supervis
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -34,12 +34,13 @@ class RunningHub:
         *,
         limits: Limits | None = None,
         users: tuple[UserSettings, ...] = (),
+        http: Mapping[str, object] | None = None,
         database_url: str = NO_DATABASE,
     ) -> None:
         self.port, self.stomp_port = free_port(), free_port()
         self._settings = HubSettings(
             data_dir=data_dir,
-            http=HttpSettings(port=self.port),
+            http=HttpSettings.model_validate({"port": self.port, **(http or {})}),
             stomp=StompSettings(port=self.stomp_port),
             limits=limits or Limits(),
             storage=StorageSettings(database_url=database_url),

@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -71,7 +72,16 @@ class WebSocketOctets:
     """A WebSocket written by hand; `send` makes one message, text where it is UTF-8; pings are not answered."""
 
     def __init__(
-        self, port: int, *, subprotocols: str = "", origin: str = "", receive_buffer: int | None = None
+        self,
+        port: int,
+        *,
+        path: str = "/ws",
+        host: str | None = None,
+        subprotocols: str = "",
+        origin: str = "",
+        upgrade: bool = True,
+        headers: Mapping[str, str] | None = None,
+        receive_buffer: int | None = None,
     ) -> None:
         self.socket = _connect(port, receive_buffer)
         self.close_code: int | None = None
@@ -80,7 +90,9 @@ class WebSocketOctets:
         self.messages: list[bytes] = []
         self.pongs = 0
         self._buffer = b""
-        head = f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        head = f"GET {path} HTTP/1.1\r\nHost: {host or f'127.0.0.1:{port}'}\r\n"
+        head += "Upgrade: websocket\r\nConnection: Upgrade\r\n" if upgrade else ""
+        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         head += "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode() + "\r\n"
         head += f"Sec-WebSocket-Protocol: {subprotocols}\r\n" if subprotocols else ""
         head += f"Origin: {origin}\r\n" if origin else ""
@@ -101,6 +113,11 @@ class WebSocketOctets:
             self.send_message(data, BINARY)
         else:
             self.send_message(data)
+
+    def body(self) -> str:
+        """Return the text of an answer that is no upgrade."""
+        size = int(self.response["content-length"])
+        return (self._take(size) or b"").decode()
 
     def send_message(self, data: bytes, opcode: int = TEXT, *, final: bool = True) -> None:
         self.socket.sendall(client_frame(data, opcode, final=final))

@@ -15,7 +15,8 @@ import { ThemeSwitch } from './theme';
 /** Ages, rates and the moving window go on when no message comes. */
 const TICK_MS = 250;
 
-const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
+// Beside the page, wherever a proxy put it.
+const url = new URL('ws', location.href.replace(/^http/, 'ws')).href;
 const search = byId('search', HTMLInputElement);
 const numbers = {
   rate: byId('rate', HTMLElement),

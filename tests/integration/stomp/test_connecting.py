@@ -10,10 +10,10 @@ import pytest
 
 from hub.app import HubApp
 from hub.errors import HubError, PortInUseError
+from hub.http.peers import is_loopback
 from hub.processes.ports import is_free
 from hub.settings.model import HttpSettings, HubSettings, StompSettings, UserSettings
 from hub.stomp.errors import SessionError
-from hub.transports.peers import is_loopback
 from tests.support.hub import RunningHub
 from tests.support.ports import free_port
 from tests.support.raw_stomp import RawStomp, WebSocketOctets, tcp, websocket

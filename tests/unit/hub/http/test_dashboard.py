@@ -10,14 +10,14 @@ import tornado.testing
 import tornado.web
 
 from hub.http.dashboard import dashboard_routes
-from hub.http.hosts import AllowedHosts
+from hub.http.gate import Gate
 from tests.unit.hub.http.serving import Client
 
 
 @contextmanager
 def page_server(dist: Path) -> Iterator[Client]:
     listener, port = tornado.testing.bind_unused_port()
-    server = tornado.httpserver.HTTPServer(tornado.web.Application([*dashboard_routes(AllowedHosts(), dist)]))
+    server = tornado.httpserver.HTTPServer(tornado.web.Application([*dashboard_routes(Gate(), dist)]))
     server.add_socket(listener)
     client = Client(port)
     try:

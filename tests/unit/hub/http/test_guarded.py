@@ -5,8 +5,8 @@ import json
 import pytest
 from tornado.web import HTTPError
 
+from hub.http.gate import Gate
 from hub.http.guarded import GuardedHandler
-from hub.http.hosts import AllowedHosts
 from tests.unit.hub.http.serving import serving
 
 
@@ -18,16 +18,16 @@ class Handler(GuardedHandler):
 
 
 async def test_a_request_for_another_host_is_misdirected(caplog: pytest.LogCaptureFixture) -> None:
-    async with serving("/x", Handler, hosts=AllowedHosts()) as client:
+    async with serving("/x", Handler, gate=Gate()) as client:
         response = await client.get("/x", Host="evil.example", Origin="http://evil.example")
 
         assert response.code == 421
-        assert "Host header" in json.loads(response.body)["error"]
+        assert "http.allowed_hosts" in json.loads(response.body)["error"]
         assert b"42" not in response.body
 
 
 async def test_our_own_host_is_answered_without_telling_the_software() -> None:
-    async with serving("/x", Handler, hosts=AllowedHosts()) as client:
+    async with serving("/x", Handler, gate=Gate()) as client:
         response = await client.get("/x")
 
         assert (response.code, json.loads(response.body)) == (200, {"answer": 42})
@@ -36,7 +36,7 @@ async def test_our_own_host_is_answered_without_telling_the_software() -> None:
 
 
 async def test_errors_are_json_with_the_reason() -> None:
-    async with serving("/x", Handler, hosts=AllowedHosts()) as client:
+    async with serving("/x", Handler, gate=Gate()) as client:
         response = await client.get("/x?fail=1")
 
         assert (response.code, json.loads(response.body)) == (404, {"error": "no such thing"})

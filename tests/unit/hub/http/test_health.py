@@ -4,14 +4,14 @@ import json
 
 import pytest
 
+from hub.http.gate import Gate
 from hub.http.health import LivezHandler, ReadyzHandler
-from hub.http.hosts import AllowedHosts
 from tests.unit.hub.http.serving import serving
 
 
 @pytest.mark.parametrize("host", ["localhost", "10.1.2.3:8080"])
 async def test_livez_answers_every_probe(host: str) -> None:
-    async with serving("/livez", LivezHandler, hosts=AllowedHosts()) as client:
+    async with serving("/livez", LivezHandler, gate=Gate()) as client:
         response = await client.get("/livez", Host=host)
 
         assert (response.code, json.loads(response.body)) == (200, {"ok": True})
@@ -20,7 +20,7 @@ async def test_livez_answers_every_probe(host: str) -> None:
 async def test_readyz_is_503_with_the_reason_until_every_check_is_ok() -> None:
     database: dict[str, object] = {"ok": False, "detail": "connection refused"}
     checks = {"database": lambda: database, "bridge": lambda: {"ok": True}}
-    async with serving("/readyz", ReadyzHandler, hosts=AllowedHosts(), checks=checks) as client:
+    async with serving("/readyz", ReadyzHandler, gate=Gate(), checks=checks) as client:
         response = await client.get("/readyz")
 
         assert response.code == 503
@@ -36,7 +36,7 @@ async def test_readyz_is_503_with_the_reason_until_every_check_is_ok() -> None:
 
 async def test_readyz_tells_a_foreign_host_nothing_but_the_status() -> None:
     checks = {"database": lambda: {"ok": False, "detail": "db.internal refused"}}
-    async with serving("/readyz", ReadyzHandler, hosts=AllowedHosts(), checks=checks) as client:
+    async with serving("/readyz", ReadyzHandler, gate=Gate(), checks=checks) as client:
         response = await client.get("/readyz", Host="evil.example")
 
         assert (response.code, json.loads(response.body)) == (503, {"ok": False})
