@@ -1,32 +1,53 @@
-"""Puts columns into the tables over one connection: COPY first, staging where a key repeats, halves where data is bad.
+"""Puts columns into the tables over one connection: COPY first, staging where a key repeats, parts where something fails.
 
 Rules: every path is idempotent, so a batch whose commit is unclear is simply put again. Rows that this process has
 seen a newer or equal time for are likely repeats or late and go through staging; all others are copied straight into
-their leaf, and only a unique violation sends them through staging as well. A data error (SQLSTATE class 22, or 23 other
-than 23505) is bisected down to its rows, which are quarantined.
+their leaf, and only a unique violation sends them through staging as well. What cannot be stored is divided off
+(`division`) and told to the caller; nothing is left out in silence.
+
+Each put has a deadline of its own and looks at the catalogue's witness (`link`) in its own transaction: rows never rest
+under the id of a series of another database.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from functools import partial
+from typing import Final, NamedTuple, NoReturn
 
 import asyncpg
 import numpy as np
 import numpy.typing as npt
+import structlog
 
+from storage.blame import Blame, PlaceError, blame, told
 from storage.columns import Columns
 from storage.copy_format import encode_numbers, encode_texts
 from storage.device_state import DeviceState
+from storage.division import FAILED, Aside, Places, Put, Rows, divide, insist
 from storage.engine import RawConnection
 from storage.leaves import Leaves
 from storage.partitions import instant
-from storage.quarantine import QuarantinedPayload, storable_text
+from storage.quarantine import DETAIL_CHARACTERS, QuarantinedPayload, storable_text
 from storage.rollups import Marks
+
+log = structlog.get_logger(__name__)
 
 ROW_COLUMNS: Final = ("series_id", "ts", "value")
 STAGES: Final = {"readings": "stage_readings", "readings_text": "stage_readings_text"}
-DATA_ERRORS: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
-LEAF_ERRORS: Final = (asyncpg.UndefinedTableError, asyncpg.CheckViolationError)
+TOO_MANY_PARTITIONS: Final = "too_many_partitions"
+
+
+class CatalogueChangedError(Exception):
+    """Series ids mean something else than when they were looked up: the database was replaced, emptied or restored."""
+
+
+class Witness(NamedTuple):
+    """The series with the highest id that this process knows. Where it is not as it was, no id may be relied on."""
+
+    series_id: int
+    created: datetime
 
 
 @dataclass(slots=True)
@@ -36,6 +57,8 @@ class Counters:
     rows_stored: int = 0
     rows_duplicate: int = 0
     rows_refused: int = 0
+    rows_set_aside: int = 0
+    rows_without_partition: int = 0
     quarantined: int = 0
     device_states: int = 0
     batches: int = 0
@@ -45,93 +68,200 @@ class Counters:
 
 
 class Inserter:
-    """One connection's way into the tables."""
+    """One connection's way into the tables; `begin` before each batch."""
 
-    def __init__(self, connection: RawConnection, leaves: Leaves, marks: Marks, counters: Counters) -> None:
+    def __init__(
+        self,
+        connection: RawConnection,
+        leaves: Leaves,
+        marks: Marks,
+        places: Places,
+        counters: Counters,
+        deadline_s: float,
+        partitions_a_batch: int,
+    ) -> None:
         self._connection = connection
         self._marks = marks
         self._leaves = leaves
+        self._places = places
         self._counters = counters
+        self._deadline_s = deadline_s
+        self._partitions_a_batch = partitions_a_batch
         self._staged: set[str] = set()
+        self.begin(None, insisting=False)
 
-    async def put_numbers(self, columns: Columns, suspect: npt.NDArray[np.bool_] | None, *, fresh: bool) -> list[int]:
-        """Store the numbers; rows marked `suspect` go through staging. Return the indexes of rows refused.
+    def begin(self, witness: Witness | None, *, insisting: bool) -> None:
+        """Take the next batch: its ids hold while the witness does; `insisting` refuses rows whose place fails."""
+        self._witness = witness
+        self._insisting = insisting
+        self._partitions_left = self._partitions_a_batch
 
-        `fresh` promises that no rollup can have passed the readings' times (see `rollups`).
+    async def put_numbers(
+        self, columns: Columns, suspect: npt.NDArray[np.bool_] | None, fresh_from_us: Callable[[], int]
+    ) -> Aside:
+        """Store the numbers; rows marked `suspect` go through staging.
+
+        `fresh_from_us` says, just before a put, from which time on no rollup can have passed a reading (`rollups`).
         """
+        aside = Aside()
+
+        async def put(rows: Rows, *, stage: bool) -> None:
+            series, times = columns.series[rows], columns.time_us[rows]
+            data = encode_numbers(series, times, columns.value[rows])
+            mark = int(times.min()) < fresh_from_us()
+            await self._put("readings", data, times, stage=stage, marks=series if mark else None)
+
+        plain, staged = partial(put, stage=False), partial(put, stage=True)
         everything = np.arange(len(columns.series))
         if suspect is None or not suspect.any():
-            return await self._numbers(columns, everything, stage=False, mark=not fresh)
-        refused = await self._numbers(columns, everything[~suspect], stage=False, mark=not fresh)
-        return refused + await self._numbers(columns, everything[suspect], stage=True, mark=not fresh)
+            await self._store("readings", columns.time_us, everything, plain, aside)
+        else:
+            await self._store("readings", columns.time_us, everything[~suspect], plain, aside)
+            await self._store("readings", columns.time_us, everything[suspect], staged, aside)
+        return aside
 
-    async def _numbers(self, columns: Columns, rows: npt.NDArray[np.intp], *, stage: bool, mark: bool) -> list[int]:
-        if not len(rows):
-            return []
-        series, times = columns.series[rows], columns.time_us[rows]
-        data = encode_numbers(series, times, columns.value[rows])
-        try:
-            await self._put("readings", data, times, stage=stage, marks=series if mark else None)
-        except DATA_ERRORS:
-            if len(rows) == 1:
-                return [int(rows[0])]
-            half = len(rows) // 2
-            left = await self._numbers(columns, rows[:half], stage=stage, mark=mark)
-            return left + await self._numbers(columns, rows[half:], stage=stage, mark=mark)
-        return []
-
-    async def put_texts(self, texts: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-        """Store the texts; return those refused."""
-        if not texts:
-            return []
+    async def put_texts(self, texts: Sequence[tuple[int, int, str]]) -> Aside:
+        aside = Aside()
         times = np.fromiter((time_us for _, time_us, _ in texts), np.int64, len(texts))
-        try:
-            await self._put("readings_text", encode_texts(texts), times, stage=False, marks=None)
-        except DATA_ERRORS:
-            if len(texts) == 1:
-                return list(texts)
-            half = len(texts) // 2
-            return await self.put_texts(texts[:half]) + await self.put_texts(texts[half:])
-        return []
 
-    async def put_quarantined(self, items: Sequence[QuarantinedPayload]) -> None:
+        async def put(rows: Rows) -> None:
+            data = encode_texts([texts[row] for row in rows.tolist()])
+            await self._put("readings_text", data, times[rows], stage=False, marks=None)
+
+        await self._store("readings_text", times, np.arange(len(texts)), put, aside)
+        return aside
+
+    async def put_quarantined(self, items: Sequence[QuarantinedPayload]) -> Aside:
         """Store refused payloads; one that is stored already is left as it is."""
-        if not items:
-            return
+        aside = Aside()
         times = np.fromiter((item.received_us for item in items), np.int64, len(items))
-        await self._leaves.target(self._connection, "quarantine", times)
-        await self._connection.execute(
-            _QUARANTINE,
-            [instant(item.received_us) for item in items],
-            [item.identity for item in items],
-            [storable_text(item.topic, len(item.topic)) for item in items],
-            [item.payload for item in items],
-            [storable_text(item.reason) for item in items],
-            [storable_text(item.detail) for item in items],
-            [None if item.content_type is None else storable_text(item.content_type) for item in items],
-            [item.origin for item in items],
-            [item.retained for item in items],
-        )
-        self._counters.quarantined += len(items)
 
-    async def put_device_states(self, states: Sequence[DeviceState]) -> None:
+        async def put(rows: Rows) -> None:
+            some = [items[row] for row in rows.tolist()]
+            try:
+                await self._insert_quarantined(some, storable_text)
+            except asyncpg.UntranslatableCharacterError:
+                await self._insert_quarantined(some, _ascii_text)
+            self._counters.quarantined += len(some)
+
+        await self._store("quarantine", times, np.arange(len(items)), put, aside)
+        return aside
+
+    async def _insert_quarantined(self, items: Sequence[QuarantinedPayload], text: Callable[[str, int], str]) -> None:
+        async with asyncio.timeout(self._deadline_s):
+            await self._connection.execute(
+                _QUARANTINE,
+                [instant(item.received_us) for item in items],
+                [item.identity for item in items],
+                [text(item.topic, len(item.topic)) for item in items],
+                [item.payload for item in items],
+                [text(item.reason, DETAIL_CHARACTERS) for item in items],
+                [text(item.detail, DETAIL_CHARACTERS) for item in items],
+                [None if item.content_type is None else text(item.content_type, DETAIL_CHARACTERS) for item in items],
+                [item.origin for item in items],
+                [item.retained for item in items],
+            )
+
+    async def put_device_states(self, states: Sequence[DeviceState]) -> Aside:
         """Keep the newest state of each device; a device that is not known yet is made."""
-        newest: dict[str, DeviceState] = {}
-        for state in states:
+        aside = Aside()
+        newest: dict[str, int] = {}
+        for row, state in enumerate(states):
             known = newest.get(state.device)
-            if known is None or state.time_us >= known.time_us:
-                newest[state.device] = state
-        if not newest:
+            if known is None or state.time_us >= states[known].time_us:
+                newest[state.device] = row
+        in_order = [newest[device] for device in sorted(newest)]  # so that hubs cannot deadlock
+
+        async def put(rows: Rows) -> None:
+            some = [states[row] for row in rows.tolist()]
+            async with asyncio.timeout(self._deadline_s):
+                await self._connection.execute(
+                    _DEVICE_STATES,
+                    [state.device for state in some],
+                    [state.online for state in some],
+                    [storable_text(state.state) for state in some],
+                    [instant(state.time_us) for state in some],
+                )
+            self._counters.device_states += len(some)
+
+        await self._divide(np.array(in_order, np.intp), put, "devices", aside)
+        return aside
+
+    async def _store(self, table: str, times: npt.NDArray[np.int64], rows: Rows, put: Put, aside: Aside) -> None:
+        """Put rows into a partitioned table, leaf by leaf if they do not go all at once."""
+        if not len(rows):
             return
-        kept = [newest[device] for device in sorted(newest)]  # sorted, so that hubs cannot deadlock
-        await self._connection.execute(
-            _DEVICE_STATES,
-            [state.device for state in kept],
-            [state.online for state in kept],
-            [storable_text(state.state) for state in kept],
-            [instant(state.time_us) for state in kept],
-        )
-        self._counters.device_states += len(kept)
+        rows, slots = await self._with_leaves(table, times, rows, aside)
+        if not len(rows):
+            return
+        names = [leaf.name for leaf in await self._leaves.known(self._connection, table)]
+        found = np.unique(slots).tolist()
+        if len(found) > 1 and not self._places:
+            # A batch that spans midnight, or a backfill: usually one COPY through the parent does.
+            try:
+                await put(rows)
+            except FAILED as error:
+                if blame(error) is Blame.AWAY and not isinstance(error, asyncpg.DiskFullError):
+                    raise
+            else:
+                return
+        for slot in found:
+            place = names[slot] if slot >= 0 else table
+            await self._divide(rows[slots == slot], put, place, aside)
+
+    async def _divide(self, rows: Rows, put: Put, place: str, aside: Aside) -> None:
+        async def put_there(some: Rows) -> None:
+            try:
+                await put(some)
+            except asyncpg.DiskFullError as error:
+                if await self._connection.fetchval(_HAS_TABLESPACE, place):
+                    raise PlaceError(told(error)) from error
+                raise
+
+        here = Aside()
+        await divide(rows, put_there, place, self._places, here)
+        if self._insisting and here.waiting:
+            waiting, here.waiting = np.fromiter(here.waiting, np.intp), {}
+            await insist(waiting, put_there, here)
+        aside.add(here)
+
+    async def _with_leaves(
+        self, table: str, times: npt.NDArray[np.int64], rows: Rows, aside: Aside
+    ) -> tuple[Rows, npt.NDArray[np.intp]]:
+        """Make the missing leaves, the newest first and each for good; return the rows to put and their slots.
+
+        A leaf that cannot be made costs its rows alone, and so does one too many for a batch. One that Postgres
+        refuses (a partition made by hand is in its way) is left to the put: the parent may take the rows elsewhere.
+        """
+        slots = await self._leaves.slots(self._connection, table, times[rows])
+        given_up = np.zeros(len(rows), np.bool_)
+        while (missing := (slots < 0) & ~given_up).any():
+            newest_us = int(times[rows[missing]].max())
+            if self._partitions_left <= 0:
+                count = int(missing.sum())
+                detail = f"its batch would have made more than {self._partitions_a_batch} partitions at once"
+                aside.refuse(rows[missing], TOO_MANY_PARTITIONS, detail)
+                self._counters.rows_without_partition += count
+                log.warning(TOO_MANY_PARTITIONS, table=table, rows=count, newest=instant(newest_us).isoformat())
+                rows, slots, given_up = rows[~missing], slots[~missing], given_up[~missing]
+                break
+            self._partitions_left -= 1
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    await self._leaves.make(self._connection, table, newest_us)
+            except FAILED as error:
+                match blame(error):
+                    case Blame.AWAY:
+                        raise
+                    case Blame.ROWS:
+                        given_up |= times[rows] == newest_us
+                    case Blame.PLACE:
+                        hit = missing & (times[rows] == newest_us)
+                        aside.wait(rows[hit], told(error))
+                        rows, slots, given_up = rows[~hit], slots[~hit], given_up[~hit]
+            else:
+                slots = await self._leaves.slots(self._connection, table, times[rows])
+        return rows, slots
 
     async def _put(
         self,
@@ -142,31 +272,54 @@ class Inserter:
         stage: bool,
         marks: npt.NDArray[np.int32] | None,
     ) -> None:
+        first_us, last_us = int(times.min()), int(times.max())
         for last_attempt in (False, False, True):
-            target = await self._leaves.target(self._connection, table, times)
+            target = await self._leaves.target(self._connection, table, first_us, last_us)
+            if stage:
+                await self._make_stage(table)
             try:
-                if marks is None:
-                    # One statement is one transaction: a fresh batch without repeats costs a single round trip.
+                async with asyncio.timeout(self._deadline_s), self._connection.transaction():
+                    await self._check_witness()
                     stored = await self._stage(table, data) if stage else await self._copy(target, data)
-                else:
-                    async with self._connection.transaction():
-                        stored = await self._stage(table, data) if stage else await self._copy(target, data)
-                        marked = await self._marks.mark(self._connection, marks, times)
-                    self._marks.keep(*marked)
+                    marked = None if marks is None else await self._marks.mark(self._connection, marks, times)
             except asyncpg.UniqueViolationError:
-                stage = True
                 if last_attempt:
                     raise
-            except LEAF_ERRORS:
+                stage = True
+            except (asyncpg.UndefinedTableError, asyncpg.CheckViolationError) as error:
+                if error.constraint_name is not None:
+                    raise
+                if last_attempt:
+                    await self._raise_for_place(table, error)
                 # Retention, here or in another hub, dropped the leaf since we learnt of it.
                 self._leaves.forget()
-                if last_attempt:
-                    raise
+                await self._make_again(table, times)
             else:
                 break
+        if marked is not None:
+            self._marks.keep(*marked)
         self._counters.rows_stored += stored
         self._counters.rows_duplicate += len(times) - stored
         self._counters.batches_staged += stage
+
+    async def _check_witness(self) -> None:
+        if self._witness is None:
+            return
+        if await self._connection.fetchval(CREATED, self._witness.series_id) != self._witness.created:
+            raise CatalogueChangedError
+
+    async def _raise_for_place(self, table: str, error: asyncpg.PostgresError) -> NoReturn:
+        """Raise for rows that no leaf takes, or whose leaf has a trigger with a table missing; or for no schema."""
+        if isinstance(error, asyncpg.CheckViolationError):
+            raise error
+        if await self._connection.fetchval("SELECT to_regclass($1) IS NULL", table):
+            raise error
+        raise PlaceError(told(error)) from error
+
+    async def _make_again(self, table: str, times: npt.NDArray[np.int64]) -> None:
+        async with asyncio.timeout(self._deadline_s):
+            while (missing := await self._leaves.slots(self._connection, table, times) < 0).any():
+                await self._leaves.make(self._connection, table, int(times[missing].max()))
 
     async def _copy(self, target: str, data: memoryview) -> int:
         status = await self._connection.copy_to_table(
@@ -177,22 +330,31 @@ class Inserter:
         )
         return int(status.rpartition(" ")[2])
 
-    async def _stage(self, table: str, data: memoryview) -> int:
-        """Store rows of which some may exist already; return the number that were new."""
+    async def _make_stage(self, table: str) -> None:
         stage = STAGES[table]
         if stage not in self._staged:
             await self._connection.execute(
                 f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS"
             )
             self._staged.add(stage)
-        async with self._connection.transaction():
-            await self._copy(stage, data)
-            status = await self._connection.execute(
-                f"INSERT INTO {table} SELECT series_id, ts, value FROM {stage} ON CONFLICT DO NOTHING"  # noqa: S608
-            )
+
+    async def _stage(self, table: str, data: memoryview) -> int:
+        """Store rows of which some may exist already; return the number that were new."""
+        stage = STAGES[table]
+        await self._copy(stage, data)
+        status = await self._connection.execute(
+            f"INSERT INTO {table} SELECT series_id, ts, value FROM {stage} ON CONFLICT DO NOTHING"  # noqa: S608
+        )
         return int(status.rpartition(" ")[2])
 
 
+def _ascii_text(text: str, limit: int) -> str:
+    """Return the text for a database whose encoding lacks a character of it."""
+    return storable_text(text, limit).encode("ascii", "backslashreplace").decode()
+
+
+CREATED: Final = "SELECT created FROM series WHERE id = $1"
+_HAS_TABLESPACE: Final = "SELECT reltablespace <> 0 FROM pg_class WHERE oid = to_regclass($1)"
 _QUARANTINE = """
     INSERT INTO quarantine (ts, id, topic, payload, reason, detail, content_type, origin, retained)
     SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[],

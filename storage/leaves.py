@@ -4,6 +4,7 @@ A copy of the catalogue: it may be behind, because another hub makes and drops l
 gone forgets the copy and asks again.
 """
 
+import time
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.engine import RawConnection
-from storage.partitions import Leaf, find_leaf, make_leaves, microseconds, read_leaves
+from storage.partitions import Leaf, find_leaf, make_leaf, microseconds, read_leaves, width_at
 
 WIDTHS: Final = {"readings": 1, "readings_text": 1, "quarantine": 7, "rollup_minute": 7, "rollup_hour": 60}
 """Widths of the tables' leaves, as multiples of the readings': a leaf of each holds a comparable number of rows."""
@@ -28,6 +29,7 @@ class Leaves:
         self._leaves.clear()
 
     def width_us(self, table: str) -> int:
+        """Return the width of a leaf of today."""
         return self._width_us * WIDTHS[table]
 
     async def known(self, connection: RawConnection, table: str) -> list[Leaf]:
@@ -35,22 +37,27 @@ class Leaves:
             self._leaves[table] = await read_leaves(connection, table)
         return self._leaves[table]
 
-    async def target(self, connection: RawConnection, table: str, time_us: npt.NDArray[np.int64]) -> str:
-        """Return the table to copy rows of these times into: their leaf, or the parent when they span several."""
+    async def make(self, connection: RawConnection, table: str, time_us: int) -> None:
+        """Make the leaf that holds the instant, if it is missing."""
+        width_us = width_at(time_us, time.time_ns() // 1000, self.width_us(table))
+        self._leaves[table] = await make_leaf(connection, table, time_us, width_us)
+
+    async def slots(
+        self, connection: RawConnection, table: str, time_us: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.intp]:
+        """Return for each time the number of its leaf in `known`, -1 where there is none."""
         known = await self.known(connection, table)
-        first, last = int(time_us.min()), int(time_us.max())
-        leaf = find_leaf(known, first)
-        if leaf is not None and last < leaf.end_us:
-            return leaf.name
-        times = np.unique(time_us)
+        if not known:
+            return np.full(len(time_us), -1, np.intp)
         starts = np.array([leaf.start_us for leaf in known], np.int64)
         ends = np.array([leaf.end_us for leaf in known], np.int64)
-        slots = np.searchsorted(starts, times, "right") - 1
-        covered = (slots >= 0) & (times < ends[np.maximum(slots, 0)]) if len(known) else np.zeros(len(times), np.bool_)
-        if not covered.all():
-            self._leaves[table] = await make_leaves(connection, table, times[~covered].tolist(), self.width_us(table))
-        leaf = find_leaf(self._leaves[table], first)
-        return leaf.name if leaf is not None and last < leaf.end_us else table
+        slots = np.searchsorted(starts, time_us, "right") - 1
+        return np.where((slots >= 0) & (time_us < ends[np.maximum(slots, 0)]), slots, -1)
+
+    async def target(self, connection: RawConnection, table: str, first_us: int, last_us: int) -> str:
+        """Return the table to copy rows of these times into: their leaf, or the parent when they span several."""
+        leaf = find_leaf(await self.known(connection, table), first_us)
+        return leaf.name if leaf is not None and last_us < leaf.end_us else table
 
     async def cover(self, connection: RawConnection, table: str, start: datetime, end: datetime) -> None:
         """Make the leaves that rows of [start, end) need."""
@@ -58,6 +65,6 @@ class Leaves:
         while at < end_us:
             leaf = find_leaf(await self.known(connection, table), at)
             if leaf is None:
-                self._leaves[table] = await make_leaves(connection, table, [at], self.width_us(table))
+                await self.make(connection, table, at)
             else:
                 at = leaf.end_us

@@ -1,31 +1,43 @@
 """A writer's link to the database: a connection kept as long as it works, and the way of a batch over it.
 
-The link knows rows and tables; when to try, to wait or to spool is the writer's decision.
+The link knows rows and tables; when to try, to wait or to spool is the writer's decision. What the database refuses, or
+cannot take at present, costs its own rows: they go to quarantine, or are left over to the caller.
 """
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
 
 from storage.columns import Columns, key_of, look_up, to_columns, unknown_kinds
 from storage.database import Database
 from storage.device_state import DeviceState
+from storage.division import Aside, Places, Rows, divide, insist
 from storage.engine import RawConnection, lend
-from storage.inserter import Counters, Inserter
+from storage.inserter import CREATED, CatalogueChangedError, Counters, Inserter, Witness
 from storage.leaves import Leaves
 from storage.newest import NewestTimes
 from storage.partitions import MICROSECOND, OLDEST_US
-from storage.quarantine import QuarantinedPayload, refused_reading
+from storage.quarantine import QuarantinedPayload, refused_reading, refused_state
 from storage.reading import Reading
 from storage.rollups import Marks, fresh_after_us
-from storage.series import SeriesCache
+from storage.series import SeriesCache, SeriesKey, register_series
 from storage.settings import StorageSettings
+
+STATEMENT_SHARE: Final = 0.7
+LOCK_SHARE: Final = 0.35
+"""Of `write_timeout_s`: the server gives up before we do, and says what it waited for. Our own deadline then means that
+nobody answers."""
 
 
 class Knowledge:
     """What connections have taught this process about the database; shared by its links.
 
-    Forgotten when a connection breaks: the next server may be a restored backup with other ids and leaves.
+    Forgotten when a connection breaks, and when the witness is not what it was: the database may be a restored backup
+    with other ids and leaves. Each forgetting begins a new generation.
     """
 
     def __init__(self, series_cached: int, partition_width_us: int) -> None:
@@ -33,12 +45,30 @@ class Knowledge:
         self.leaves = Leaves(partition_width_us)
         self.newest = NewestTimes()
         self.marks = Marks()
+        self.places = Places()
+        self.witness: Witness | None = None
+        self.generation = 0
 
     def forget(self) -> None:
+        self.generation += 1
+        self.witness = None
         self.series.forget()
         self.leaves.forget()
         self.newest.forget()
         self.marks.forget()
+
+
+@dataclass(slots=True)
+class Leftover:
+    """What was not stored of a batch because its place fails; to be offered again."""
+
+    readings: list[Reading] = field(default_factory=list)
+    quarantined: list[QuarantinedPayload] = field(default_factory=list)
+    states: list[DeviceState] = field(default_factory=list)
+    problem: str = ""
+
+    def __len__(self) -> int:
+        return len(self.readings) + len(self.quarantined) + len(self.states)
 
 
 class Link:
@@ -49,6 +79,7 @@ class Link:
         self._knowledge = knowledge
         self._counters = counters
         self._settings = settings
+        self._generation = 0
         self._context: AbstractAsyncContextManager[RawConnection] | None = None
         self._connection: RawConnection | None = None
         self._inserter: Inserter | None = None
@@ -60,16 +91,21 @@ class Link:
         states: Sequence[DeviceState] = (),
         *,
         live: bool = True,
-    ) -> None:
-        """Commit the batch; when this returns it is durable.
+        insisting: bool = False,
+    ) -> Leftover:
+        """Commit the batch; when this returns it is durable, but for what is left over.
 
         Raises one of DATABASE_AWAY, a time-out included; then the connection is gone, and what was committed of the
         batch is unknown: write all of it again. A batch that is not `live` (from the spool) is behind the newest times
-        by nature, so they say nothing about it.
+        by nature, so they say nothing about it. With `insisting` no reading is left over: it is quarantined.
         """
         try:
-            async with asyncio.timeout(self._settings.write_timeout_s):
-                await self._write(rows, quarantined, states, live=live)
+            while True:
+                try:
+                    return await self._write(rows, quarantined, states, live=live, insisting=insisting)
+                except CatalogueChangedError:
+                    if self._generation == self._knowledge.generation:
+                        self._knowledge.forget()
         except BaseException as error:
             await self._drop(error)
             raise
@@ -84,6 +120,30 @@ class Link:
         if context is not None:
             await context.__aexit__(type(error), error, error.__traceback__)
 
+    async def _connected(self) -> tuple[RawConnection, Inserter]:
+        if self._connection is None or self._inserter is None:
+            context = lend(self._database.writers)
+            connection = await context.__aenter__()
+            self._context = context
+            timeout_s = self._settings.write_timeout_s
+            async with asyncio.timeout(timeout_s):
+                await connection.execute(
+                    f"SET statement_timeout = {timeout_s * STATEMENT_SHARE * 1000:.0f};"
+                    f"SET lock_timeout = {timeout_s * LOCK_SHARE * 1000:.0f}"
+                )
+                await self._database.clock.measure(connection)
+            self._connection = connection
+            self._inserter = Inserter(
+                connection,
+                self._knowledge.leaves,
+                self._knowledge.marks,
+                self._knowledge.places,
+                self._counters,
+                timeout_s,
+                self._settings.partitions_a_batch,
+            )
+        return self._connection, self._inserter
+
     async def _write(
         self,
         rows: Sequence[Reading],
@@ -91,51 +151,140 @@ class Link:
         states: Sequence[DeviceState],
         *,
         live: bool,
-    ) -> None:
-        if self._connection is None or self._inserter is None:
-            context = lend(self._database.writers)
-            self._connection = await context.__aenter__()
-            self._context = context
-            await self._database.clock.measure(self._connection)
-            self._inserter = Inserter(self._connection, self._knowledge.leaves, self._knowledge.marks, self._counters)
-        refused: list[QuarantinedPayload] = []
+        insisting: bool,
+    ) -> Leftover:
+        connection, inserter = await self._connected()
+        self._generation = self._knowledge.generation
+        leftover = Leftover()
+        refused = list(quarantined)
         if rows:
-            columns = await self._columns(rows, self._connection)
-            suspects = self._knowledge.newest.suspects(columns) if live else None
-            fresh = live and self._fresh(columns)
-            pairs = {
-                (int(columns.series[row]), int(columns.time_us[row]))
-                for row in await self._inserter.put_numbers(columns, suspects, fresh=fresh)
-            }
-            pairs |= {(series_id, time_us) for series_id, time_us, _ in await self._inserter.put_texts(columns.texts)}
-            refused = columns.refused + (self._refusals(rows, pairs) if pairs else [])
-            self._counters.rows_duplicate += columns.repeats
-            self._counters.rows_refused += len(refused)
-        await self._inserter.put_quarantined([*quarantined, *refused])
-        await self._inserter.put_device_states(states)
+            rows, found = await self._with_series(rows, connection, refused, leftover, insisting=insisting)
+            inserter.begin(self._knowledge.witness, insisting=insisting)
+            await self._write_readings(rows, found, inserter, refused, leftover, live=live)
+            self._counters.rows_refused += len(refused) - len(quarantined)
+        if states:
+            aside = await inserter.put_device_states(states)
+            refused += [refused_state(states[row], *why, self._now_us()) for row, why in aside.refused.items()]
+            leftover.states += [states[row] for row in aside.waiting]
+            leftover.problem = leftover.problem or aside.problem
+        if refused:
+            aside = await inserter.put_quarantined(refused)
+            # There is no further place for what the quarantine refuses.
+            leftover.quarantined += [refused[row] for row in (*aside.refused, *aside.waiting)]
+            leftover.problem = leftover.problem or aside.problem
+        self._counters.rows_set_aside += len(leftover)
+        return leftover
 
-    async def _columns(self, rows: Sequence[Reading], connection: RawConnection) -> Columns:
-        series = self._knowledge.series
-        found = look_up(rows, series.ids)
-        if not all(found):
-            # Looked up in a dictionary of our own: a small cache may push out ids that this batch needs.
-            known = {key_of(row): number for row, number in zip(rows, found, strict=True) if number is not None}
-            known |= await series.register(connection, unknown_kinds(rows, known))
-            found = look_up(rows, known)
-        now_us = self._database.clock.now_us()
+    async def _write_readings(
+        self,
+        rows: Sequence[Reading],
+        found: Sequence[int | None],
+        inserter: Inserter,
+        refused: list[QuarantinedPayload],
+        leftover: Leftover,
+        *,
+        live: bool,
+    ) -> None:
+        """Store the readings; add to `refused` what is to be quarantined, and to `leftover` what has to wait."""
+        now_us = self._now_us()
         keep = self._settings.keep_readings
-        return to_columns(rows, found, now_us, max(OLDEST_US, now_us - keep // MICROSECOND) if keep else OLDEST_US)
+        columns = to_columns(rows, found, now_us, max(OLDEST_US, now_us - keep // MICROSECOND) if keep else OLDEST_US)
+        suspects = self._knowledge.newest.suspects(columns) if live else None
+        numbers = await inserter.put_numbers(columns, suspects, self._fresh_from_us if live else _never)
+        texts = await inserter.put_texts(columns.texts)
+        self._counters.rows_duplicate += columns.repeats
+        refused += columns.refused
+        if not numbers and not texts:
+            return
+        of_number, of_text = _by_identity(numbers, texts, columns)
+        for row, number in zip(rows, found, strict=True):
+            aside = of_text if isinstance(row.value, str) else of_number
+            why = None if number is None else aside.get((number, row.time_us))
+            if isinstance(why, str):
+                leftover.readings.append(row)
+                leftover.problem = why
+            elif why is not None:
+                refused.append(refused_reading(row, *why, now_us))
 
-    def _fresh(self, columns: Columns) -> bool:
-        limit = fresh_after_us(
-            self._database.clock.now_us(), self._settings.rollup_delay_s, self._settings.write_timeout_s
-        )
-        return len(columns.time_us) == 0 or int(columns.time_us.min()) >= limit
+    async def _with_series(
+        self,
+        rows: Sequence[Reading],
+        connection: RawConnection,
+        refused: list[QuarantinedPayload],
+        leftover: Leftover,
+        *,
+        insisting: bool,
+    ) -> tuple[Sequence[Reading], list[int | None]]:
+        """Return the rows whose series is known or can never be, with their ids; make series that are new."""
+        ids = self._knowledge.series.ids
+        found = look_up(rows, ids)
+        if all(found):
+            return rows, found
+        # Looked up in a dictionary of our own: a small cache may push out ids that this batch needs.
+        known = {key_of(row): number for row, number in zip(rows, found, strict=True) if number is not None}
+        kinds = unknown_kinds(rows, known)
+        keys = list(kinds)
+        aside = Aside()
 
-    def _refusals(self, rows: Sequence[Reading], pairs: set[tuple[int, int]]) -> list[QuarantinedPayload]:
-        now_us = self._database.clock.now_us()
-        return [
-            refused_reading(row, "refused", "the database refused the value", now_us)
-            for row, series_id in zip(rows, look_up(rows, self._knowledge.series.ids), strict=True)
-            if (series_id, row.time_us) in pairs
-        ]
+        async def register(some: Rows) -> None:
+            chosen = {keys[number]: kinds[keys[number]] for number in some.tolist()}
+            known.update(await self._register(connection, chosen))
+
+        everything = np.arange(len(keys))
+        await divide(everything, register, "series", self._knowledge.places, aside)
+        if insisting and aside.waiting:
+            waiting, aside.waiting = np.fromiter(aside.waiting, np.intp), {}
+            await insist(waiting, register, aside)
+        if self._generation != self._knowledge.generation:
+            raise CatalogueChangedError
+        if aside:
+            whys = {keys[number]: why for number, why in aside.all()}
+            rest: list[Reading] = []
+            for row in rows:
+                why = whys.get(key_of(row))
+                if why is None:
+                    rest.append(row)
+                elif isinstance(why, str):
+                    leftover.readings.append(row)
+                    leftover.problem = why
+                else:
+                    refused.append(refused_reading(row, *why, self._now_us()))
+            rows = rest
+        return rows, look_up(rows, known)
+
+    async def _register(self, connection: RawConnection, kinds: dict[SeriesKey, str]) -> dict[SeriesKey, int]:
+        """Look up or make series, beside the witness: none of another database is taken for one of this."""
+        knowledge, witness = self._knowledge, self._knowledge.witness
+        async with asyncio.timeout(self._settings.write_timeout_s), connection.transaction():
+            if witness is not None and await connection.fetchval(CREATED, witness.series_id) != witness.created:
+                raise CatalogueChangedError
+            found = await register_series(connection, kinds)
+            highest = max(found.values(), default=0)
+            if witness is None or highest > witness.series_id:
+                witness = Witness(highest, await connection.fetchval(CREATED, highest))
+        if self._generation == knowledge.generation:
+            knowledge.series.remember(found)
+            if knowledge.witness is None or knowledge.witness.series_id < witness.series_id:
+                knowledge.witness = witness
+        return found
+
+    def _now_us(self) -> int:
+        return self._database.clock.now_us()
+
+    def _fresh_from_us(self) -> int:
+        return fresh_after_us(self._now_us(), self._settings.rollup_delay_s, self._settings.write_timeout_s)
+
+
+def _never() -> int:
+    return 1 << 62
+
+
+def _by_identity(
+    numbers: Aside, texts: Aside, columns: Columns
+) -> tuple[dict[tuple[int, int], tuple[str, str] | str], dict[tuple[int, int], tuple[str, str] | str]]:
+    """Return why a number and why a text was not stored, by series and time."""
+    of_number: dict[tuple[int, int], tuple[str, str] | str] = {
+        (int(columns.series[row]), int(columns.time_us[row])): why for row, why in numbers.all()
+    }
+    of_text: dict[tuple[int, int], tuple[str, str] | str] = {columns.texts[row][:2]: why for row, why in texts.all()}
+    return of_number, of_text

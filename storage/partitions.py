@@ -4,12 +4,16 @@ The plan is a pure function of the time and the leaves that exist. A leaf's boun
 from its name, so a changed width setting only shapes leaves made from then on: a new leaf is clipped to the gap
 between its neighbours.
 
+A leaf far from now is wide: up to `TIER_LEAVES` widths away one width, and ten times as wide for each power of ten beyond.
+So a leaf is at most a tenth as wide as its readings are old, and there are some three hundred of them in all of time,
+however many days a backfill holds (docs/decisions/wide-partitions.md).
+
 There is no default partition: it would have to be scanned whenever a leaf is attached. A reading outside all leaves
 makes its leaf instead. A leaf is made beside its parent and then attached, which blocks neither writers nor readers.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -22,6 +26,10 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OLDEST_US: Final = 0
 NEWEST_US: Final = 4_102_444_800_000_000
 """Readings before 1970 or after 2100 are refused: a wrong clock must not make a leaf of its own."""
+
+
+TIER_LEAVES: Final = 100
+TIER_FACTOR: Final = 10
 
 
 class Leaf(NamedTuple):
@@ -68,6 +76,13 @@ def _start(leaf: Leaf) -> int:
     return leaf.start_us
 
 
+def width_at(time_us: int, now_us: int, width_us: int) -> int:
+    """Return how wide a leaf for `time_us` is to be, where leaves of today are `width_us` wide."""
+    while abs(now_us - time_us) > TIER_LEAVES * width_us:
+        width_us *= TIER_FACTOR
+    return width_us
+
+
 def gap_around(leaves: Sequence[Leaf], time_us: int, width_us: int) -> tuple[int, int]:
     """Return the range of a new leaf for `time_us`: its aligned slot, cut where neighbours reach into it."""
     start = time_us - time_us % width_us
@@ -112,36 +127,37 @@ async def read_leaves(connection: RawConnection, table: str) -> list[Leaf]:
     )
 
 
+# 0 and not the leaf's oid: Postgres would take a lock on the leaf, and one that somebody holds would keep us from all.
 _LEAVES_SQL = r"""
     SELECT name,
            (regexp_match(bound, $$FROM \('([^']+)'\)$$))[1]::timestamptz AS begins,
            (regexp_match(bound, $$TO \('([^']+)'\)$$))[1]::timestamptz AS ends
-      FROM (SELECT leaf.relname AS name, pg_get_expr(leaf.relpartbound, leaf.oid) AS bound
+      FROM (SELECT leaf.relname AS name, pg_get_expr(leaf.relpartbound, 0) AS bound
               FROM pg_inherits
               JOIN pg_class leaf ON leaf.oid = pg_inherits.inhrelid
              WHERE inhparent = $1::text::regclass AND NOT inhdetachpending) AS bounds
 """
 
 
-async def make_leaves(connection: RawConnection, table: str, times_us: Iterable[int], width_us: int) -> list[Leaf]:
-    """Make the missing leaves of `table` that hold the given instants; return all leaves.
+async def make_leaf(connection: RawConnection, table: str, time_us: int, width_us: int) -> list[Leaf]:
+    """Make the leaf of `table` that holds the instant, if it is missing; return all leaves.
 
-    Under an advisory lock, because several hubs meet at midnight; who comes second finds the work done.
+    Under an advisory lock, because several hubs meet at midnight; who comes second finds the work done. One leaf is one
+    transaction: what is interrupted goes on where it was, and no writer waits for more than one.
     """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_PARTITIONS)
         leaves = await read_leaves(connection, table)
-        for time_us in times_us:
-            if find_leaf(leaves, time_us) is None:
-                start, end = gap_around(leaves, time_us, width_us)
-                name = await _free_name(connection, leaf_name(table, start))
-                await connection.execute(
-                    f'CREATE TABLE "{name}" (LIKE "{table}" INCLUDING ALL);'
-                    f'ALTER TABLE "{table}" ATTACH PARTITION "{name}"'
-                    f" FOR VALUES FROM ('{instant(start).isoformat()}') TO ('{instant(end).isoformat()}')"
-                )
-                leaves.append(Leaf(start, end, name))
-                leaves.sort()
+        if find_leaf(leaves, time_us) is None:
+            start, end = gap_around(leaves, time_us, width_us)
+            name = await _free_name(connection, leaf_name(table, start))
+            await connection.execute(
+                f'CREATE TABLE "{name}" (LIKE "{table}" INCLUDING ALL);'
+                f'ALTER TABLE "{table}" ATTACH PARTITION "{name}"'
+                f" FOR VALUES FROM ('{instant(start).isoformat()}') TO ('{instant(end).isoformat()}')"
+            )
+            leaves.append(Leaf(start, end, name))
+            leaves.sort()
     return leaves
 
 

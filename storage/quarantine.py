@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from uuid import UUID
 
+from storage.device_state import DeviceState
 from storage.reading import Reading
 
 DETAIL_CHARACTERS = 2000
@@ -53,6 +54,14 @@ def refused_reading(reading: Reading, reason: str, detail: str, received_us: int
     content = json.dumps(reading._asdict(), default=str).encode()
     topic = f"reading:{reading.device}/{reading.metric}"
     return QuarantinedPayload(topic, content, reason, received_us, detail, "application/json", "storage")
+
+
+def refused_state(state: DeviceState, reason: str, detail: str, received_us: int) -> QuarantinedPayload:
+    """Return the quarantine entry of a device state that the storage cannot take."""
+    content = json.dumps(state._asdict(), default=str).encode()
+    return QuarantinedPayload(
+        f"state:{state.device}", content, reason, received_us, detail, "application/json", "storage"
+    )
 
 
 def reading_of(item: QuarantinedPayload) -> Reading:

@@ -27,6 +27,14 @@ class StorageSettings(BaseModel):
         default=timedelta(days=1), ge=timedelta(hours=1), le=timedelta(days=366), description="time one leaf holds"
     )
     partitions_ahead: int = Field(default=2, ge=1, le=60, description="leaves made ahead of time")
+    partitions_a_batch: int = Field(
+        default=500, ge=1, description="leaves that one batch may make; readings beyond them go to quarantine"
+    )
+    set_aside_s: float = Field(
+        default=300.0,
+        ge=0.0,
+        description="how long readings wait for a partition that fails (locked, full); then they go to quarantine, s",
+    )
     keep_readings: timedelta | None = Field(
         default=None, ge=timedelta(hours=1), description="age at which readings and texts are dropped; none: never"
     )

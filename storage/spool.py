@@ -49,6 +49,10 @@ class Spooled:
     quarantined: list[QuarantinedPayload]
     states: list[DeviceState]
 
+    @property
+    def rows(self) -> int:
+        return len(self.readings) + len(self.quarantined) + len(self.states)
+
 
 def encode(
     readings: Sequence[Reading], quarantined: Sequence[QuarantinedPayload], states: Sequence[DeviceState]
@@ -150,13 +154,23 @@ class Spool:
         """Return when there is a batch to drain."""
         await self._filled.wait()
 
-    async def oldest(self) -> list[Spooled]:
-        """Return the first few batches, in their order. Unreadable ones come as a quarantined payload."""
-        return await self._run(self._oldest)
+    async def oldest(self, behind: int = 0) -> list[Spooled]:
+        """Return the first few batches behind the number, in their order. Unreadable ones come as a quarantined payload."""
+        return await self._run(self._oldest, behind)
 
-    async def remove(self, batches: Sequence[Spooled]) -> None:
+    async def keep(
+        self,
+        number: int,
+        readings: Sequence[Reading],
+        quarantined: Sequence[QuarantinedPayload],
+        states: Sequence[DeviceState],
+    ) -> None:
+        """Leave of a batch, in its place, what is not in Postgres yet."""
+        await self._run(self._keep, number, readings, quarantined, states)
+
+    async def remove(self, numbers: Sequence[int]) -> None:
         """Forget batches that are in Postgres now."""
-        await self._run(self._remove, [batch.number for batch in batches])
+        await self._run(self._remove, numbers)
         self.problem = None
         if not self.batches:
             self._filled.clear()
@@ -231,9 +245,22 @@ class Spool:
         self.bytes += len(blob)
         self.oldest_us = self.oldest_us or now_us
 
-    def _oldest(self) -> list[Spooled]:
+    def _keep(
+        self,
+        number: int,
+        readings: Sequence[Reading],
+        quarantined: Sequence[QuarantinedPayload],
+        states: Sequence[DeviceState],
+    ) -> None:
+        rows = len(readings) + len(quarantined) + len(states)
+        blob = encode(readings, quarantined, states)
+        self._sql.execute("UPDATE batches SET row_count = ?, body = ? WHERE number = ?", (rows, blob, number))
+        self._count()
+
+    def _oldest(self, behind: int) -> list[Spooled]:
         found = self._sql.execute(
-            "SELECT number, spooled_us, body FROM batches ORDER BY number LIMIT ?", (DRAIN_BLOBS,)
+            "SELECT number, spooled_us, body FROM batches WHERE number > ? ORDER BY number LIMIT ?",
+            (behind, DRAIN_BLOBS),
         )
         batches = []
         for number, spooled_us, body in found.fetchall():

@@ -45,6 +45,11 @@ class Store:
         return self._writer.rows_pending
 
     @property
+    def places_failing(self) -> int:
+        """The leaves and tables that failed when they were last written to."""
+        return self._writer.places_failing
+
+    @property
     def full(self) -> bool:
         """True when the bounds on memory are reached: stop reading publishers, then `await wait_not_full()`."""
         return self._writer.full
@@ -80,6 +85,8 @@ class Store:
             problems.append(f"spool: {self.spool.problem}")
         if self._writer.defect is not None:
             problems.append(self._writer.defect)
+        if (waiting := self._writer.waiting) is not None:
+            problems.append(waiting)
         if self.clock.problem is not None:
             problems.append(self.clock.problem)
         if self.full:

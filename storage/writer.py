@@ -5,8 +5,11 @@ free: while all of them are busy the open batch keeps growing, so a slow databas
 
 Durable means committed in Postgres. While Postgres is away (refused, timed out, disk full, read-only), a batch waits
 `spool_after_s` from the beginning of the outage, and then goes to the spool: durable there, its future resolves after
-the fsync. One more task drains the spool in its order when Postgres is back, beside the live batches: readings carry
+the fsync. One more task (`drain`) empties the spool when Postgres is back, beside the live batches: readings carry
 their own time, so the order between backlog and live is of no meaning.
+
+No batch blocks those behind it. What Postgres refuses goes to quarantine; what a place cannot take at present (a locked
+leaf, a full tablespace) goes to the spool as well, and the rest of its batch is stored.
 
 Promises: a batch's future resolves when its readings are durable, and not before the futures of earlier batches. Memory
 is bounded by `pending_rows` and `pending_bytes`: then, with the spool full too, `full` stays true and the hub stops
@@ -26,10 +29,11 @@ import structlog
 from storage.batch import Batch, Ring
 from storage.database import Database
 from storage.device_state import DeviceState
+from storage.drain import Drain
 from storage.engine import DATABASE_AWAY
 from storage.errors import SpoolError, StoreClosedError
 from storage.inserter import Counters
-from storage.link import Knowledge, Link
+from storage.link import Knowledge, Leftover, Link
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 from storage.settings import StorageSettings
@@ -64,6 +68,7 @@ class Writer:
         width_us = int(settings.partition_width.total_seconds()) * 1_000_000
         self._knowledge = Knowledge(settings.series_cached, width_us)
         self.counters = Counters()
+        self._drain = Drain(settings, database, spool, self._link(), self._try)
         self.defect: str | None = None
 
     @property
@@ -74,6 +79,18 @@ class Writer:
     @property
     def bytes_pending(self) -> int:
         return self._sealed_bytes + (self._open.extra_bytes if self._open else 0)
+
+    @property
+    def waiting(self) -> str | None:
+        """Say which readings wait in the spool though the database answers, and why; None when none do."""
+        problem = self._drain.problem
+        if problem is None:
+            return None
+        return f"set aside in the spool: {self._spool.rows} rows; {self._knowledge.places.told() or problem}"
+
+    @property
+    def places_failing(self) -> int:
+        return len(self._knowledge.places)
 
     @property
     def full(self) -> bool:
@@ -89,7 +106,7 @@ class Writer:
             asyncio.create_task(self._work(), name=f"storage writer {number}")
             for number in range(self._settings.writers)
         ]
-        self._tasks.append(asyncio.create_task(self._drain(), name="storage spool drain"))
+        self._tasks.append(asyncio.create_task(self._drain.run(), name="storage spool drain"))
         for task in self._tasks:
             task.add_done_callback(self._ended)
 
@@ -205,68 +222,53 @@ class Writer:
         try:
             while True:
                 batch = await self._next()
-                while not (await self._commit(batch, link) or await self._set_aside(batch)):
-                    await self._database.wait_up(SPOOL_RETRY_S)
+                rest = Leftover(batch.rows, batch.quarantined, batch.states)
+                while (rest := await self._commit(rest, link)) and not await self._set_aside(rest):
+                    rest = await self._refuse(rest, link)
                 self._settle(batch)
         finally:
             await link.close()
 
-    async def _commit(self, batch: Batch, link: Link) -> bool:
-        """Write the batch to Postgres; False when that is away for longer than the batch may wait."""
+    async def _commit(self, batch: Leftover, link: Link) -> Leftover:
+        """Write the batch to Postgres; return what is not there: all of it when that is away for too long."""
         while await self._database.wait_up(self._patience_s()):
-            if await self._try(link, batch.rows, batch.quarantined, batch.states, live=True):
+            left = await self._try(link, batch)
+            if left is not None:
                 self.counters.batches += 1
-                return True
-        return False
+                return left
+        return batch
 
-    async def _set_aside(self, batch: Batch) -> bool:
+    async def _set_aside(self, batch: Leftover) -> bool:
         """Write the batch to the spool; False when that has no room."""
         if not self._settings.spool_bytes:
             return False
         try:
-            await self._spool.put(batch.rows, batch.quarantined, batch.states)
+            await self._spool.put(batch.readings, batch.quarantined, batch.states)
         except SpoolError:
             return False  # shown by `spool.problem`, and by publishers held back once memory is full
         self.counters.batches_spooled += 1
         return True
 
-    async def _try(
-        self,
-        link: Link,
-        rows: Sequence[Reading],
-        quarantined: Sequence[QuarantinedPayload],
-        states: Sequence[DeviceState],
-        *,
-        live: bool,
-    ) -> bool:
+    async def _refuse(self, batch: Leftover, link: Link) -> Leftover:
+        """Quarantine what cannot even wait, if it was Postgres that refused it; return what is left."""
+        if await self._database.wait_up(SPOOL_RETRY_S) and batch.problem:
+            left = await self._try(link, batch, insisting=True)
+            batch = batch if left is None else left
+            if batch:
+                await asyncio.sleep(SPOOL_RETRY_S)
+        return batch
+
+    async def _try(self, link: Link, batch: Leftover, *, live: bool = True, insisting: bool = False) -> Leftover | None:
+        """Write the batch; return what is left over of it, None when the database failed and all has to be repeated."""
         try:
-            await link.write(rows, quarantined, states, live=live)
+            left = await link.write(batch.readings, batch.quarantined, batch.states, live=live, insisting=insisting)
         except RETRY_AT_ONCE:
             self.counters.failures += 1
-            return False
+            return None
         except DATABASE_AWAY as error:
             self.counters.failures += 1
             self._knowledge.forget()
             self._database.note_away(error)
-            return False
+            return None
         self._database.note_ok()
-        return True
-
-    async def _drain(self) -> None:
-        """Bring the spool's batches to Postgres, in their order; each leaves the spool after its commit."""
-        link = self._link()
-        try:
-            while True:
-                await self._spool.wait_filled()
-                await self._database.wait_up(None)
-                try:
-                    batches = await self._spool.oldest()
-                    for batch in batches:
-                        while not await self._try(link, batch.readings, batch.quarantined, batch.states, live=False):
-                            await self._database.wait_up(None)
-                    await self._spool.remove(batches)
-                except SpoolError as error:
-                    self._spool.problem = error.problem
-                    await asyncio.sleep(SPOOL_RETRY_S)
-        finally:
-            await link.close()
+        return left

@@ -18,7 +18,7 @@ import numpy as np
 from storage.copy_format import encode_numbers
 from storage.engine import RawConnection, make_engine
 from storage.migrate import migrate
-from storage.partitions import find_leaf, make_leaves
+from storage.partitions import find_leaf, make_leaf
 from storage.series import register_series
 from storage.settings import StorageSettings
 
@@ -45,7 +45,7 @@ async def write_series(connection: RawConnection, names: Sequence[str], points: 
     level = rng.normal(20.0, 5.0, len(series))
     begin_us = end_us - points * TICK_US
     slots = range(begin_us - begin_us % DAY_US, end_us + 2 * DAY_US, DAY_US)
-    leaves = await make_leaves(connection, "readings", slots, DAY_US)
+    leaves = [await make_leaf(connection, "readings", slot, DAY_US) for slot in slots][-1]
     ticks = max(1, batch // len(series))
     for at in range(0, points, ticks):
         times = begin_us + np.arange(at, min(at + ticks, points)) * TICK_US

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from storage.engine import lend, make_engine
 from storage.errors import SchemaVersionError
 from storage.migrate import current_revision, include_name, known_revision, migrate
-from storage.partitions import make_leaves
+from storage.partitions import make_leaf
 from storage.revision import is_newest, newest_revision
 from storage.schema import metadata
 from storage.settings import StorageSettings
@@ -37,7 +37,7 @@ async def differences(engine: AsyncEngine) -> list[object]:
 async def test_the_migrations_make_the_tables_of_the_schema_and_leaves_do_not_disturb(engine: AsyncEngine) -> None:
     await migrate(engine)
     async with lend(engine) as connection:
-        await make_leaves(connection, "readings", [0], 86_400_000_000)
+        await make_leaf(connection, "readings", 0, 86_400_000_000)
 
     assert await differences(engine) == []
 

@@ -76,7 +76,7 @@ async def test_batches_leave_in_the_order_they_came_and_survive_a_restart(spool:
     seen = []
     while batches := await again.oldest():
         seen += [batch.readings[0].time_us for batch in batches]
-        await again.remove(batches)
+        await again.remove([batch.number for batch in batches])
     await again.close()
 
     assert seen == list(range(20))
@@ -100,7 +100,7 @@ async def test_a_full_spool_refuses_and_takes_again_when_there_is_room(tmp_path:
     problems = [spool.problem]
     assert spool.bytes == 2 * blob
 
-    await spool.remove(await spool.oldest())
+    await spool.remove([batch.number for batch in await spool.oldest()])
     await spool.put([ONE], [])
     problems.append(spool.problem)
     await spool.close()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from storage.columns import sorted_once
+from storage.division import Places
 from storage.engine import RawConnection
 from storage.errors import QueryError
 from storage.inserter import Counters, Inserter
@@ -38,7 +39,7 @@ class World:
         self.series = series
         self.leaves = Leaves(DAY_US)
         self.written: dict[int, dict[int, float]] = {one.id: {} for one in series}
-        self._inserter = Inserter(connection, self.leaves, Marks(), Counters())
+        self._inserter = Inserter(connection, self.leaves, Marks(), Places(), Counters(), 10.0, 1000)
 
     @classmethod
     async def create(cls, connection: RawConnection) -> "World":
@@ -48,7 +49,7 @@ class World:
     async def write(self, rows: list[tuple[int, int, float]]) -> None:
         series, times, values = (np.array(column) for column in zip(*rows, strict=True))
         columns = sorted_once(series.astype(np.int32), times.astype(np.int64), values.astype(np.float64))
-        await self._inserter.put_numbers(columns, None, fresh=False)
+        await self._inserter.put_numbers(columns, None, lambda: 1 << 62)
         for series_id, time_us, value in rows:
             self.written[series_id].setdefault(time_us, value)
 
