@@ -58,12 +58,6 @@ class SeriesCache:
     def forget(self) -> None:
         self.ids.clear()
 
-    async def register(self, connection: RawConnection, kinds: Mapping[SeriesKey, str]) -> dict[SeriesKey, int]:
-        """Look up the series of `kinds` (key -> kind), make the missing ones, remember and return all of them."""
-        found = await register_series(connection, kinds)
-        self.remember(found)
-        return found
-
 
 async def register_series(connection: RawConnection, kinds: Mapping[SeriesKey, str]) -> dict[SeriesKey, int]:
     """Return the ids of all keys; new devices and series are inserted in sorted order, so that hubs cannot deadlock.

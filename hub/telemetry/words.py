@@ -1,7 +1,7 @@
 """Every word that the hub uses for what became of a payload, with what it means and what to do about it.
 
-Three tables: why a payload, or a part of it, is in quarantine (REASONS); what is no reading by design (SKIPPED); what was
-not quite right and was read nevertheless (TOLERATED). `telemetry-hub explain` and docs/reference/words.md are made from
+Four tables: why a payload, or a part of it, is in quarantine (REASONS); why a decoded reading is (STORAGE_REASONS); what is
+no reading by design (SKIPPED); what was not quite right and was read nevertheless (TOLERATED). `telemetry-hub explain` and docs/reference/words.md are made from
 them; a test compares them with the code, both ways. `python -m hub.telemetry.words` prints the page.
 """
 
@@ -164,12 +164,41 @@ def page() -> Iterator[str]:
             yield f"| `{word}` | {meaning} | {remedy or '-'} |"
 
 
+STORAGE_REASONS: Final[Mapping[str, Word]] = {
+    "clock": Word("the time is before 1970 or after 2100", "set the device's clock"),
+    "expired": Word(
+        "the time is older than readings are kept",
+        "raise `storage.keep_readings`, then `telemetry-hub db quarantine retry`",
+    ),
+    "name": Word("the name of the device, metric or unit cannot be stored; the detail says why", "mend the sender"),
+    "value": Word("the value cannot be stored; the detail says why", "mend the sender"),
+    "refused": Word(
+        "Postgres refused the row: a constraint or trigger of the operator's, or a character that the database's encoding"
+        " lacks; the detail has its words",
+        "change the rule, then `telemetry-hub db quarantine retry`",
+    ),
+    "too_many_partitions": Word(
+        "its batch would have made more than `storage.partitions_a_batch` partitions; the newest readings are stored",
+        "`telemetry-hub db quarantine retry`, as often as needed",
+    ),
+    "unwritable": Word(
+        "its partition could not be written for `storage.set_aside_s`: locked, full, or a right or table is missing; the"
+        " detail has Postgres's words",
+        "mend that, then `telemetry-hub db quarantine retry`",
+    ),
+    "spool": Word("a batch in the spool that cannot be read; the payload is its blob", "report it, with the payload"),
+}
 _IN_QUARANTINE: Final = """\
 Why a payload is in the table `quarantine` (`hub_quarantined_total`). One that is good in parts is stored in those parts, and
 is there as well, with the place of what is not. When the cause is gone, `telemetry-hub db quarantine
 retry` takes it once more."""
 _SECTIONS: Final = (
     ("Quarantine", _IN_QUARANTINE, REASONS),
+    (
+        "Refused by the storage",
+        "Why a decoded reading is in the table `quarantine` (origin `storage`, `hub_readings_refused_total`).",
+        STORAGE_REASONS,
+    ),
     ("Skipped", "What is no reading by design (`hub_readings_skipped_total`).", SKIPPED),
     ("Tolerated", "What is not quite right, and was read nevertheless (`hub_payloads_tolerated_total`).", TOLERATED),
 )

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from hub.telemetry.decoders import chirpstack, ttn
-from hub.telemetry.words import REASONS, SKIPPED, TOLERATED, page
+from hub.telemetry.words import REASONS, SKIPPED, STORAGE_REASONS, TOLERATED, page
 
 ROOT = Path(__file__).parents[4]
 SOURCES = sorted((ROOT / "hub/telemetry").rglob("*.py"))
@@ -43,6 +43,12 @@ def test_no_word_is_explained_that_the_code_never_says() -> None:
 
     for table in (REASONS, SKIPPED, TOLERATED):
         assert [word for word in table if f'"{word}"' not in text] == []
+
+
+def test_every_reason_of_the_storage_is_one_that_it_says() -> None:
+    text = "\n".join(source.read_text(encoding="utf-8") for source in (ROOT / "storage").glob("*.py"))
+
+    assert [word for word in STORAGE_REASONS if f'"{word}"' not in text] == []
 
 
 def test_a_word_stands_in_one_table() -> None:
