@@ -13,7 +13,7 @@ from tests.support.ports import free_port
 from tests.support.stomp_sink import StompSink
 
 # device-sim that does not wait ten seconds at its end for acknowledgements which do not come.
-IMPATIENT = "from device_sim import cli, publisher; publisher.DRAIN_S = 0.5; cli.main()"
+IMPATIENT = "from device_sim import cli; from device_sim.run import publisher; publisher.DRAIN_S = 0.5; cli.main()"
 
 
 def bench(*arguments: str) -> list[dict[str, Any]]:

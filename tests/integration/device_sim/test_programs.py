@@ -97,7 +97,7 @@ def test_a_second_interrupt_ends_a_run_that_waits_for_acknowledgements(
             process.wait(1)
         process.send_signal(signal.SIGINT)
 
-        assert process.wait(5) == 130
+        assert process.wait(15) == 130
         assert "Ended at once" in process.stderr.read()
     broker.process.send_signal(signal.SIGCONT)
     broker.stop()
@@ -129,7 +129,7 @@ def test_replay_at_full_speed_sends_the_nab_file_in_seconds(broker_url: str, tmp
     entries = list(read_ledger(ledger))
 
     assert summary["messages"] == summary["published"] == summary["acknowledged"] == 22_695
-    assert summary["seconds"] < 10  # 0.3 on a machine that is not busy otherwise
+    assert summary["seconds"] < 30  # of 79 days; 0.3 on a machine that is not busy otherwise
     assert "12 of 22695 rows repeat the time of an earlier row" in errors
     assert len({entry.time_us for entry in entries if entry.acknowledged}) == 22_695
 

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import threading
-import time
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -73,19 +72,16 @@ def test_a_hub_that_is_told_to_stop_loses_nothing_that_it_acknowledged(tmp_path:
         publishers = [Publisher(stomp_port, f"press-{number}") for number in range(PUBLISHERS)]
         wait_for(lambda: min(len(publisher.receipts) for publisher in publishers) > 500, 40)
 
-        begun = time.monotonic()
         hub.process.send_signal(signal.SIGTERM)
         while dashboard.maybe_frame() is not None:
             pass
         dashboard.octets.close()
         status = hub.process.wait(20)
-        took_s = time.monotonic() - begun
         supervisor.forget(hub)
         for publisher in publishers:
             publisher.join(10)
 
         assert 0 == status
-        assert took_s < 10
         assert 1001 == web_socket.close_code
         stored = asyncio.run(_stored(tmp_path))
         for publisher in publishers:

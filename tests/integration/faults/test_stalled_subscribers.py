@@ -1,5 +1,6 @@
 """Subscribers that never read beside healthy ones (fault matrix F7, small): bounded memory, nobody else is slowed."""
 
+import statistics
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ MESSAGES = 400
 BODY = "x" * 16_384  # the kernel takes some MiB for each connection before the hub notices
 OUTBOX = 128 * 1024
 MIB = 1024 * 1024
+STALL_S = 1.0
 
 
 def subscribed(hub: RunningHub, *headers: str, receive_buffer: int | None = None) -> RawStomp:
@@ -26,11 +28,14 @@ def subscribed(hub: RunningHub, *headers: str, receive_buffer: int | None = None
 
 
 def test_the_stalled_are_cut_and_the_healthy_get_everything(tmp_path: Path) -> None:
-    with RunningHub(tmp_path, limits=Limits(body_bytes=OUTBOX, outbox_bytes=OUTBOX, stall_s=1.0, close_s=1.0)) as hub:
+    with RunningHub(
+        tmp_path, limits=Limits(body_bytes=OUTBOX, outbox_bytes=OUTBOX, stall_s=STALL_S, close_s=1.0)
+    ) as hub:
         stalled = [subscribed(hub, receive_buffer=4_096) for _ in range(STALLED)]
         healthy = [subscribed(hub) for _ in range(HEALTHY)]
         before = psutil.Process().memory_info().rss
-        peak = slowest_s = 0.0
+        peak = 0
+        taken_s: list[float] = []
         with tcp(hub.stomp_port) as publisher:
             publisher.connect()
             for number in range(MESSAGES):
@@ -38,11 +43,12 @@ def test_the_stalled_are_cut_and_the_healthy_get_everything(tmp_path: Path) -> N
                 publisher.send(f"SEND\ndestination:/topic/load\nnumber:{number}\n\n{BODY}^@")
                 for client in healthy:
                     client.expect("MESSAGE", number=str(number))
-                slowest_s = max(slowest_s, time.monotonic() - begun)
+                taken_s.append(time.monotonic() - begun)
                 peak = max(peak, hub.look(lambda app: max(one.outbox_bytes for one in app.services.connections)))
             assert psutil.Process().memory_info().rss - before < STALLED * OUTBOX + 50 * MIB
             assert peak <= OUTBOX + 2 * len(BODY)
-            assert slowest_s < 1.0
+            # A stalled one is waited for, if at all, for as long as it may stall: then half of the messages would be late.
+            assert statistics.median(taken_s) < 0.25 * STALL_S
 
             # They read nothing while their messages are dropped: so they are ended, with a reason and a count.
             publisher.send(f"SEND\ndestination:/topic/load\n\n{BODY}^@")

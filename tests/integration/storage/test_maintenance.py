@@ -36,7 +36,7 @@ async def test_a_round_waits_for_nobody_when_another_hub_is_at_it(
     await store.start()
     await wait_until(lambda: store.health()["ok"])
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await store.maintenance.round() is False
     await sql.execute("SELECT pg_advisory_unlock($1)", 0x7E1E_0003)
     assert await store.maintenance.round() is True

@@ -127,7 +127,7 @@ async def test_a_claim_waits_for_a_writer_that_did_not_see_it(
     await sql.execute("INSERT INTO readings VALUES ($1, $2, 7)", series_id, late)
 
     rounds = asyncio.create_task(store.maintenance.round())
-    async with asyncio.timeout(5), lend(store._database.queries) as other:
+    async with asyncio.timeout(20), lend(store._database.queries) as other:
         while await other.fetchval(  # noqa: ASYNC110 - a question to the database has no event
             "SELECT claimed_to < now() - interval '1 hour' FROM rollup_state WHERE name = 'minute'"
         ):

@@ -153,10 +153,10 @@ def seconds(data: bytes, piece: int, limits: CodecLimits) -> float:
     for _ in range(4):
         decoder = FrameDecoder(limits, HeaderCache())
         decoder.use(V1_2)
-        start = time.perf_counter()
+        start = time.process_time()
         for position in range(0, len(data), piece):
             decoder.feed(data[position : position + piece])
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     return best
 
 
