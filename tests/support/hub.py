@@ -110,7 +110,7 @@ class RunningHub:
         return self.look(lambda app: len(app.services.connections))
 
     def errors(self, summary: str) -> int:
-        """Give how many ERROR frames had this `message`."""
+        """Return how many ERROR frames had this `message`."""
         return self.look(lambda app: app.services.counters.errors[summary])
 
     def _run(self, ready: "Future[None]") -> None:
@@ -135,7 +135,7 @@ class RunningHub:
 
 
 def hub_command(data_dir: Path, *options: str) -> list[str]:
-    """Give the command that serves a hub as a process on free ports."""
+    """Return the command that serves a hub as a process on free ports."""
     return [
         child_process.program("telemetry-hub"),
         "serve",

@@ -8,6 +8,6 @@ WORKERS = 8
 
 
 def free_port() -> int:
-    """Give a port out of those of this pytest-xdist worker (gw0, gw1, …)."""
+    """Return a free port of this pytest-xdist worker's share (gw0, gw1, …)."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     return ports.free_port(ports.SERVER_PORTS[worker % WORKERS :: WORKERS])

@@ -49,7 +49,7 @@ def faked_time(shift: str, command: list[str]) -> list[str]:
 
 
 def missing(message: str) -> BaseException:
-    """Give what a test raises when it cannot run here."""
+    """Return what a test raises when it cannot run here."""
     if os.environ.get("CI") == "true":
         return pytest.fail.Exception(message)
     return pytest.skip.Exception(message)

@@ -29,7 +29,7 @@ class Node:
 
 
 def version() -> tuple[int, int]:
-    """Give the version that is installed."""
+    """Return the version that is installed."""
     (server,) = PROGRAM.parent.parent.glob("lib/rabbitmq_server-*")
     major, minor = server.name.partition("-")[2].split(".")[:2]
     return int(major), int(minor)

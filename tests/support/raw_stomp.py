@@ -1,4 +1,4 @@
-"""STOMP by hand: octets as a test writes them, over TCP or WebSocket, and the server's frames taken apart.
+"""STOMP by hand: bytes as a test writes them, over TCP or WebSocket, and the server's frames taken apart.
 
 Not a client library: nothing is sent that the test did not write, nothing is checked but the frame grammar of what the
 hub sends (one command, headers, empty line, body by content-length or up to NUL). Blocking, with a deadline.
@@ -29,7 +29,7 @@ class ServerFrame(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Give the first of each header, escapes undone by the rules of 1.2."""
+        """Return the first of each header, escapes undone by the rules of 1.2."""
         headers: dict[str, str] = {}
         for line in self.lines:
             name, _, value = line.partition(":")
@@ -38,12 +38,12 @@ class ServerFrame(NamedTuple):
 
 
 class Octets(Protocol):
-    """A way for octets."""
+    """Carries bytes both ways."""
 
     def send(self, data: bytes) -> None: ...
 
     def receive(self) -> bytes:
-        """Give what comes next; empty: the hub has ended the connection."""
+        """Return what comes next; empty: the hub has ended the connection."""
 
     def close(self) -> None: ...
 
@@ -123,7 +123,7 @@ class WebSocketOctets:
         self.socket.sendall(client_frame(data, opcode, final=final))
 
     def receive(self) -> bytes:
-        """Give the payload of the next data message; empty after the hub's Close or the socket's end."""
+        """Return the payload of the next data message; empty after the hub's Close or the socket's end."""
         while True:
             frame = self._frame()
             if frame is None:
@@ -193,7 +193,7 @@ class RawStomp:
             self.octets.send(data.replace(b"^@", b"\0"))
 
     def connect(self, version: str = "1.2", *headers: str) -> ServerFrame:
-        """Open the connection; gives CONNECTED."""
+        """Open the connection; return CONNECTED."""
         asked = [f"accept-version:{version}"] if version != "1.0" else []
         self.send("\n".join(["CONNECT", *asked, *headers, "", "^@"]))
         connected = self.frame()
@@ -201,13 +201,13 @@ class RawStomp:
         return connected
 
     def frame(self) -> ServerFrame:
-        """Give the next frame."""
+        """Return the next frame."""
         frame = self.maybe_frame()
         assert frame is not None, "the hub ended the connection"
         return frame
 
     def maybe_frame(self) -> ServerFrame | None:
-        """Give the next frame, or None when the hub ended the connection."""
+        """Return the next frame, or None when the hub ended the connection."""
         while True:
             stripped = self._buffer.lstrip(b"\n")
             self.beats += len(self._buffer) - len(stripped)
@@ -223,7 +223,7 @@ class RawStomp:
             self._buffer += data
 
     def expect(self, command: str, **headers: str) -> ServerFrame:
-        """Give the next frame, which must be this command with (at least) these headers; `_` stands for `-`."""
+        """Return the next frame, which must be this command with (at least) these headers; `_` stands for `-`."""
         frame = self.frame()
         wanted = {name.replace("_", "-"): value for name, value in headers.items()}
         assert command == frame.command, frame
@@ -248,7 +248,7 @@ class RawStomp:
         return error
 
     def round_trip(self, name: str = "sync") -> list[ServerFrame]:
-        """Have a receipt made and give the frames that came before it: all that was sent earlier is processed."""
+        """Have a receipt made and return the frames that came before it: all that was sent earlier is processed."""
         self.send(f"SEND\ndestination:/topic/nobody/listens\nreceipt:{name}\n\n^@")
         before: list[ServerFrame] = []
         while (frame := self.frame()).headers.get("receipt-id") != name:
@@ -267,7 +267,7 @@ def websocket(port: int, *, receive_buffer: int | None = None) -> RawStomp:
 
 
 def client_frame(data: bytes, opcode: int = TEXT, *, final: bool = True) -> bytes:
-    """Give a WebSocket frame as a client sends it, masked with zeros (a legal key)."""
+    """Return a WebSocket frame as a client sends it, masked with zeros (a legal key)."""
     first = opcode | (0x80 if final else 0)
     if len(data) < 126:
         head = struct.pack("!BB", first, 0x80 | len(data))
@@ -279,7 +279,7 @@ def client_frame(data: bytes, opcode: int = TEXT, *, final: bool = True) -> byte
 
 
 def ended(octets: Octets, deadline_s: float = DEADLINE_S) -> float:
-    """Read until the hub ends the connection; gives how long that took, s."""
+    """Read until the hub ends the connection; return how long that took, in seconds."""
     begun = time.monotonic()
     while True:
         assert time.monotonic() - begun < deadline_s, "the hub keeps the connection"

@@ -22,7 +22,7 @@ class Running(Protocol):
     """A scenario under way."""
 
     def result(self) -> dict[str, Any]:
-        """Wait for what it gives."""
+        """Wait for its result."""
 
 
 class StompJs(Protocol):

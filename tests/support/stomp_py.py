@@ -27,7 +27,7 @@ class Received:
 
 @dataclass(slots=True)
 class Heard:
-    """What one connection was told, in order of its kind."""
+    """What one connection received, each kind in order."""
 
     messages: list[Received] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)

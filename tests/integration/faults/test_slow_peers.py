@@ -12,7 +12,7 @@ from tests.support.raw_stomp import RawStomp, TcpOctets, WebSocketOctets, client
 from tests.support.waiting import wait_for
 
 COUNT = 20
-TIME_S = 1.0
+TIME_S = 0.5
 # This machine may be busy; still below the default limits, which would end a peer later.
 SLACK_S = 8.0
 

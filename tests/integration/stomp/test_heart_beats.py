@@ -14,7 +14,7 @@ from tests.support.hub import RunningHub
 from tests.support.raw_stomp import RawStomp, TcpOctets, WebSocketOctets, ended
 from tests.support.waiting import wait_for
 
-SLOWLY_S = 2.0  # well over the two periods of 0.5 s that the hub waits
+SLOWLY_S = 1.6  # well over the two periods of 0.5 s that the hub waits
 
 
 def dial(hub: RunningHub, transport: str) -> RawStomp:
