@@ -18,15 +18,14 @@ from prometheus_client import CollectorRegistry
 
 from bridge.down.commands import IN_FLIGHT, Commands
 from bridge.errors import BridgeError, CommandTopicError, UnsendableTopicError
-from bridge.hub.command_frames import encode_answers
+from bridge.hub.ending import Loss
+from bridge.hub.frames import Destinations, encode, encode_answers
 from bridge.hub.link import HubLink
 from bridge.hub.property_headers import PropertyHeaders
-from bridge.hub.send_frames import Destinations, encode
 from bridge.mqtt.link import MqttLink
 from bridge.observe import status
 from bridge.observe.health import HealthServer, State
 from bridge.observe.metrics import BridgeCollector, Side
-from bridge.relay.poison import Loss
 from bridge.relay.relay import Relay, RelayLimits
 from bridge.relay.transaction import Transaction
 from bridge.settings import BridgeSettings

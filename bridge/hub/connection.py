@@ -1,11 +1,11 @@
 """One connection to the hub, from its WebSocket handshake to its end: the one place that knows stomp.py.
 
 It is never used again after its end: none of stomp.py's state survives a loss, the next attempt has a new one
-(hub_link.py). Connection, heart-beats and the parsing of frames are the library's. What goes up is made elsewhere
-(send_frames.py): a whole transaction is handed to the WebSocket of stomp.py's transport as one binary message.
+(link.py). Connection, heart-beats and the parsing of frames are the library's. What goes up is made elsewhere
+(frames.py): a whole transaction is handed to the WebSocket of stomp.py's transport as one binary message.
 
-stomp.py's threads only enqueue to the event loop (hub_listener.py), and one of ours writes (hub_sender.py); all of the
-state below changes on the loop. The names of stomp.py 9.0 that are used are held by
+stomp.py's threads only enqueue to the event loop, and one of ours writes (threads.py); all of the state below changes on
+the loop. The names of stomp.py 9.0 that are used are held by
 tests/unit/bridge/test_stomp_contract.py.
 """
 
@@ -21,18 +21,15 @@ from stomp.exception import ConnectFailedException, StompException
 from websocket import ABNF, WebSocket, WebSocketException
 
 from bridge.errors import HubUnreachableError
-from bridge.hub import command_frames, stomp_log
 from bridge.hub.ending import Ending
-from bridge.hub.listener import HubListener
-from bridge.hub.sender import HubSender
+from bridge.hub.frames import COMMANDS_RECEIPT, STATUS_RECEIPT
+from bridge.hub.threads import HubListener, HubSender, take_over_log, take_reason
 from bridge.settings import BridgeSettings
 from hub.transports import bridges
 from hub.websocket.frames import BINARY, client_frame
 
 _JOIN_S: Final = 2.0
-# The receipt of what is sent aside: a refusal of that is no refusal of messages.
-STATUS_RECEIPT: Final = "status"
-_ASIDE: Final = {STATUS_RECEIPT, command_frames.RECEIPT}
+_ASIDE: Final = {STATUS_RECEIPT, COMMANDS_RECEIPT}
 BROKEN: Final = (OSError, WebSocketException, StompException)
 
 
@@ -61,7 +58,7 @@ class HubConnection:
     """A stomp.py connection: `open` in a thread, then `up`; `over` at its end."""
 
     def __init__(self, settings: BridgeSettings, events: FrameEvents) -> None:
-        stomp_log.listen()
+        take_over_log()
         self._settings = settings
         self._events = events
         self.up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -118,7 +115,7 @@ class HubConnection:
                 headers={bridges.HEADER: self._settings.bridge_name},
             )
         except ConnectFailedException:
-            raise HubUnreachableError(stomp_log.take_reason() or "cannot connect") from None
+            raise HubUnreachableError(take_reason() or "cannot connect") from None
         except ValueError as error:  # a host name that is none
             raise HubUnreachableError(f"no connection can be made: {error}") from error
 
@@ -181,7 +178,7 @@ class HubConnection:
         if ident.isdecimal():
             self.receipts += 1
             self._events.hub_receipt(int(ident))
-        elif ident == command_frames.RECEIPT:
+        elif ident == COMMANDS_RECEIPT:
             self.subscribed += 1
 
     def message(self, headers: dict[str, str], body: bytes) -> None:

@@ -1,6 +1,6 @@
 """The hub's side: one connection at a time, made again and again.
 
-It is not the connection (hub_connection.py): it says when to connect, how long to wait before that, and which connection
+It is not the connection (connection.py): it says when to connect, how long to wait before that, and which connection
 is the present one. Everything runs on the event loop; what blocks gets a thread.
 
 A connection that brought no receipt was in vain, as one that could not be made: the pauses go on growing. A hub that
@@ -16,11 +16,10 @@ import structlog
 
 from bridge.attempts import opened, until_useful
 from bridge.errors import HubUnreachableError
-from bridge.hub import command_frames
-from bridge.hub.connection import BROKEN, STATUS_RECEIPT, FrameEvents, HubConnection
-from bridge.hub.send_frames import encode_status
+from bridge.hub.connection import BROKEN, FrameEvents, HubConnection
+from bridge.hub.ending import Loss
+from bridge.hub.frames import STATUS_RECEIPT, encode_status, encode_subscriptions
 from bridge.observe.status import LastError
-from bridge.relay.poison import Loss
 from bridge.settings import BridgeSettings
 
 _DISCONNECT_S: Final = 2.0
@@ -125,7 +124,7 @@ class HubLink:
     def subscribe(self) -> None:
         """Ask for commands, unless the hub did not want that."""
         if self.takes_commands:
-            self.send(command_frames.subscribe(self._settings.commands, self._settings.command_prefetch))
+            self.send(encode_subscriptions(self._settings.commands, self._settings.command_prefetch))
 
     def send(self, buffer: bytes) -> None:
         """Send a transaction or answers on the present connection; nothing to do without one: it will be sent again."""
@@ -135,7 +134,7 @@ class HubLink:
     def send_status(self, destination: str, body: bytes) -> None:
         """Send a status report, unless transactions wait to be written or the hub did not want one."""
         if self._connection is not None and self.takes_status:
-            self._connection.sender.send_aside(encode_status(destination, STATUS_RECEIPT, body))
+            self._connection.sender.send_aside(encode_status(destination, body))
 
     def reconnect(self, reason: str) -> None:
         """Give the present connection up."""

@@ -9,11 +9,11 @@ import secrets
 from typing import Final, NamedTuple
 
 from bridge.errors import LinkError
+from bridge.hub.ending import Loss
 from bridge.hub.link import HubLink
 from bridge.mqtt.filters import without_share
 from bridge.mqtt.link import MqttLink
 from bridge.observe import advice
-from bridge.relay.poison import Loss
 from bridge.settings import BridgeSettings
 from hub.clients.mqtt_client import Accepted
 from hub.clients.mqtt_parser import Publish

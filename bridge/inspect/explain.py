@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from bridge.errors import CommandTopicError, UnsendableTopicError
-from bridge.hub.send_frames import Destinations
+from bridge.hub.frames import Destinations
 from bridge.mqtt.filters import matching
 from bridge.settings import BridgeSettings
 from hub.topics.names import RESERVED

@@ -1,7 +1,7 @@
 """What is not acknowledged yet: the transactions that messages went in, their order and the epoch.
 
-It is not a connection and does no I/O; time is an argument. What waits for its transaction is in intake.py, who is poison
-is judged in poison.py. The rules that hold:
+It is not a connection and does no I/O; time is an argument. What waits for its transaction, and the sums of what is held,
+are in intake.py; who is poison is judged in transaction.py. The rules that hold:
 
 1. A message leaves this object only by its receipt (or as proven poison); a lost hub connection puts every transaction
    without a receipt back, in order.
@@ -9,7 +9,7 @@ is judged in poison.py. The rules that hold:
 3. ... and only in the epoch in which their messages came. An epoch ends when the broker's connection does: a packet id of
    a former connection may name another message on the next one.
 4. Bounded: with `in_flight` transactions on their way, or beyond `max_messages` or `max_bytes`, it is `full`, and its
-   owner stops reading the broker; the only overshoot is the burst in hand. QoS 0 has its own bound (qos0.py).
+   owner stops reading the broker; the only overshoot is the burst in hand. QoS 0 has its own bound.
 5. Poison never blocks: what is suspect goes again alone, and is dropped once that is proven: counted, reported,
    acknowledged in its turn.
 """
@@ -18,11 +18,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.relay.counts import RelayCounts
-from bridge.relay.intake import Intake
-from bridge.relay.poison import Loss, is_poison, note_loss
+from bridge.hub.ending import Loss
+from bridge.relay.intake import Intake, RelayCounts
 from bridge.relay.transaction import Transaction, weight
-from hub.clients.mqtt_parser import QOS, Publish
+from hub.clients.mqtt_parser import Publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,6 @@ class Relay:
         self.limits = limits
         self.counts = RelayCounts()
         self.epoch = 0
-        self.messages = 0  # held
-        self.size = 0  # bytes of them
         self.outstanding = 0  # transactions that wait for their receipt
         self._on_poison = on_poison
         self._intake = Intake(limits.qos0_messages, self.counts)
@@ -57,14 +54,24 @@ class Relay:
         self._next_ident = 1
 
     @property
+    def messages(self) -> int:
+        """How many messages are held."""
+        return self._intake.messages
+
+    @property
+    def size(self) -> int:
+        """Bytes of them."""
+        return self._intake.size
+
+    @property
     def qos0_messages(self) -> int:
-        """How many of the messages held are at QoS 0."""
-        return self._intake.qos0.held
+        """How many of them are at QoS 0."""
+        return self._intake.qos0
 
     @property
     def crowded(self) -> bool:
         """Whether there is no room for more messages."""
-        return self.messages >= self.limits.max_messages or self.size >= self.limits.max_bytes
+        return self._intake.messages >= self.limits.max_messages or self._intake.size >= self.limits.max_bytes
 
     @property
     def full(self) -> bool:
@@ -84,10 +91,7 @@ class Relay:
 
     def received(self, burst: list[Publish], now: float) -> None:
         """Take what one read brought."""
-        taken = self._intake.take(burst, now)
-        self.counts.received += len(taken)
-        self.messages += len(taken)
-        self.size += weight(taken)
+        self._intake.take(burst, now)
 
     # The hub's side.
 
@@ -167,12 +171,9 @@ class Relay:
         mids: list[bytes] = []
         while self._transactions and self._transactions[0].done:
             transaction = self._transactions.popleft()
-            self.messages -= len(transaction.messages)
-            self.size -= transaction.size
-            if self._intake.qos0.held:
-                self._intake.qos0.held -= sum(not message[3] & QOS for message in transaction.messages)
+            self._intake.release(transaction)
             if transaction.epoch == self.epoch:
-                mids += [message[0] for message in transaction.messages if message[0]]
+                mids += [mid for mid, _, _, _, _ in transaction.messages if mid]
             else:
                 self.counts.outdated += len(transaction.messages)
         self._intake.acknowledged(mids)
@@ -187,8 +188,7 @@ class Relay:
         """Put back what has no receipt; return packet ids to acknowledge, if poison was dropped."""
         sent = [t for t in self._transactions if not t.done and t.sent_at is not None]
         for transaction in sent:
-            transaction.sent_at = None
-            note_loss(transaction, loss)
+            transaction.note_loss(loss)
         self.outstanding = 0
         self._suspect_sent = False
         self.counts.refused += loss is Loss.REFUSED
@@ -201,7 +201,7 @@ class Relay:
         """Halve a transaction; drop a message, once it is proven to be poison."""
         if len(suspect.messages) > 1:
             self._halve(suspect)
-        elif is_poison(suspect, loss, self.counts.relayed):
+        elif suspect.is_poison(loss, self.counts.relayed):
             del self._by_ident[suspect.ident]
             suspect.done = True
             self.counts.dropped["poison"] += 1

@@ -14,7 +14,7 @@ from websocket import ABNF, WebSocket
 from websocket._abnf import frame_buffer
 
 from bridge.hub.connection import _BinaryMessage
-from bridge.hub.listener import HubListener
+from bridge.hub.threads import HubListener
 
 
 @given(st.binary(max_size=300))

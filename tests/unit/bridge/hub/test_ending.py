@@ -2,8 +2,7 @@
 
 import pytest
 
-from bridge.hub.ending import Ending
-from bridge.relay.poison import Loss
+from bridge.hub.ending import Ending, Loss
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.relay.poison import LOSSES_TO_SUSPECT, PROOFS, Loss
+from bridge.hub.ending import Loss
+from bridge.relay.transaction import LOSSES_TO_SUSPECT, PROOFS
 from tests.unit.bridge.ring import Ring, mid, numbers
 
 LOSSES_TO_DROP = PROOFS[Loss.LOST].endings

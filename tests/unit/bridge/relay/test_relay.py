@@ -1,6 +1,6 @@
 """The ring's rules, one by one, with time as a number."""
 
-from bridge.relay.poison import Loss
+from bridge.hub.ending import Loss
 from tests.unit.bridge.ring import Ring, mid, numbers
 
 

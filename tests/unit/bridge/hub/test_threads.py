@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from bridge.hub.sender import HubSender
+from bridge.hub.threads import HubSender
 
 
 class Writer:

@@ -1,12 +1,22 @@
-"""A transaction's bytes, read by the hub's own decoder."""
+"""What the hub is sent, read by its own decoder."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.down.commands import Answer
 from bridge.errors import CommandTopicError, UnsendableTopicError
+from bridge.hub.frames import (
+    COMMANDS_RECEIPT,
+    FRAME_OVERHEAD_BYTES,
+    MAX_CACHED_TOPICS,
+    Destinations,
+    encode,
+    encode_answers,
+    encode_subscriptions,
+)
 from bridge.hub.property_headers import PropertyHeaders
-from bridge.hub.send_frames import FRAME_OVERHEAD_BYTES, MAX_CACHED_TOPICS, Destinations, encode
+from hub.broker.options import AckMode, parse_options
 from hub.clients.mqtt_parser import RETAIN, Publish
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2
@@ -127,3 +137,22 @@ def test_commands_never_go_up() -> None:
         ]
 
     assert [type(error) for error in reported] == [CommandTopicError] * 2
+
+
+def test_one_subscribe_for_each_filter_all_named_in_an_error() -> None:
+    frames = decoded(encode_subscriptions(["+/+/commands", "a:b/#"], 20))
+    options = [parse_options(frame.headers) for frame in frames]
+
+    assert [(frame.command, frame.headers["id"], frame.headers["destination"]) for frame in frames] == [
+        ("SUBSCRIBE", "0", "/topic/+/+/commands"),
+        ("SUBSCRIBE", "1", "/topic/a:b/#"),
+    ]
+    assert {frame.receipt for frame in frames} == {COMMANDS_RECEIPT}
+    assert {(option.ack, option.prefetch, option.confirms) for option in options} == {(AckMode.INDIVIDUAL, 20, True)}
+
+
+def test_a_refusal_carries_its_reason() -> None:
+    ack, nack = decoded(encode_answers([Answer("a1", None), Answer("a2", "too\nlarge: 5")]))
+
+    assert (ack.command, ack.headers["id"]) == ("ACK", "a1")
+    assert (nack.command, nack.headers["id"], nack.headers["reason"]) == ("NACK", "a2", "too\nlarge: 5")

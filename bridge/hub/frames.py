@@ -1,22 +1,26 @@
-"""Messages -> the STOMP frames of one transaction, in one buffer (STOMP 1.2).
+"""The STOMP frames of the bridge (1.2), each way in one buffer: messages -> a transaction; SUBSCRIBEs, ACKs, the status.
 
-It is not a STOMP client: it knows SEND, BEGIN and COMMIT, and no connection. The payload goes as it came, with its
-content-length always; the MQTT topic goes unchanged behind `/topic/`, escaped as headers are (1.2, "Value Encoding"); the
-properties of MQTT 5 go as headers (property_headers.py), the retain flag as `retained:true`.
-A message alone is a SEND with a receipt: no transaction round it.
+It is not a STOMP client: it knows no connection. The payload goes as it came, with its content-length always; the MQTT
+topic goes unchanged behind `/topic/`, escaped as headers are ("Value Encoding"); the properties of MQTT 5 go as headers
+(property_headers.py), the retain flag as `retained:true`. A message alone is a SEND with a receipt, without a transaction.
 
 Every transaction has the same id, `t`: each goes in one piece, so that only one is ever open on a connection, and the
-header block of a device's SEND stays the same octets, which the hub decodes once.
+header block of a device's SEND stays the same bytes, which the hub decodes once.
+
+On the way down there is one SUBSCRIBE for each command filter, whose index is the subscription's id. `receipt-after-ack`
+makes the hub receipt a command after our ACK, so that its sender knows that the MQTT broker has it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
+from typing import Final
 
+from bridge.down.commands import Answer
 from bridge.errors import CommandTopicError, UnsendableTopicError
 from bridge.hub.property_headers import PropertyHeaders, escape
 from bridge.mqtt.filters import FILTER_LIMITS
 from hub.broker.routing import RESERVED_TOPICS
-from hub.clients.mqtt_parser import RETAIN, Publish
+from hub.clients.mqtt_parser import RETAIN, TOPIC, Publish
 from hub.stomp.header_block import CodecLimits
 from hub.topics.names import TopicError, validate_topic
 from hub.topics.tree import TopicTree
@@ -29,9 +33,14 @@ MAX_CACHED_TOPICS = 100_000
 _MAX_LINE_BYTES = CodecLimits().header_line_bytes
 _RESERVED = tuple(prefix.encode() for prefix in RESERVED_TOPICS)
 _DOWN_ONLY = "it matches a command filter: commands go from the hub to the broker, never back"
-_TOPIC = itemgetter(1)
+_topic_of = itemgetter(TOPIC)
 _BEGIN = b"BEGIN\ntransaction:t\n\n\0"
 _COMMIT = b"COMMIT\ntransaction:t\nreceipt:%d\n\n\0"
+
+# The receipts of what goes beside messages; no numbers, as those of transactions are. A refusal of that is no refusal of
+# messages.
+STATUS_RECEIPT: Final = "status"
+COMMANDS_RECEIPT: Final = "commands"
 
 OnUnsendable = Callable[[UnsendableTopicError], None]
 
@@ -89,10 +98,10 @@ def encode(
     its receipt acknowledges them in their turn.
     """
     try:
-        ways = list(map(destinations.__getitem__, map(_TOPIC, messages)))
+        ways = list(map(destinations.__getitem__, map(_topic_of, messages)))
     except UnsendableTopicError:
-        messages = [message for message in messages if _sendable(message[1], destinations, on_unsendable)]
-        ways = [destinations[topic] for topic in map(_TOPIC, messages)]
+        messages = [message for message in messages if _sendable(message[TOPIC], destinations, on_unsendable)]
+        ways = [destinations[topic] for topic in map(_topic_of, messages)]
     alone = len(messages) == 1
     head = b"SEND\nreceipt:%d\n" % ident if alone else b"SEND\ntransaction:t\n"
     retained = head + b"retained:true\n"
@@ -114,7 +123,26 @@ def _sendable(topic: bytes, destinations: Destinations, on_unsendable: OnUnsenda
     return True
 
 
-def encode_status(destination: str, receipt: str, body: bytes) -> bytes:
-    """Return the SEND of a status report; `receipt` names it in an ERROR, and is no number as those of transactions are."""
-    head = f"SEND\ndestination:{destination}\ncontent-type:application/json\nreceipt:{receipt}\ncontent-length:"
+def encode_status(destination: str, body: bytes) -> bytes:
+    """Return the SEND of a status report; an ERROR for it names its receipt."""
+    head = f"SEND\ndestination:{destination}\ncontent-type:application/json\nreceipt:{STATUS_RECEIPT}\ncontent-length:"
     return b"%b%d\n\n%b\0" % (head.encode(), len(body), body)
+
+
+def encode_subscriptions(filters: Sequence[str], prefetch: int) -> bytes:
+    """Return the SUBSCRIBEs in one buffer; all of them name the receipt, as an ERROR for any is about this."""
+    return b"".join(
+        b"SUBSCRIBE\nid:%d\ndestination:/topic/%b\nack:client-individual\nprefetch-count:%d\nreceipt-after-ack:true\n"
+        b"receipt:%b\n\n\0" % (index, escape(text.encode()), prefetch, COMMANDS_RECEIPT.encode())
+        for index, text in enumerate(filters)
+    )
+
+
+def encode_answers(answers: Iterable[Answer]) -> bytes:
+    """Return ACKs and NACKs in one buffer."""
+    return b"".join(
+        b"ACK\nid:%b\n\n\0" % ack_id.encode()
+        if refusal is None
+        else b"NACK\nid:%b\nreason:%b\n\n\0" % (ack_id.encode(), escape(refusal.encode()))
+        for ack_id, refusal in answers
+    )
