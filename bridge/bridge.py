@@ -10,6 +10,7 @@ DISCONNECT on both sides. What got no receipt in time stays unacknowledged, and 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ from bridge.hub.frames import Destinations, encode, encode_answers
 from bridge.hub.link import HubLink
 from bridge.hub.property_headers import PropertyHeaders
 from bridge.mqtt.link import MqttLink
-from bridge.observe import status
+from bridge.observe import advice, status
 from bridge.observe.health import HealthServer, State
 from bridge.observe.metrics import BridgeCollector, Side
 from bridge.relay.relay import Relay, RelayLimits
@@ -34,6 +35,8 @@ from hub.clients.mqtt_parser import Publish
 from hub.transports.bridges import status_destination
 
 _CLOCK_PERIOD_S = 0.2
+# Of a connection that brought nothing at all: most fleets say something every minute.
+_SILENCE_S = 60.0
 _SHOWN_PAYLOAD_BYTES = 64
 
 log = structlog.get_logger("bridge")
@@ -120,8 +123,14 @@ class Bridge:
     async def _clock(self, url: str, ready: Callable[[str], None]) -> None:
         announced = False
         report_at = 0.0
+        silent_at = time.monotonic() + _SILENCE_S
         while True:
             now = time.monotonic()
+            if not self._mqtt.connected or self.relay.counts.received:
+                silent_at = now + _SILENCE_S
+            elif now >= silent_at:
+                silent_at = math.inf  # once
+                log.warning("mqtt.nothing_came", seconds=_SILENCE_S, remedy=advice.NOTHING_COMES)
             if now >= report_at and self._hub.connected:
                 report_at = now + status.PERIOD_S
                 self._hub.send_status(self._status_topic, self._report(now))
@@ -172,7 +181,11 @@ class Bridge:
     def state(self) -> State:
         """Say for /readyz how both sides are."""
         return {
-            "mqtt": {"ok": self._mqtt.connected, "detail": self._mqtt.detail, "paused": self._mqtt.paused},
+            "mqtt": {
+                "ok": self._mqtt.connected and not self._mqtt.contested,
+                "detail": self._mqtt.detail,
+                "paused": self._mqtt.paused,
+            },
             "hub": {"ok": self._hub.connected, "detail": self._hub.detail},
         }
 

@@ -2,9 +2,13 @@
 
 It connects as `run` does, once and beside a running bridge: with a client id of its own and a session that the broker does
 not keep. A shared filter is subscribed to without its group, so that no message of the group comes here and is lost.
+
+A subscription that is granted proves little: Mosquitto grants what its access rules will not deliver. So the answer says
+whether a message came, too.
 """
 
 import asyncio
+import contextlib
 import secrets
 from typing import Final, NamedTuple
 
@@ -19,6 +23,7 @@ from hub.clients.mqtt_client import Accepted
 from hub.clients.mqtt_parser import Publish
 
 _CLOSE_S: Final = 2.0
+_DELIVERY_S: Final = 2.0
 
 
 class Finding(NamedTuple):
@@ -45,9 +50,13 @@ async def _check_broker(settings: BridgeSettings) -> Finding:
             "filters": tuple(without_share(text) for text in settings.filters),
         }
     )
-    link = MqttLink(probe, _Unheard(), lambda: True, lasting=False)
+    events = _Unheard()
+    link = MqttLink(probe, events, lambda: True, lasting=False)
     try:
         await link.connect()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DELIVERY_S):
+                await events.delivered.wait()
     except LinkError as error:
         return _failed("broker", str(settings.mqtt), str(error), advice.BROKER)
     finally:
@@ -58,8 +67,10 @@ async def _check_broker(settings: BridgeSettings) -> Finding:
     if link.at_qos_0:
         todo = f"{', '.join(link.at_qos_0)}: granted at QoS 0 only, so messages can be lost; allow QoS 1"
         return Finding(False, text, todo)
+    if not events.delivered.is_set():
+        return Finding(True, f"{text}; no message came within {_DELIVERY_S:g} s", advice.NOTHING_COMES)
     window = "the broker's window counts (Mosquitto: max_inflight_messages)" if not link.mqtt5 else ""
-    return Finding(True, text, window)
+    return Finding(True, f"{text}; messages come", window)
 
 
 async def _check_hub(settings: BridgeSettings) -> Finding:
@@ -80,8 +91,13 @@ def _failed(side: str, address: str, reason: str, table: advice.Table) -> Findin
 class _Unheard:
     """Events of links that nobody acts on: what is not acknowledged here stays with the broker."""
 
+    def __init__(self) -> None:
+        self.delivered = asyncio.Event()
+
+    def mqtt_messages(self, burst: list[Publish]) -> None:  # noqa: ARG002
+        self.delivered.set()
+
     def mqtt_connected(self, connack: Accepted) -> None: ...
-    def mqtt_messages(self, burst: list[Publish]) -> None: ...
     def mqtt_too_large(self, topic: bytes, size: int) -> None: ...
     def mqtt_lost(self, reason: str) -> None: ...
     def mqtt_published(self, mid: int, refusal: str | None) -> None: ...

@@ -81,6 +81,7 @@ class BrokerConnection:
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.over = asyncio.Event()
         self.accepted_at: float | None = None
+        self._ended_at: float | None = None
         self._heard_at = 0.0  # something that counts as an answer
         self.at_qos_0: list[str] = []  # filters that the broker granted no better
         self.problem = ""
@@ -181,6 +182,7 @@ class BrokerConnection:
     def _end(self, reason: str) -> None:
         if not self.over.is_set():
             self.problem = reason
+            self._ended_at = time.monotonic()
             self.over.set()
             if self.accepted_at is not None:
                 self._events.mqtt_lost(reason)
@@ -191,6 +193,11 @@ class BrokerConnection:
     def takes_packets(self) -> bool:
         """Whether PUBACKs and PUBLISHes may be sent: from CONNACK to the end."""
         return self.accepted_at is not None and not self.over.is_set()
+
+    @property
+    def age_s(self) -> float:
+        """For how long the broker has accepted it, or had until its end."""
+        return 0.0 if self.accepted_at is None else (self._ended_at or time.monotonic()) - self.accepted_at
 
     def acknowledge(self, mids: list[bytes]) -> None:
         """Send PUBACKs in this order; the caller has checked that they belong to this connection."""

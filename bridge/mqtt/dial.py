@@ -31,11 +31,18 @@ def open_socket(settings: BridgeSettings, tls: ssl.SSLContext | None) -> Socket:
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
-            sock = tls.wrap_socket(sock, server_hostname=endpoint.host)
+            sock = _secured(sock, tls, endpoint.host)
         return WebSocketSocket(sock, endpoint) if endpoint.web_socket else sock
     except BaseException:
         sock.close()
         raise
+
+
+def _secured(sock: socket.socket, tls: ssl.SSLContext, host: str) -> socket.socket:
+    try:
+        return tls.wrap_socket(sock, server_hostname=host)
+    except ConnectionError as error:  # a port without TLS may hang up at our first words
+        raise BrokerUnreachableError(f"the TLS handshake: {error}") from error
 
 
 def context(settings: BridgeSettings) -> ssl.SSLContext:

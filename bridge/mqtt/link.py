@@ -27,6 +27,8 @@ from bridge.settings import BridgeSettings
 _USEFUL_S: Final = 1.0
 _FIGHT_S: Final = 10.0
 _ROW: Final = 3
+_CONNECTED: Final = "connected and subscribed"
+_CONTESTED: Final = f"; connections end within seconds, again and again: {advice.RIVAL} is the likely cause"
 
 log = structlog.get_logger("bridge")
 
@@ -52,6 +54,7 @@ class MqttLink:
         self._connection: BrokerConnection | None = None  # from the attempt on
         self._subscribed = False  # once, in this process
         self._short = 0  # connections in a row that ended within seconds
+        self._told = ""  # the reason that was logged last
         self.connected = False
         self.detail = "not connected yet"
         self.last_error: LastError | None = None
@@ -65,39 +68,45 @@ class MqttLink:
     async def _session(self) -> None:
         """Keep one connection from its beginning to its end; raise BrokerUnreachableError if it did not last."""
         connection = await self.connect()
-        log.info("mqtt.connected", broker=str(self._settings.mqtt), version="5" if self.mqtt5 else "3.1.1")
+        if not self.contested:  # once, not at each turn of a fight
+            log.info("mqtt.connected", broker=str(self._settings.mqtt), version="5" if self.mqtt5 else "3.1.1")
         while not connection.over.is_set():
             connection.keep_alive()
+            if self._short and connection.age_s >= _FIGHT_S:
+                self._short = 0
+                self.detail = _CONNECTED
             try:
                 async with asyncio.timeout(KEEP_ALIVE_S):
                     await connection.over.wait()
             except TimeoutError:
                 continue
         self.connected = False
-        lasted_s = self._ended(connection)
-        self._note(connection.problem)
-        log.warning("mqtt.lost", reason=self.detail, remedy=advice.of(self.detail, advice.BROKER))
-        if lasted_s < (_FIGHT_S if self._short >= _ROW else _USEFUL_S):
-            raise BrokerUnreachableError(self.detail)
+        self._count(connection)
+        self._tell("mqtt.lost", connection.problem)
+        if connection.age_s < (_FIGHT_S if self.contested else _USEFUL_S):
+            raise BrokerUnreachableError(connection.problem)
 
-    def _ended(self, connection: BrokerConnection) -> float:
-        """Count a connection that the broker had accepted; return for how long it stood."""
-        lasted_s = time.monotonic() - (connection.accepted_at or 0.0)
-        self._short = self._short + 1 if lasted_s < _FIGHT_S else 0
-        return lasted_s
+    @property
+    def contested(self) -> bool:
+        """Whether connections end within seconds, again and again."""
+        return self._short >= _ROW
+
+    def _count(self, connection: BrokerConnection) -> None:
+        """Count a connection that the broker had accepted, and that is over."""
+        self._short = self._short + 1 if connection.age_s < _FIGHT_S else 0
 
     def _failed(self, reason: str) -> None:
-        before = self.detail
-        self._note(reason)
-        if self.detail != before:  # once, not at each attempt
-            remedy = advice.of(self.detail, advice.BROKER)
-            log.warning("mqtt.unreachable", broker=str(self._settings.mqtt), reason=self.detail, remedy=remedy)
+        self._tell("mqtt.unreachable", reason)
 
-    def _note(self, reason: str) -> None:
-        if self._short >= _ROW and advice.RIVAL not in reason:
-            reason += f"; connections end within seconds, again and again: {advice.RIVAL} is the likely cause"
+    def _tell(self, event: str, reason: str) -> None:
+        """Note why we are not connected, and log it unless that was said last."""
+        if self.contested:
+            reason += _CONTESTED
         self.detail = reason
         self.last_error = LastError(reason, time.time_ns() // 1000)
+        if reason != self._told:
+            self._told = reason
+            log.warning(event, broker=str(self._settings.mqtt), reason=reason, remedy=advice.of(reason, advice.BROKER))
 
     async def connect(self) -> BrokerConnection:
         """Connect and subscribe; raise BrokerUnreachableError."""
@@ -110,7 +119,9 @@ class MqttLink:
                 raise
             connection = await self._try_the_other_version()
         self.connected = self._subscribed = True
-        self.detail = "connected and subscribed"
+        if not self.contested:
+            self.detail = _CONNECTED
+            self._told = ""
         return connection
 
     async def _try_the_other_version(self) -> BrokerConnection:
@@ -137,7 +148,7 @@ class MqttLink:
             await connection.open()
         except BrokerUnreachableError:
             if connection.accepted_at is not None:
-                self._ended(connection)
+                self._count(connection)
             raise
         return connection
 

@@ -34,14 +34,14 @@ class WebSocketSocket:
         self._out = bytearray()
         self._framed = 0  # bytes of the caller that are in `_out`, and not reported as sent
         handshake = ClientHandshake(endpoint.authority, endpoint.path, ("mqtt",))
-        raw.sendall(handshake.request)
         rest: bytes | None = None
         try:
+            raw.sendall(handshake.request)
             while rest is None:
                 if not (data := raw.recv(_HANDSHAKE_BYTES)):
                     raise BrokerUnreachableError("the WebSocket handshake: the broker closed the connection")
                 rest = handshake.receive(data)
-        except HandshakeError as error:
+        except (HandshakeError, ConnectionError) as error:
             raise BrokerUnreachableError(f"the WebSocket handshake: {error}") from None
         self._early = self._stream.feed(rest)  # what came with the answer
 
@@ -58,7 +58,7 @@ class WebSocketSocket:
                 mqtt = self._stream.feed(data)
             except WebSocketViolation as violation:
                 self._say(CLOSE, close_payload(violation.code, violation.reason))
-                raise ConnectionError(f"not WebSocket: {violation}") from None
+                raise OSError(f"not WebSocket: {violation}") from None
             if (ping := self._stream.take_ping()) is not None and len(self._out) < _MAX_PONG_BYTES:
                 self._say(PONG, ping)
             if mqtt:

@@ -8,6 +8,10 @@ from typing import Final, TypeAlias
 
 Table: TypeAlias = tuple[tuple[str, str], ...]
 
+NOTHING_COMES: Final = (
+    "if devices publish now, look into the broker's access rules: Mosquitto grants a subscription whose messages it will "
+    "not deliver, silently (its acl_file needs `topic read` for this user)"
+)
 RIVAL: Final = "another client with our client_id"
 
 BROKER: Table = (
@@ -25,8 +29,8 @@ BROKER: Table = (
         "set mqtt_ca_file to the CA of the broker's certificate, and in mqtt_url use a host name that stands in it",
     ),
     (
-        r"WRONG_VERSION_NUMBER|record layer|UNEXPECTED_EOF",
-        "this port speaks no TLS: use mqtt:// or ws://, or the TLS port",
+        r"WRONG_VERSION_NUMBER|record layer|UNEXPECTED_EOF|TLS handshake",
+        "this port speaks no TLS: use mqtt:// or ws://, or the broker's TLS port (8883)",
     ),
     (
         r"CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|handshake failure",
@@ -41,11 +45,19 @@ BROKER: Table = (
         "put the login in mqtt_url: mqtt://user:password@host, percent-encoded",
     ),
     (r"[Uu]nsupported protocol version", 'set mqtt_version = "auto"'),
+    (
+        r"WebSocket handshake: (.*reset|the broker closed)",
+        "this port speaks no WebSocket: use mqtt://, wss:// if it is one with TLS, or the broker's WebSocket port",
+    ),
     (r"WebSocket handshake", "the path in mqtt_url is not the broker's: EMQX, NATS, HiveMQ /mqtt, RabbitMQ /ws"),
     (r"Connection refused", "start the broker, or mend host and port in mqtt_url"),
     (r"Name or service not known|name resolution|nodename nor servname", "mend the host in mqtt_url"),
     (r"no answer|timed out|No route|unreachable", "look for a firewall, a wrong port, or a TLS port without mqtts://"),
-    (r"lost|reset|closed", "look into the broker's log; a TLS port addressed without mqtts:// looks like this too"),
+    (
+        r"without an answer to CONNECT",
+        "use mqtts:// if this is a TLS port; else look into the broker's log, which says why it hung up",
+    ),
+    (r"lost|reset|closed", "look into the broker's log"),
 )
 HUB: Table = (
     (r"login or passcode", "set hub_login and hub_passcode to one of the hub's [[users]]"),

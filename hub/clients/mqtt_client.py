@@ -243,8 +243,8 @@ class MqttClient(paho.Client):
                 data = self._sock_recv(READ_BYTES)
             except BlockingIOError:
                 break
-            except (OSError, MqttProtocolError) as error:
-                self._reason = str(error)
+            except OSError as error:
+                self._reason = _said_by(error)
                 return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
             if not data:
                 return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
@@ -261,8 +261,7 @@ class MqttClient(paho.Client):
                         break
                     self._parser.feed(data)
             except (OSError, MqttProtocolError) as error:
-                if not isinstance(error, BlockingIOError):
-                    self._reason = self._reason or str(error)
+                self._reason = self._reason or _said_by(error)
             finally:
                 self._rescuing = False
             if self.socket() is None:
@@ -349,6 +348,11 @@ class MqttClient(paho.Client):
         if self._registered_write:
             self._registered_write = False
             self._owner.wait_to_write(wanted=False)
+
+
+def _said_by(error: Exception) -> str:
+    """Return what an error tells beyond that the connection is closed."""
+    return "" if isinstance(error, (ConnectionError, BlockingIOError)) else str(error)
 
 
 def _stranger(data: bytes) -> str:

@@ -84,6 +84,24 @@ def test_a_brokers_refusals_are_told_apart(hub: RunningHub, tmp_path: Path) -> N
     assert "->" in tls[1]
 
 
+def test_a_broker_that_grants_and_delivers_nothing_is_told_from_one_that_delivers(
+    hub: RunningHub, tmp_path: Path
+) -> None:
+    rules = tmp_path / "acl"
+    rules.write_text("topic write #\ntopic read open/#\n", encoding="utf-8")
+    with Mosquitto(tmp_path, f"{IN_MEMORY}acl_file {rules}\n") as broker:
+        port = urlsplit(broker.url).port or 0
+        for topic in ("shut/a", "open/a"):
+            mqtt_publish.single(topic, b"1", qos=1, retain=True, hostname="127.0.0.1", port=port)
+        shut = run_check("--mqtt-url", broker.url, "--hub-url", hub.ws_url, "--filter", "shut/#")
+        opened = run_check("--mqtt-url", broker.url, "--hub-url", hub.ws_url, "--filter", "open/#")
+
+    assert (shut[0], opened[0]) == (0, 0)
+    assert "no message came within 2 s" in shut[1]
+    assert "acl_file" in shut[1]
+    assert "messages come" in opened[1]
+
+
 def test_wrong_settings_are_exit_status_2(tmp_path: Path) -> None:
     code, text = run_check("--mqtt-url", "http://x")
 
