@@ -6,7 +6,9 @@ nobody knows whether it is a list or a number.
 A text of digits may be an identifier, which as a number would be another one. Text therefore is what
 - has a zero in front of another digit and no fraction (`007`, `04E98212`): a number is not written so;
 - has an exponent without a point or a sign in front of it (`93E2`): software writes 9.3e+03, hexadecimal serials look so;
-- is an integer beyond 2^53, of which a float would lose digits.
+- is an integer beyond 2^53, of which a float would lose digits;
+- stands under a name that says so (`uid`, `Meter_ID`, `serialNumber`): one card's digits are all decimal, the next one's
+  are not, and both are of one series.
 """
 
 import re
@@ -18,6 +20,12 @@ from hub.telemetry.notes import Notes
 
 SPACES: Final = " \t\r\n"
 EXACT_INT: Final = 2**53  # the largest integer up to which each has a float of its own
+_NAMING: Final = re.compile(
+    r"(?:(?:\A|[^A-Za-z0-9])(?i:id|uid|uuid|eui|imei|imsi|iccid|mac|ean|barcode|phone|msisdn|sn|vin|rfid|epc|serial)"
+    r"|[a-z0-9](?:ID|Id|UID|Uid|EUI|Eui|Serial)"
+    r"|(?i:serial)(?:[_ -]?(?i:number|no|nr)))\Z",
+    re.ASCII,
+)
 _NO_VALUE: Final = frozenset({"", "none", "null", "undefined", "unavailable", "unknown", "n/a"})
 # `1.#QNAN` and its like are what older C libraries of Windows print.
 _NOT_A_NUMBER: Final = re.compile(r"[+-]?(?:nan(?:\([a-z0-9]*\))?|inf(?:inity)?|1\.#(?:qnan|snan|ind|inf)0*)", re.ASCII)
@@ -54,6 +62,11 @@ def _identifies(sign: str, zeros: str, digits: str, exponent: str | None) -> boo
         return exponent[1] not in "+-"
     wide = len(digits) > len(str(EXACT_INT)) or int(digits or 0) > EXACT_INT
     return wide or (sign == "+" and len(digits) > _PHONE_DIGITS)
+
+
+def names(metric: str) -> bool:
+    """Say whether a metric's name says that it identifies (`Meter_ID`, `uid`, `serialNumber`): its digits are no number."""
+    return _NAMING.search(metric) is not None
 
 
 def no_value(text: str) -> bool:

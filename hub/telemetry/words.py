@@ -126,6 +126,7 @@ SKIPPED: Final[Mapping[str, Word]] = {
         "the payload of a radio device that nobody has decoded; what is known of the link is stored",
         "give the network server a codec (payload formatter) for the device",
     ),
+    "encrypted": Word("a payload that only its owner can read", "switch on what publishes it in the clear, as JSON"),
     "host_state": Word("Sparkplug B: the state of a host application"),
     "old_will": Word("Sparkplug B: the death of an earlier session"),
     "template": Word("Sparkplug B: the definition of a template"),

@@ -25,7 +25,7 @@ from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.decoders.text import text_of, unquoted
 from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import SPACES, number_in
+from hub.telemetry.scalars import SPACES, names, number_in
 from storage.reading import Reading
 
 AVAILABILITY_LEVELS: Final = frozenset(
@@ -110,7 +110,7 @@ def _scalar(plain: str, origin: Origin, received_us: int, notes: Notes) -> list[
     if not origin.device_in_route and metric in json.TIME_KEYS:
         notes.skip("time")
         return []
-    number = number_in(plain)
+    number = None if names(metric) else number_in(plain)
     leaves = Leaves(origin, received_us, notes)
     leaves.device = device
     leaves.leaf(metric, unquoted(plain) if number is None else number)

@@ -14,7 +14,7 @@ from hub.telemetry import units
 from hub.telemetry.decoders.strict_json import JsonValue, Unreadable
 from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import as_stored, no_value, number_in
+from hub.telemetry.scalars import as_stored, names, no_value, number_in
 from hub.telemetry.validation import MAX_ITEMS, path_fault
 from storage.reading import Reading
 
@@ -87,12 +87,12 @@ class Leaves:
             raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values in one payload")
         self.readings.append(Reading(self.device, metric, self.time_us, value, unit))
 
-    def text(self, metric: str, text: str) -> str | float | bool | None:  # noqa: ARG002 - for those that derive
+    def text(self, metric: str, text: str) -> str | float | bool | None:
         """Return what a text is; None, which is noted, where it is no reading."""
         if no_value(text):
             self._notes.skip("no_value")
             return None
-        number = number_in(text) if self._origin.numbers_in_text else None
+        number = number_in(text) if self._origin.numbers_in_text and not names(metric) else None
         return text if number is None else number
 
     def unit_of(self, metric: str) -> str:

@@ -16,7 +16,7 @@ from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.decoders.text import text_of, unquoted
 from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
-from hub.telemetry.scalars import no_value, number_in
+from hub.telemetry.scalars import names, no_value, number_in
 from hub.telemetry.validation import OLDEST_US
 from storage.reading import Reading
 
@@ -179,10 +179,10 @@ class _Message(Leaves):
             else:
                 self.leaf(f"{metric}.{position}", element)
 
-    def text(self, metric: str, text: str) -> str | float | bool | None:  # noqa: ARG002 - the base's
+    def text(self, metric: str, text: str) -> str | float | bool | None:
         if text in SWITCHES:
             return SWITCHES[text]
-        number = number_in(text)
+        number = None if names(metric) else number_in(text)
         if number is None:
             self._notes.skip("no_value" if no_value(text) else "text")  # names, addresses, durations for people
         return number

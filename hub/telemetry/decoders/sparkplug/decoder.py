@@ -65,7 +65,7 @@ class Sparkplug:
             raise PayloadError("bad_device", f"the name {name[:80]!r} {fault}")
         payload = schema.parse(body)
         node = self.nodes.heard(name, received_us)
-        message = _Message(address, payload, node, received_us, notes, origin.arrays)
+        message = _Message(address, payload, node, received_us, notes, origin)
         before = node.size
         try:
             message.read(self.nodes.limit(node))
@@ -80,7 +80,7 @@ class _Message:
     """One message of an edge node on its way through the table of states."""
 
     def __init__(
-        self, address: Address, payload: Payload, node: Node, received_us: int, notes: Notes, arrays: bool
+        self, address: Address, payload: Payload, node: Node, received_us: int, notes: Notes, origin: Origin
     ) -> None:
         self._address = address
         self._payload = payload
@@ -88,7 +88,7 @@ class _Message:
         self._received_us = received_us
         self._notes = notes
         device = f"{address.node}/{address.device}" if address.device else address.node
-        self._reader = MetricReader(device, payload.timestamp_ms, received_us, notes, arrays)
+        self._reader = MetricReader(device, payload.timestamp_ms, received_us, notes, origin)
         self.ask = False
 
     @property
@@ -98,7 +98,7 @@ class _Message:
     def read(self, limit: int) -> None:
         """Act as the table says; `limit` is the number of metrics that may be remembered of the node."""
         node, payload, kind = self._node, self._payload, self._address.kind
-        if kind is Kind.NDEATH and not node.owns(payload.value_of(BD_SEQ)):
+        if kind is Kind.NDEATH and not node.owns(payload.value_of(BD_SEQ, node.bd_seq_alias)):
             self._notes.skip("old_will")
             return
         step = STEPS[node.state, kind]
@@ -112,6 +112,8 @@ class _Message:
                 self._state(device, online=False)
             node.clear()
             node.bd_seq = payload.value_of(BD_SEQ)
+            node.bd_seq_alias = payload.alias_of(BD_SEQ)
+            node.asked.answer()
         if step.action in {Action.BIRTH, Action.DEVICE_BIRTH}:
             self._birth(limit)
         elif step.action is Action.DATA:
@@ -161,9 +163,14 @@ class _Message:
     def _data(self) -> None:
         for metric in self._payload.metrics:
             definition = self._node.find(self._address.device, metric.name, metric.alias)
-            if definition is None or not _agrees(metric.datatype, definition.datatype):
-                self.ask = True
+            if definition is None:
+                # A node that was born anew since it was asked does not know better: asking again would not end.
+                self.ask = self.ask or not self._node.asked.in_vain(self._received_us)
                 self._notes.fault("needs_rebirth", f"{_called(metric)} is not in a birth that the hub has seen")
+                continue
+            if not _agrees(metric.datatype, definition.datatype):
+                born, sent = values.name(definition.datatype), values.name(metric.datatype or 0)
+                self._notes.fault("bad_datatype", f"{definition.name[:80]!r} was born {born} and is sent as {sent}")
                 continue
             stamp = metric.timestamp_ms
             if stamp == definition.birth_ms and not metric.is_historical:

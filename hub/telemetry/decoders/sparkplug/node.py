@@ -90,12 +90,14 @@ class Node(Remembered):
     `devices` has the metrics by name of the node (under the empty name) and of each device born.
     """
 
-    __slots__ = ("_aliases", "asked", "bd_seq", "devices", "sequence", "state")
+    __slots__ = ("_aliases", "asked", "bd_seq", "bd_seq_alias", "devices", "sequence", "state")
 
     def __init__(self) -> None:
         super().__init__()
         self.state = State.UNKNOWN
         self.bd_seq: int | None = None
+        self.bd_seq_alias: int | None = None
+        """By which a death may name bdSeq instead."""
         self.devices: dict[str, dict[str, Definition]] = {}
         self.sequence = Sequence()
         self.asked = Asked()
@@ -112,7 +114,7 @@ class Node(Remembered):
         """Forget all births."""
         self.devices.clear()
         self._aliases.clear()
-        self.bd_seq = None
+        self.bd_seq = self.bd_seq_alias = None
         self.size = 0
 
     def bury(self, device: str) -> None:

@@ -2,6 +2,8 @@
 
 - One request is outstanding for a node at a time. After one, the next waits FIRST_WAIT_US, and each that follows within
   CALM_US waits twice as long, to LONGEST_WAIT_US: a node whose births never name what its data name is not asked for ever.
+- A node that was born anew since it was asked has answered: metrics that its births still do not name are no reason to ask
+  again before AGAIN_US, only messages that are missing are.
 - Over all nodes BURST at once and then PER_S a second, because after a restart of the hub a whole fleet is unknown, and
   births are the largest messages that it sends. Who is not asked is asked with its next message.
 """
@@ -11,6 +13,7 @@ from typing import Final
 US_PER_S: Final = 1_000_000
 FIRST_WAIT_US: Final = 10 * US_PER_S
 LONGEST_WAIT_US: Final = 600 * US_PER_S
+AGAIN_US: Final = 86_400 * US_PER_S
 CALM_US: Final = 3_600 * US_PER_S
 BURST: Final = 200
 PER_S: Final = 100
@@ -19,11 +22,21 @@ PER_S: Final = 100
 class Asked:
     """When one node was asked, and how long the next request waits."""
 
-    __slots__ = ("at_us", "wait_us")
+    __slots__ = ("answered", "at_us", "wait_us")
 
     def __init__(self) -> None:
         self.at_us: int | None = None
         self.wait_us = FIRST_WAIT_US
+        self.answered = False
+        """Whether it was born anew since it was asked."""
+
+    def answer(self) -> None:
+        """Note a birth of the node."""
+        self.answered = self.at_us is not None
+
+    def in_vain(self, now_us: int) -> bool:
+        """Say whether the node would only say again what it has answered."""
+        return self.answered and self.at_us is not None and now_us - self.at_us < AGAIN_US
 
 
 class Rebirths:
@@ -44,6 +57,7 @@ class Rebirths:
             return False
         self._left -= 1
         node.at_us = now_us
+        node.answered = False
         again = before is not None and now_us - before < CALM_US
         node.wait_us = min(LONGEST_WAIT_US, 2 * node.wait_us) if again else FIRST_WAIT_US
         return True

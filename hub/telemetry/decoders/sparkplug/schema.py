@@ -1,8 +1,8 @@
 """Sparkplug B's protobuf messages: from octets to payloads and metrics, with what was really on the wire.
 
 The schema is written here, in descriptors built at import, with the fields that a reading needs and no others; the numbers
-are those of the Sparkplug B specification, section 6.4.1. Data sets and templates are declared as octets: they are no
-readings, and nothing of them is parsed. Not here: what a value means (values), what an alias means (node).
+are those of the Sparkplug B specification, section 6.4.1. Data sets and templates are declared as bytes, and parsed when
+somebody asks for what is in them. Not here: what a value means (values), what an alias means (node).
 
 Presence counts: `false`, 0 and the empty text are values that were sent, a field that is missing is None.
 """
@@ -19,6 +19,7 @@ from hub.telemetry.notes import PayloadError
 from hub.telemetry.validation import MAX_ITEMS
 
 _PACKAGE: Final = "telemetry_hub.sparkplug"
+_ONE_OF: Final = frozenset({"Metric", "DataSetValue"})  # of which one value field is set
 _KINDS: Final = {
     "uint32": FieldDescriptorProto.TYPE_UINT32,
     "uint64": FieldDescriptorProto.TYPE_UINT64,
@@ -57,6 +58,17 @@ _MESSAGES: Final[dict[str, tuple[tuple[str, int, str], ...]]] = {
         ("dataset_value", 17, "bytes"),
         ("template_value", 18, "bytes"),
     ),
+    "DataSetValue": (
+        ("int_value", 1, "uint32"),
+        ("long_value", 2, "uint64"),
+        ("float_value", 3, "float"),
+        ("double_value", 4, "double"),
+        ("boolean_value", 5, "bool"),
+        ("string_value", 6, "string"),
+    ),
+    "Row": (("elements", 1, "*DataSetValue"),),
+    "DataSet": (("columns", 2, "*string"), ("types", 3, "*uint32"), ("rows", 4, "*Row")),
+    "Template": (("metrics", 2, "*Metric"), ("is_definition", 5, "bool")),
     "Payload": (("timestamp", 1, "uint64"), ("metrics", 2, "*Metric"), ("seq", 3, "uint64"), ("uuid", 4, "string")),
 }
 UNIT: Final = "engUnit"
@@ -89,12 +101,17 @@ class Payload(NamedTuple):
     seq: int | None
     metrics: tuple[Metric, ...]
 
-    def value_of(self, name: str) -> int | None:
-        """Return the integer that the metric `name` holds: bdSeq, which has several types in the wild."""
+    def value_of(self, name: str, alias: int | None = None) -> int | None:
+        """Return the integer that the metric of this name or alias holds: bdSeq, which has several types in the wild."""
         for metric in self.metrics:
-            if metric.name == name and isinstance(metric.value, int):
+            named = metric.name == name or (metric.name is None and alias is not None and metric.alias == alias)
+            if named and isinstance(metric.value, int):
                 return metric.value
         return None
+
+    def alias_of(self, name: str) -> int | None:
+        """Return the alias that the metric is born with, None for none."""
+        return next((metric.alias for metric in self.metrics if metric.name == name), None)
 
 
 def parse(body: bytes) -> Payload:
@@ -116,6 +133,48 @@ def parse(body: bytes) -> Payload:
         raise PayloadError("not_sparkplug", str(error)) from None
     except UnicodeDecodeError as error:
         raise PayloadError("bad_text", str(error)) from None
+
+
+class DataSet(NamedTuple):
+    """A table: the names and datatypes of its columns, and the fields and values of its rows; None for no value."""
+
+    columns: tuple[str, ...]
+    types: tuple[int, ...]
+    rows: tuple[tuple[tuple[str, Any] | None, ...], ...]
+
+
+class Template(NamedTuple):
+    """A structure of metrics, or the definition of one."""
+
+    is_definition: bool
+    metrics: tuple[Metric, ...]
+
+
+def data_set(raw: bytes) -> DataSet:
+    """Parse a data set; raise ValueError for bytes that are none, PayloadError `too_many_items`."""
+    fields = _parsed("DataSet", raw)
+    rows = fields.get("rows", ())
+    columns = tuple(_text(column) for column in fields.get("columns", ()))
+    if len(rows) * max(1, len(columns)) > MAX_ITEMS:
+        raise PayloadError("too_many_items", f"a data set of {len(rows)} rows, {MAX_ITEMS} values allowed")
+    return DataSet(columns, tuple(fields.get("types", ())), tuple(_row(row) for row in rows))
+
+
+def template(raw: bytes) -> Template:
+    """Parse a template; raise ValueError for bytes that are none."""
+    fields = _parsed("Template", raw)
+    return Template(fields.get("is_definition", False), tuple(_metric(metric) for metric in fields.get("metrics", ())))
+
+
+def _parsed(name: str, raw: bytes) -> dict[str, Any]:
+    try:
+        return _fields(_CLASSES[name].FromString(raw))
+    except DecodeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _row(row: Message) -> tuple[tuple[str, Any] | None, ...]:
+    return tuple(next(iter(_fields(element).items()), None) for element in row.elements)  # type: ignore[attr-defined]
 
 
 def rebirth_command(time_us: int) -> bytes:
@@ -172,7 +231,7 @@ def _fields(message: Message) -> dict[str, Any]:
 
 
 def _text(value: str | bytes) -> str:
-    # proto2 does not check texts: protobuf's C side hands octets that are not UTF-8 through as octets.
+    # proto2 does not check texts: protobuf's C side hands bytes that are not UTF-8 through as bytes.
     return value if isinstance(value, str) else value.decode()
 
 
@@ -180,7 +239,7 @@ def _schema() -> FileDescriptorProto:
     schema = FileDescriptorProto(name="hub/telemetry/sparkplug.proto", package=_PACKAGE, syntax="proto2")
     for name, rows in _MESSAGES.items():
         message = schema.message_type.add(name=name)
-        if name == "Metric":
+        if name in _ONE_OF:
             message.oneof_decl.add(name="value")
         for field_name, number, kind in rows:
             label = FieldDescriptorProto.LABEL_REPEATED if kind[0] == "*" else FieldDescriptorProto.LABEL_OPTIONAL
@@ -190,15 +249,17 @@ def _schema() -> FileDescriptorProto:
             else:
                 field.type = FieldDescriptorProto.TYPE_MESSAGE
                 field.type_name = f".{_PACKAGE}.{kind.lstrip('*')}"
-            if name == "Metric" and field_name.endswith("_value"):
+            if name in _ONE_OF and field_name.endswith("_value"):
                 field.oneof_index = 0
     return schema
 
 
-def _payload_class() -> type[Message]:
+def _classes() -> dict[str, type[Message]]:
     pool = DescriptorPool()  # an own one: the names of another library's Sparkplug schema cannot collide with ours
     pool.AddSerializedFile(_schema().SerializeToString())
-    return GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Payload"))
+    names = ("Payload", "DataSet", "Template")
+    return {name: GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in names}
 
 
-_PAYLOAD: Final = _payload_class()
+_CLASSES: Final = _classes()
+_PAYLOAD: Final = _CLASSES["Payload"]

@@ -17,7 +17,9 @@ Scalar: TypeAlias = int | float | bool | str
 TEXTS: Final = frozenset({12, 14, 15})  # String, Text, UUID: encoders call one the other
 BOOLEAN_ARRAY: Final = 32
 STRING_ARRAY: Final = 33
-NO_READINGS: Final = {16: "dataset", 17: "binary", 18: "binary", 19: "template"}
+DATA_SET: Final = 16
+TEMPLATE: Final = 19
+NO_READINGS: Final = {17: "binary", 18: "binary"}
 """Types that hold no reading, with the kind that they are counted as."""
 
 
@@ -74,7 +76,12 @@ ARRAY_UNITS: Final = {34: "ms"}
 
 def known(datatype: int) -> bool:
     """Say whether the specification has a type of this number for metrics."""
-    return datatype in TYPES or datatype in NO_READINGS or datatype in ARRAY_TYPES
+    return datatype in TYPES or datatype in {DATA_SET, TEMPLATE} or datatype in NO_READINGS or datatype in ARRAY_TYPES
+
+
+def name(datatype: int) -> str:
+    """Return what the specification calls a datatype, as far as it holds one value."""
+    return TYPES[datatype].name if datatype in TYPES else f"datatype {datatype}"
 
 
 def scalar(datatype: int, field: str, raw: Scalar) -> Scalar:
@@ -105,7 +112,7 @@ def elements(datatype: int, raw: bytes) -> list[Scalar]:
         return _booleans(raw)
     element = ARRAYS[datatype]
     if len(raw) % struct.calcsize(f"<{element}"):
-        raise ValueError(f"{len(raw)} octets are no whole number of elements")
+        raise ValueError(f"{len(raw)} bytes are no whole number of elements")
     read = shortest if element == "f" else _as_is
     return [read(value) for (value,) in struct.iter_unpack(f"<{element}", raw)]
 
@@ -115,5 +122,5 @@ def _booleans(raw: bytes) -> list[Scalar]:
     count = int.from_bytes(raw[:4], "little")
     bits = raw[4:]
     if len(raw) < 4 or len(bits) != (count + 7) // 8:
-        raise ValueError(f"{len(bits)} octets do not hold {count} truth values")
+        raise ValueError(f"{len(bits)} bytes do not hold {count} truth values")
     return [bool(bits[i >> 3] & (0x80 >> (i & 7))) for i in range(count)]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.telemetry.notes import Notes
-from hub.telemetry.scalars import EXACT_INT, as_stored, no_value, number_in, shortest
+from hub.telemetry.scalars import EXACT_INT, as_stored, names, no_value, number_in, shortest
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,19 @@ def test_words_for_no_value_count_whatever_their_case(text: str) -> None:
 @pytest.mark.parametrize("text", ["nano", "infinite", "information", "0", "-", "OFF", "nan" * 10])
 def test_other_words_are_values(text: str) -> None:
     assert not no_value(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["id", "uid", "RC522.UID", "Meter_ID", "equipment_id", "deviceId", "serial", "serialNumber", "Serial_No", "a.IMEI"],
+)
+def test_a_name_says_that_it_identifies(name: str) -> None:
+    assert names(name)
+
+
+@pytest.mark.parametrize("name", ["humid", "rapid", "grid", "COVID", "id.value", "serial_errors", "temperature"])
+def test_other_names_do_not(name: str) -> None:
+    assert not names(name)
 
 
 @given(st.integers(-(2**70), 2**70))

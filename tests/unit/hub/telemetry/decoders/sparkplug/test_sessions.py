@@ -167,7 +167,7 @@ async def test_an_alias_that_another_device_takes_is_no_longer_the_first_ones() 
     assert ["needs_rebirth"] == nodes.bench.reasons
 
 
-async def test_a_type_that_cannot_be_of_the_metric_under_the_alias_asks_for_a_rebirth() -> None:
+async def test_a_type_that_cannot_be_of_the_metric_under_the_alias_is_named_and_no_rebirth_is_asked_for() -> None:
     nodes = EdgeNodes()
     nodes.birth(metric("a", 1, 3, int_value=1), metric("text", 2, 12, string_value="x"))
 
@@ -176,9 +176,10 @@ async def test_a_type_that_cannot_be_of_the_metric_under_the_alias_asks_for_a_re
         payload(metric(alias=1, datatype=10, double_value=2.0), metric(alias=2, datatype=14, string_value="y"), seq=1),
     )
 
-    assert ["needs_rebirth"] == nodes.bench.reasons
+    assert ["bad_datatype"] == nodes.bench.reasons
+    assert "'a' was born Int32 and is sent as Double" == nodes.bench.store.quarantined[0].detail
     assert ["x", "y"] == [reading.value for reading in nodes.readings if reading.metric == "text"]
-    assert 1 == nodes.rebirths
+    assert 0 == nodes.rebirths
 
 
 async def test_an_unknown_name_asks_for_a_rebirth_and_does_not_cost_the_others() -> None:
@@ -207,12 +208,41 @@ async def test_a_name_decides_beside_an_alias() -> None:
 async def test_a_node_that_never_names_what_it_sends_is_not_asked_for_ever() -> None:
     nodes = EdgeNodes()
 
-    for _ in range(6 * 60 * 6):
-        nodes.wait(10)
+    for _ in range(3 * 24 * 60):
+        nodes.wait(60)
         nodes.birth()
         nodes.send("NDATA", payload(metric("stranger", int_value=1), seq=1))
 
-    assert 6 * 6 + 6 >= nodes.rebirths >= 6 * 6
+    assert 3 == nodes.rebirths
+
+
+async def test_a_node_that_was_born_anew_is_asked_when_messages_are_missing() -> None:
+    nodes = EdgeNodes()
+    nodes.birth()
+    nodes.send("NDATA", payload(metric("stranger", int_value=1), seq=1))
+    nodes.birth()
+
+    nodes.send("NDATA", payload(metric("stranger", int_value=1), seq=1))
+    assert 1 == nodes.rebirths
+    nodes.send("NDATA", payload(seq=5))
+    nodes.wait(60)
+    nodes.send("NDATA", payload(seq=6))
+
+    assert 2 == nodes.rebirths
+
+
+async def test_a_death_may_name_its_session_by_the_alias_of_the_birth() -> None:
+    nodes = EdgeNodes()
+    nodes.send("NBIRTH", payload(metric("bdSeq", 7, 8, long_value=3), metric("a", 1, 3, int_value=1), seq=0))
+
+    nodes.send("NDEATH", payload(metric(alias=7, long_value=2)))
+    assert {"metadata": 1, "old_will": 1} == nodes.bench.pipeline.counters.skipped
+    nodes.send("NDATA", payload(metric(alias=7, long_value=3), metric(alias=1, int_value=2), seq=1))
+    assert [1.0, 2.0] == [reading.value for reading in nodes.readings]
+    nodes.send("NDEATH", payload(metric(alias=7, long_value=3)))
+
+    assert "stale" == nodes.bench.store.states[-1].state
+    assert [] == nodes.bench.reasons
 
 
 async def test_a_whole_fleet_that_is_unknown_is_asked_at_a_bounded_rate() -> None:
