@@ -56,7 +56,7 @@ MISSING = $(if $(call on_path,mosquitto),,mosquitto) $(if $(call on_path,nginx),
     $(if $(call on_path,chromium google-chrome),,chromium) \
     $(if $(wildcard /usr/lib/*/faketime/libfaketime.so.1),,libfaketime) \
     $(if $(wildcard /usr/lib/postgresql/*/bin/postgres),,postgresql)
-MISSING_FOR_SOAK = $(if $(call on_path,rabbitmqctl),,rabbitmq-server)
+MISSING_FOR_SOAK = $(if $(call on_path,rabbitmqctl),,rabbitmq-server) $(if $(call on_path,pgbouncer),,pgbouncer)
 define apt_install
 	@if [ -n "$(strip $(1))" ] && [ -n "$(APT_AS_ROOT)" ]; then \
 	    echo 'Installing $(strip $(1))'; \
@@ -105,6 +105,7 @@ docs: $(INSTALLED)
 	{ printf '%s\n\n' "$$head"; $(BIN)/telemetry-hub config list; } > $$page.new && mv $$page.new $$page
 	@$(BIN)/python -m device_sim.scenario.schema docs/reference
 	@$(BIN)/python -m hub.telemetry.words > docs/reference/words.md
+	@$(BIN)/python -m docs.states
 
 # In an environment of its own, so that only what pyproject.toml asks for is pinned.
 constraints:

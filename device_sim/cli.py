@@ -195,6 +195,12 @@ def chaos(
     kill: Annotated[
         str, typer.Option(help="What is killed: some of hub,bridge,postgres,broker.")
     ] = "hub,bridge,postgres",
+    faults: Annotated[
+        str | None, typer.Option(help="What else happens: some of clock,database,days.", metavar="FAULTS")
+    ] = None,
+    pooler: Annotated[
+        str | None, typer.Option(help="PgBouncer before Postgres: transaction or session.", metavar="MODE")
+    ] = None,
     broker: Annotated[str, typer.Option(help="nats (of the extra `embedded`) or mosquitto (installed).")] = "nats",
     data_dir: Annotated[
         Path | None, typer.Option(help="Keep everything here; else temporary, kept when it fails.", metavar="DIR")
@@ -208,11 +214,16 @@ def chaos(
 
     Exit status 0 when nothing was lost, stored twice, made up or altered, else 1.
     """
-    from device_sim.chaos.plan import parse_parts
+    from device_sim.chaos.faults import FAULTS
+    from device_sim.chaos.plan import PARTS, parse_names
     from device_sim.chaos.run import Chaos, ChaosOptions
 
-    parts = parse_parts(kill)
-    options = ChaosOptions(seed, minutes, devices, rate, link, scenario, parts, broker, data_dir, tuple(report or ()))
+    parts = parse_names(kill, PARTS, "--kill")
+    others = () if faults is None else parse_names(faults, list(FAULTS), "--faults")
+    reports = tuple(report or ())
+    options = ChaosOptions(
+        seed, minutes, devices, rate, link, scenario, parts, broker, data_dir, reports, others, pooler
+    )
     sys.exit(Chaos(options).run())
 
 

@@ -1,8 +1,8 @@
-"""When which part is killed: a schedule made of a seed. Pure: the same arguments give the same plan.
+"""When which part is killed, or what else happens: a schedule made of a seed. Pure: the same arguments, the same plan.
 
-Rules: between two kills pass 5 to 15 s, counted from the schedule and not from the recovery, so that a slow recovery
-meets the next kill. Every part gets its turn before one gets its second (a shuffled bag), now and then two parts go at
-once. The last kill leaves time to come back while the fleet still sends.
+Rules: between two of them pass 5 to 15 s, counted from the schedule and not from the recovery, so that a slow recovery
+meets the next kill. Every part and fault gets its turn before one gets its second (a shuffled bag), now and then two
+parts go at once. The last one leaves time to come back while the fleet still sends.
 """
 
 import random
@@ -16,6 +16,8 @@ SHORTEST_S: Final = 5.0
 LONGEST_S: Final = 15.0
 DOWN_S: Final = (0.0, 2.0)
 """How long a part stays away before it is started: from at once to what a service manager takes."""
+FAULT_S: Final = (2.0, 5.0)
+"""How long a fault lasts that has a length."""
 TWO_AT_ONCE: Final = 0.2
 LAST_S: Final = 5.0
 
@@ -28,26 +30,37 @@ class Kill(NamedTuple):
     down_s: float
 
 
-def parse_parts(text: str) -> tuple[str, ...]:
-    """Take `hub,bridge` apart; BadArgumentError names --kill."""
-    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if unknown := [part for part in parts if part not in PARTS]:
-        raise BadArgumentError("--kill", f"{unknown[0]!r} is none of {', '.join(PARTS)}")
-    return parts
+class Strike(NamedTuple):
+    """This fault happens at `at_s` and lasts `for_s`, where it has a length."""
+
+    at_s: float
+    fault: str
+    for_s: float
 
 
-def plan(seed: int, duration_s: float, parts: Sequence[str]) -> tuple[Kill, ...]:
-    """Return the kills of a run of `duration_s` seconds, in order."""
+def parse_names(text: str, known: Sequence[str], option: str) -> tuple[str, ...]:
+    """Take `hub,bridge` apart; BadArgumentError names the option."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if unknown := [name for name in names if name not in known]:
+        raise BadArgumentError(option, f"{unknown[0]!r} is none of {', '.join(known)}")
+    return names
+
+
+def plan(seed: int, duration_s: float, parts: Sequence[str], faults: Sequence[str] = ()) -> tuple[Kill | Strike, ...]:
+    """Return what happens in a run of `duration_s` seconds, in order."""
     rng = random.Random(f"{seed}/chaos")
-    kills: list[Kill] = []
+    events: list[Kill | Strike] = []
     bag: list[str] = []
     at_s = rng.uniform(SHORTEST_S, LONGEST_S)
     while at_s <= duration_s - LAST_S:
         if not bag:
-            bag = rng.sample(list(parts), len(parts))
+            bag = rng.sample([*parts, *faults], len(parts) + len(faults))
         victims = [bag.pop()]
-        if bag and rng.random() < TWO_AT_ONCE:
-            victims.append(bag.pop())
-        kills.append(Kill(at_s, tuple(victims), rng.uniform(*DOWN_S)))
+        if victims[0] in faults:
+            events.append(Strike(at_s, victims[0], rng.uniform(*FAULT_S)))
+        else:
+            if bag and rng.random() < TWO_AT_ONCE and bag[-1] in parts:
+                victims.append(bag.pop())
+            events.append(Kill(at_s, tuple(victims), rng.uniform(*DOWN_S)))
         at_s += rng.uniform(SHORTEST_S, LONGEST_S)
-    return tuple(kills)
+    return tuple(events)

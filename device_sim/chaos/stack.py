@@ -1,5 +1,7 @@
 """The parts that chaos kills: embedded Postgres, an MQTT broker, hub and bridge, each a process of its own on loopback.
 
+With a pooler the hub reaches Postgres through it; with a fake clock its wall clock is what that says.
+
 What it is: how each part is started, killed with SIGKILL and started again on the same ports and data. In which order
 and when is `run`'s business. The bridge is known only by its command line.
 
@@ -7,21 +9,17 @@ What holds: every start of a program has a log of its own (`hub-1.log`, `hub-2.l
 been killed is an error; all parts end with the `with` block and with this process.
 """
 
-import contextlib
-import os
-import shutil
 import signal
-import socket
-import subprocess
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
-from device_sim.errors import BadArgumentError
+from device_sim.chaos.brokers import MqttBroker
+from device_sim.chaos.faults import FakeClock, with_environment
+from device_sim.chaos.pooler import Pooler
 from hub.errors import ChildFailedError
 from hub.processes import child_process
-from hub.processes.embedded_mqtt import EmbeddedMqttBroker
 from hub.processes.ports import HOST, free_port
 from hub.processes.supervisor import Child, Supervisor
 from storage.embedded import EmbeddedPostgres
@@ -30,102 +28,26 @@ READY_DEADLINE_S: Final = 60.0
 POLL_S: Final = 0.02
 # Debian puts daemons where an ordinary user's PATH does not look.
 SBIN: Final = "/usr/sbin:/usr/local/sbin"
-# The settings that docs/explanation/ledger.md documents for a broker that may be killed.
-MOSQUITTO: Final = """\
-listener {port} {host}
-allow_anonymous true
-persistence true
-persistence_location {directory}/
-autosave_on_changes true
-autosave_interval 1
-max_queued_messages 1000000
-max_queued_bytes 536870912
-max_inflight_messages 1000
-"""
-
-
-class MqttBroker(Protocol):
-    """An MQTT broker; start() after a kill takes the same port and store."""
-
-    @property
-    def process(self) -> "subprocess.Popen[bytes] | None": ...
-
-    def start(self) -> str:
-        """Return its URL once it accepts connections."""
-        ...
-
-    def stop(self) -> None: ...
-
-    def check(self) -> None:
-        """Raise ChildFailedError when it has ended by itself."""
-        ...
-
-
-class MosquittoBroker:
-    """Debian's Mosquitto with the documented settings."""
-
-    def __init__(self, data_dir: Path) -> None:
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}")
-        if program is None:
-            raise BadArgumentError("--broker", "mosquitto is not installed; on Debian: apt-get install mosquitto")
-        self._program = program
-        self._directory = data_dir / "mosquitto"
-        self._port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> str:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            # Started as root it becomes the user mosquitto, who must be able to write its database.
-            shutil.chown(self._directory, "mosquitto")
-        config = self._directory / "mosquitto.conf"
-        config.write_text(MOSQUITTO.format(port=self._port, host=HOST, directory=self._directory), encoding="utf-8")
-        with (self._directory / "mosquitto.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                child_process.bound_to_parent([self._program, "-c", str(config)]),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + READY_DEADLINE_S
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection((HOST, self._port), READY_DEADLINE_S):
-                return f"mqtt://{HOST}:{self._port}"
-            self.check()
-            if time.monotonic() > deadline:
-                raise ChildFailedError("mosquitto", f"not ready within {READY_DEADLINE_S:.0f} s", self._tail())
-            time.sleep(POLL_S)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            child_process.stop(self.process)
-            self.process = None
-
-    def check(self) -> None:
-        if self.process is not None and (status := self.process.poll()) is not None:
-            raise ChildFailedError("mosquitto", f"ended unexpectedly with status {status}", self._tail())
-
-    def _tail(self) -> str:
-        return child_process.log_tail(self._directory / "mosquitto.log")
-
-
-def make_broker(name: str, data_dir: Path) -> MqttBroker:
-    """Return the broker of that name; BadArgumentError names --broker."""
-    if name == "nats":
-        return EmbeddedMqttBroker(data_dir)
-    if name == "mosquitto":
-        return MosquittoBroker(data_dir)
-    raise BadArgumentError("--broker", f"{name!r} is neither nats nor mosquitto")
 
 
 class Stack:
     """All parts but the fleet. `with Stack(…)` starts them; they end with the block."""
 
-    def __init__(self, data_dir: Path, broker: MqttBroker) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        broker: MqttBroker,
+        *,
+        pooler: str | None = None,
+        clock: FakeClock | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare; `settings` are environment variables of the hub."""
         self._data_dir = data_dir
         self._postgres = EmbeddedPostgres(data_dir / "postgres")
         self._broker = broker
+        self._pooler = None if pooler is None else Pooler(data_dir, pooler, data_dir / "postgres")
+        self._environment = {**(settings or {}), **({} if clock is None else clock.environment())}
         self._programs: dict[str, Child] = {}
         self._starts = dict.fromkeys(("hub", "bridge"), 0)
         self._down: set[str] = set()
@@ -137,6 +59,8 @@ class Stack:
 
     def __enter__(self) -> Self:
         try:
+            if self._pooler is not None:
+                self._pooler.start()
             for part in ("postgres", "broker", "hub", "bridge"):
                 self.start(part)
         except BaseException as error:
@@ -149,6 +73,8 @@ class Stack:
     ) -> None:
         self.supervisor.__exit__(kind, error, traceback)
         self._broker.stop()
+        if self._pooler is not None:
+            self._pooler.stop()
         self._postgres.stop()
 
     def start(self, part: str) -> None:
@@ -189,6 +115,8 @@ class Stack:
         """Raise ChildFailedError when a part has ended that was not killed."""
         for child in self._programs.values():
             child.check()
+        if self._pooler is not None:
+            self._pooler.check()
         if "postgres" not in self._down and not self._postgres.running:
             raise ChildFailedError("Postgres", "ended unexpectedly", child_process.log_tail(self._postgres.log_file))
         if "broker" not in self._down:
@@ -196,12 +124,14 @@ class Stack:
 
     def _start_hub(self) -> None:
         options = ["--port", str(self._http_port), "--stomp-port", str(self._stomp_port)]
-        options += ["--database-url", self.database_url, "--data-dir", str(self._data_dir / "hub")]
-        self._start_program("hub", ["telemetry-hub", "serve", *options])
+        database_url = self.database_url if self._pooler is None else self._pooler.url
+        options += ["--database-url", database_url, "--data-dir", str(self._data_dir / "hub")]
+        self._start_program("hub", ["telemetry-hub", "serve", *options], self._environment)
 
-    def _start_program(self, part: str, command: list[str]) -> None:
+    def _start_program(self, part: str, command: list[str], environment: Mapping[str, str] | None = None) -> None:
         self._starts[part] += 1
         name, *options = command
-        child = self.supervisor.start(f"{part}-{self._starts[part]}", [child_process.program(name), *options])
+        command = with_environment([child_process.program(name), *options], environment or {})
+        child = self.supervisor.start(f"{part}-{self._starts[part]}", command)
         self._programs[part] = child
         child.wait_ready(READY_DEADLINE_S)

@@ -1,35 +1,44 @@
-"""The kinds of sensors a scenario may declare, one line each; `kind` in the file chooses."""
+"""The kinds of sensors a scenario may declare: a line for each file; `kind` in the scenario chooses a class of it."""
 
-from typing import Annotated, TypeAlias
+from functools import reduce
+from importlib import import_module
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from pydantic import Field
 
-from device_sim.sensors.around_a_mean import DailyCycle, OrnsteinUhlenbeck
-from device_sim.sensors.battery import Battery
-from device_sim.sensors.constant import Constant
-from device_sim.sensors.counter import Counter
-from device_sim.sensors.gps import GpsTrack
-from device_sim.sensors.humidity import Humidity
-from device_sim.sensors.markov import Markov
-from device_sim.sensors.pressure import Pressure
-from device_sim.sensors.random_walk import RandomWalk
-from device_sim.sensors.replay import Replay
-from device_sim.sensors.sine import Sine
-from device_sim.sensors.temperature import Temperature
+from device_sim.sensors.settings import SensorSettings
 
-AnySensor: TypeAlias = Annotated[
-    Constant
-    | Sine
-    | RandomWalk
-    | OrnsteinUhlenbeck
-    | DailyCycle
-    | Markov
-    | Counter
-    | Battery
-    | GpsTrack
-    | Replay
-    | Temperature
-    | Humidity
-    | Pressure,
-    Field(discriminator="kind"),
-]
+FILES: Final = (
+    "constant",
+    "sine",
+    "random_walk",
+    "around_a_mean",
+    "markov",
+    "counter",
+    "battery",
+    "gps",
+    "replay",
+    "temperature",
+    "humidity",
+    "pressure",
+)
+
+
+def _kinds(file: str) -> list[type[SensorSettings]]:
+    """Return the classes of a file that have a `kind`, in its order."""
+    module = import_module(f"device_sim.sensors.{file}")
+    return [
+        found
+        for found in vars(module).values()
+        if isinstance(found, type)
+        and issubclass(found, SensorSettings)
+        and found.__module__ == module.__name__
+        and "kind" in found.model_fields
+    ]
+
+
+if TYPE_CHECKING:  # the files are listed once, for pydantic; what all kinds have is all that others use
+    AnySensor: TypeAlias = SensorSettings
+else:
+    AnySensor = Annotated[reduce(or_, [kind for file in FILES for kind in _kinds(file)]), Field(discriminator="kind")]

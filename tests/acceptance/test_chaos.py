@@ -7,11 +7,18 @@ from typing import Any
 
 import pytest
 
+from device_sim.chaos.faults import LIBRARIES
 from hub.processes import child_process
-from tests.support.programs import require_mosquitto
+from tests.support.programs import missing, require_mosquitto, require_program
 
 DEVICE_SIM = child_process.program("device-sim")
+HISTORY = 1_100  # readings of as many days
 AUDIT = ("lost", "duplicates", "phantom", "altered")
+
+
+def require_faketime() -> None:
+    if not any(list(Path("/").glob(pattern.lstrip("/"))) for pattern in LIBRARIES):
+        raise missing("needs libfaketime; on Debian and Ubuntu: apt-get install libfaketime")
 
 
 def chaos(*options: str, deadline_s: float) -> tuple[int, dict[str, Any]]:
@@ -46,6 +53,40 @@ def test_a_kill_of_each_part_loses_nothing_and_leaves_its_reports(tmp_path: Path
     assert {"acknowledged", "delivered", "stored"} <= set(data["run"]["latencies"])
     assert 'tests="5" failures="0"' in reports[1].read_text()
     assert "All 4 expectations are met" in reports[2].read_text()
+
+
+@pytest.mark.timeout(300)
+def test_a_wrong_clock_another_database_and_many_days_lose_nothing(tmp_path: Path) -> None:
+    require_faketime()
+
+    status, figures = chaos(
+        *("--seed", "181", "--minutes", "0.5", "--devices", "50", "--kill", "hub", "--faults", "clock,database,days"),
+        *("--data-dir", str(tmp_path / "chaos")),
+        deadline_s=280,
+    )
+
+    assert {name: figures[name] for name in AUDIT} == dict.fromkeys(AUDIT, 0), figures["examples"]
+    assert figures["faults"] == {"clock": 1, "database": 1, "days": 1}
+    assert figures["acknowledged"] == figures["stored"] == 4 * figures["messages"] + HISTORY
+    assert status == 0
+
+
+@pytest.mark.minutes
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+def test_minutes_of_all_faults_behind_a_pooler_lose_nothing(mode: str) -> None:
+    """In a directory of its own: PgBouncer is `nobody`, and the test's own directory lets only its owner through."""
+    require_faketime()
+    require_program("pgbouncer")
+
+    status, figures = chaos(
+        *("--seed", "3", "--minutes", "4", "--devices", "100", "--faults", "clock,database,days", "--pooler", mode),
+        deadline_s=880,
+    )
+
+    assert {name: figures[name] for name in AUDIT} == dict.fromkeys(AUDIT, 0), figures["examples"]
+    assert min(*figures["faults"].values(), *figures["kills"].values()) >= 2
+    assert status == 0
 
 
 @pytest.mark.minutes
