@@ -21,6 +21,7 @@ from storage.settings import StorageSettings
 log = structlog.get_logger(__name__)
 
 LOCK_MAINTENANCE: Final = 0x7E1E_0003
+STUCK_ROUNDS: Final = 3
 
 
 class Maintenance:
@@ -36,6 +37,12 @@ class Maintenance:
         self.failures = 0
         self.problem: str | None = None
         """Why the last round failed, or the loop ended; None after a round that succeeded."""
+        self._failed_in_a_row = 0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether rounds fail again and again, so that rollups and retention stand still; once is no reason for alarm."""
+        return self._failed_in_a_row >= STUCK_ROUNDS or (self._task is not None and self._task.done())
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep(), name="storage maintenance")
@@ -60,6 +67,7 @@ class Maintenance:
                 await self.round()
             except DATABASE_AWAY as error:
                 self.failures += 1
+                self._failed_in_a_row += 1
                 self.problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]
                 log.warning("maintenance_failed", problem=self.problem)
                 pause_s = self._backoff.next_s()
@@ -72,13 +80,18 @@ class Maintenance:
         async with lend(self._database.queries) as connection:
             await self._database.clock.measure(connection)
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_MAINTENANCE):
+                self._note_success()  # of the other hub, which tells its own problems
                 return False
             # After an error `lend` throws the connection away, and the lock goes with it.
             await self._round(connection)
             await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_MAINTENANCE)
         self.rounds += 1
-        self.problem = None
+        self._note_success()
         return True
+
+    def _note_success(self) -> None:
+        self.problem = None
+        self._failed_in_a_row = 0
 
     async def _round(self, connection: RawConnection) -> None:
         leaves = Leaves(int(self._settings.partition_width.total_seconds()) * 1_000_000)

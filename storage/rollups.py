@@ -19,7 +19,8 @@ computed, because what is left of the readings is not all of them.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -29,7 +30,7 @@ import numpy.typing as npt
 
 from storage.engine import RawConnection
 from storage.leaves import Leaves
-from storage.partitions import instant, microseconds
+from storage.partitions import Leaf, instant, microseconds
 from storage.sql import statement
 
 HOUR_US: Final = 3_600_000_000
@@ -41,6 +42,8 @@ LONGEST_CHUNK: Final = timedelta(hours=6)
 CHUNK_S: Final = (1.0, 10.0)
 """A step of a backlog that takes less time than the first doubles the next one, more than the second halves it."""
 REDO_HOURS: Final = 2_000
+REDO_LEAVES: Final = 32
+"""Hours and leaves of readings that one transaction recomputes: each leaf is two locks, of the some thousand there are."""
 MARKS_KEPT: Final = 200_000
 WAIT_S: Final = 20.0
 WAIT_POLL_S: Final = 0.05
@@ -102,11 +105,16 @@ class Marks:
 
 
 async def _row(connection: RawConnection, query: str) -> asyncpg.Record:
-    row = await connection.fetchrow(query)
-    assert row is not None  # noqa: S101 - the migrations made it
+    while (row := await connection.fetchrow(query)) is None:
+        await connection.execute(_STATE)
     return row
 
 
+# The migrations made the rows; somebody who has emptied all tables has removed them.
+_STATE: Final = """
+    INSERT INTO rollup_state (name, rolled_to) VALUES ('minute', '1970-01-01 00:00+00'), ('hour', '1970-01-01 00:00+00')
+    ON CONFLICT DO NOTHING
+"""
 _CLAIM: Final = "SELECT claimed_to, generation FROM rollup_state WHERE name = 'minute'"
 _MARK: Final = """
     INSERT INTO rollup_dirty (series_id, hour, marks)
@@ -117,6 +125,9 @@ _MARK: Final = """
 
 async def read_watermarks(connection: RawConnection) -> Watermarks:
     rows = {row["name"]: row for row in await connection.fetch("SELECT * FROM rollup_state")}
+    if not {"minute", "hour"} <= rows.keys():
+        await connection.execute(_STATE)
+        return await read_watermarks(connection)
     return Watermarks(rows["minute"]["claimed_to"], rows["minute"]["rolled_to"], rows["hour"]["rolled_to"])
 
 
@@ -145,15 +156,17 @@ async def advance(connection: RawConnection, leaves: Leaves, delay_s: float) -> 
         until = min(marks.claimed_to, instant(leaf.end_us), marks.minutes_to + chunk)
         begin = time.monotonic()
         marks = await _roll(connection, leaves, marks, until)
-        chunk = _next_chunk(chunk, time.monotonic() - begin)
+        # A wide leaf is far away and sparse: a quarter of it is as little work as six hours of a day's.
+        longest = max(LONGEST_CHUNK, timedelta(microseconds=(leaf.end_us - leaf.start_us) // 4))
+        chunk = _next_chunk(chunk, time.monotonic() - begin, longest)
     return marks
 
 
-def _next_chunk(chunk: timedelta, took_s: float) -> timedelta:
+def _next_chunk(chunk: timedelta, took_s: float, longest: timedelta) -> timedelta:
     quick_s, slow_s = CHUNK_S
     if took_s > slow_s:
         return max(chunk / 2, timedelta(minutes=1))
-    return min(chunk * 2, LONGEST_CHUNK) if took_s < quick_s else chunk
+    return min(chunk * 2, longest) if took_s < quick_s else chunk
 
 
 async def _await_writers(connection: RawConnection) -> None:
@@ -210,10 +223,25 @@ async def take_dirty(connection: RawConnection, leaves: Leaves) -> int:
     await _await_writers(connection)
     done, last = 0, (OLDEST, 0)
     while rows := await connection.fetch(_DIRTY, *last, REDO_HOURS):
-        await _redo(connection, leaves, rows, generation)
+        for piece in _pieces(rows, await leaves.known(connection, "readings")):
+            await _redo(connection, leaves, piece, generation)
         last = rows[-1]["hour"], rows[-1]["series_id"]
         done += len(rows)
     return done
+
+
+def _pieces(rows: Sequence[asyncpg.Record], leaves: Sequence[Leaf]) -> Iterator[Sequence[asyncpg.Record]]:
+    """Cut rows in the order of their hours where a piece would touch too many leaves."""
+    starts = [leaf.start_us for leaf in leaves]
+    begin = 0
+    for at, row in enumerate(rows):
+        passed = bisect_right(starts, microseconds(row["hour"])) - bisect_right(
+            starts, microseconds(rows[begin]["hour"])
+        )
+        if passed >= REDO_LEAVES:
+            yield rows[begin:at]
+            begin = at
+    yield rows[begin:]
 
 
 async def _redo(connection: RawConnection, leaves: Leaves, rows: Sequence[asyncpg.Record], generation: int) -> None:
@@ -226,8 +254,12 @@ async def _redo(connection: RawConnection, leaves: Leaves, rows: Sequence[asyncp
             await leaves.cover(connection, table, hour, hour + timedelta(hours=1))
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
-        await connection.execute(statement("redo_minutes"), series, hours, marks.minutes_to, timeout=ROLL_TIMEOUT_S)
-        await connection.execute(statement("redo_hours"), series, hours, marks.hours_to, timeout=ROLL_TIMEOUT_S)
+        # A generic plan would open all leaves and drop most of them when it runs.
+        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        if kept:
+            span = hours[0], hours[-1] + timedelta(hours=1)
+            for name, until in (("redo_minutes", marks.minutes_to), ("redo_hours", marks.hours_to)):
+                await connection.execute(statement(name), series, hours, until, *span, timeout=ROLL_TIMEOUT_S)
         await connection.execute(
             _UNMARK,
             [row["series_id"] for row in rows],

@@ -1,4 +1,5 @@
 -- Hour rollups of the dirty hours ($1 series ids, $2 hours) that end at or before $3.
+-- All hours are in [$4, $5): so the planner opens and locks the leaves of that time, and not all that there are.
 INSERT INTO rollup_hour (series_id, ts, count, sum, min, max, first, last)
 SELECT dirty.series_id, dirty.hour, buckets.*
   FROM unnest($1::int4[], $2::timestamptz[]) AS dirty(series_id, hour)
@@ -7,7 +8,8 @@ SELECT dirty.series_id, dirty.hour, buckets.*
               (array_agg(first ORDER BY ts))[1],
               (array_agg(last ORDER BY ts))[count(*)]
          FROM rollup_minute
-        WHERE series_id = dirty.series_id AND ts >= dirty.hour AND ts < dirty.hour + interval '1 hour'
+        WHERE series_id = dirty.series_id AND ts >= $4::timestamptz AND ts < $5::timestamptz
+          AND ts >= dirty.hour AND ts < dirty.hour + interval '1 hour'
        HAVING count(*) > 0) AS buckets
  WHERE dirty.hour + interval '1 hour' <= $3::timestamptz
     ON CONFLICT (series_id, ts) DO UPDATE

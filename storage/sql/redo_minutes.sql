@@ -1,4 +1,5 @@
 -- Minute rollups of the dirty hours ($1 series ids, $2 hours), up to $3, where the minutes after it are not rolled yet.
+-- All hours are in [$4, $5): so the planner opens and locks the leaves of that time, and not all that there are.
 INSERT INTO rollup_minute (series_id, ts, count, sum, min, max, first, last)
 SELECT dirty.series_id, buckets.*
   FROM unnest($1::int4[], $2::timestamptz[]) AS dirty(series_id, hour)
@@ -11,7 +12,7 @@ SELECT dirty.series_id, buckets.*
               (array_agg(value ORDER BY ts))[1],
               (array_agg(value ORDER BY ts))[count(*)]
          FROM readings
-        WHERE series_id = dirty.series_id
+        WHERE series_id = dirty.series_id AND ts >= $4::timestamptz AND ts < $5::timestamptz
           AND ts >= dirty.hour AND ts < least(dirty.hour + interval '1 hour', $3::timestamptz)
         GROUP BY bucket) AS buckets
     ON CONFLICT (series_id, ts) DO UPDATE
