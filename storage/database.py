@@ -38,7 +38,7 @@ class Database:
             checked_url(settings.database_url)
         self._writers: AsyncEngine | None = None
         self._queries: AsyncEngine | None = None
-        self._migrated = False
+        self._keeps_schema = True
         self._up = asyncio.Event()
         self._away = asyncio.Event()
         self._away.set()
@@ -76,7 +76,7 @@ class Database:
 
         Raises what stands in the way.
         """
-        self._migrated = True
+        self._keeps_schema = False
         await self._try()
         self._away.clear()
         self._up.set()
@@ -144,12 +144,10 @@ class Database:
             self._queries = make_engine(self.url, self._settings, connections=self._settings.query_connections)
         async with lend(self._writers) as connection:
             await self.clock.measure(connection)
-            if self._migrated:
+            # Each time: the database may have been replaced or emptied while it was away.
+            if not self._keeps_schema or await is_newest(connection):
                 return
-            self._migrated = await is_newest(connection)
-        if not self._migrated:
-            # Alembic takes long to import, and most starts do not need it.
-            from storage.migrate import migrate
+        # Alembic takes long to import, and most starts do not need it.
+        from storage.migrate import migrate
 
-            await migrate(self._writers)
-            self._migrated = True
+        await migrate(self._writers)
