@@ -55,7 +55,7 @@ from device_sim.cli import main
         (["verify", "--ledger", "none"], "--database-url"),
         (["verify", "--ledger", "none", "--database-url", "postgresql://h/d"], "--ledger"),
     ],
-    ids=" ".join,
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
 def test_a_wrong_argument_is_named(
     arguments: list[str],
@@ -66,6 +66,7 @@ def test_a_wrong_argument_is_named(
 ) -> None:
     file = tmp_path / "recording.csv"
     file.write_text("timestamp,value\n1,2\n")
+    monkeypatch.setattr("device_sim.run.program.PATIENCE_S", 0.1)
     monkeypatch.setattr(sys, "argv", ["device-sim", *(str(file) if word == "FILE" else word for word in arguments)])
     with pytest.raises(SystemExit) as caught:
         main()
