@@ -65,10 +65,11 @@ define apt_install
 	fi
 endef
 
-# Two tests run at a time: they share nothing but this machine, and mostly wait. TEST_ARGS="-n 0" runs them one by one.
+# Three tests run at a time, on two cores: they share nothing but this machine, and mostly wait. TEST_ARGS="-n 0" runs them
+# one by one.
 test: $(INSTALLED) $(PAGE)
 	$(call apt_install,$(MISSING))
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m '$(TEST_MARK)' $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m '$(TEST_MARK)' $(TEST_ARGS)
 
 # What takes minutes, one test at a time: kills and chaos want the machine for themselves.
 soak: $(INSTALLED) $(PAGE)

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -26,12 +27,24 @@ def pytest_configure() -> None:
     by killing a process does not depend on it: the system's memory outlives the process. And container images often
     forbid Python to keep compiled modules, which makes each start of a program a fifth longer, and there are hundreds.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # In the background of a shell's script; our programs would inherit it, and no test could interrupt them.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if os.access(IN_MEMORY, os.W_OK):
         free = min(shutil.disk_usage(IN_MEMORY).free, psutil.virtual_memory().available)
         if free > MEMORY_BYTES:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, at random among themselves: so no worker has one left when the others are done.
+
+    They are in one worker's share, too, and seldom is more than one whole system on the machine at a time.
+    """
+    items.sort(key=lambda item: "acceptance" not in item.path.parts)
 
 
 @pytest.fixture(autouse=True)
