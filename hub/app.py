@@ -78,7 +78,14 @@ class HubApp:
         self._clock.drive(self.broker.agenda.release)
         self.store = Store(settings.storage, settings.data_dir)
         window = TimeWindow(round(settings.telemetry.future_s * 1_000_000))
-        pipeline = Pipeline(routes_of(settings.telemetry), self.store, Audience(self.broker), window, self.store.clock)
+        pipeline = Pipeline(
+            routes_of(settings.telemetry),
+            self.store,
+            Audience(self.broker),
+            window,
+            self.store.clock,
+            last_wins=settings.storage.same_time == "last",
+        )
         self.services = Services(
             self.broker,
             self._clock,

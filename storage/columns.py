@@ -32,6 +32,8 @@ class Columns:
     texts: list[tuple[int, int, str]] = field(default_factory=list)
     refused: list[QuarantinedPayload] = field(default_factory=list)
     repeats: int = 0
+    conflicts: int = 0
+    """Rows left out whose time another row of the series has, with another value."""
 
 
 key_of: Final = itemgetter(0, 1, 4)
@@ -66,7 +68,12 @@ def unknown_kinds(readings: Sequence[Reading], ids: Mapping[SeriesKey, int]) -> 
 
 
 def to_columns(
-    readings: Sequence[Reading], found: Sequence[int | None], now_us: int, oldest_us: int = OLDEST_US
+    readings: Sequence[Reading],
+    found: Sequence[int | None],
+    now_us: int,
+    oldest_us: int = OLDEST_US,
+    *,
+    last_wins: bool = False,
 ) -> Columns:
     """Return the batch as columns, given the series id of each reading (None: the series cannot be stored).
 
@@ -85,14 +92,18 @@ def to_columns(
             pass  # some time or number does not fit: find out which
         else:
             if count == 0 or (time_us.min() >= oldest_us and time_us.max() < NEWEST_US):
-                return sorted_once(series, time_us, value)
-    return _one_by_one(readings, found, now_us, oldest_us)
+                return sorted_once(series, time_us, value, last_wins=last_wins)
+    return _one_by_one(readings, found, now_us, oldest_us, last_wins=last_wins)
 
 
 def sorted_once(
-    series: npt.NDArray[np.int32], time_us: npt.NDArray[np.int64], value: npt.NDArray[np.float64]
+    series: npt.NDArray[np.int32],
+    time_us: npt.NDArray[np.int64],
+    value: npt.NDArray[np.float64],
+    *,
+    last_wins: bool = False,
 ) -> Columns:
-    """Sort by (series, time) and keep the first of each pair, as the primary key would."""
+    """Sort by (series, time) and keep the first of each pair, as the primary key would, or the last."""
     if len(series) < 2:
         return Columns(series, time_us, value)
     first_us = int(time_us.min())
@@ -111,34 +122,50 @@ def sorted_once(
         fresh = np.ones(len(series), np.bool_)
         np.logical_or(series[1:] != series[:-1], time_us[1:] != time_us[:-1], out=fresh[1:])
     repeats = len(fresh) - int(np.count_nonzero(fresh))
+    conflicts = 0
     if repeats:
-        series, time_us, value = series[fresh], time_us[fresh], value[fresh]
-    return Columns(series, time_us, value, repeats=repeats)
+        kept = np.append(fresh[1:], True) if last_wins else fresh
+        values = value[kept]
+        held = values[np.cumsum(fresh) - 1]
+        conflicts = int(np.count_nonzero((value != held) & ~(np.isnan(value) & np.isnan(held))))
+        series, time_us, value = series[kept], time_us[kept], values
+    return Columns(series, time_us, value, repeats=repeats - conflicts, conflicts=conflicts)
 
 
-def _one_by_one(readings: Sequence[Reading], found: Sequence[int | None], now_us: int, oldest_us: int) -> Columns:
+def _one_by_one(
+    readings: Sequence[Reading], found: Sequence[int | None], now_us: int, oldest_us: int, *, last_wins: bool
+) -> Columns:
     series: list[int] = []
     times: list[int] = []
     numbers: list[float] = []
     texts: dict[tuple[int, int], str] = {}
     refused: list[QuarantinedPayload] = []
-    repeats = 0
+    repeats = conflicts = 0
     for reading, series_id in zip(readings, found, strict=True):
         problem = _problem(reading, series_id, oldest_us)
         if problem is not None:
             refused.append(refused_reading(reading, *problem, now_us))
         elif series_id is not None and isinstance(reading.value, str):
             pair = (series_id, reading.time_us)
-            repeats += pair in texts
-            texts.setdefault(pair, reading.value)
+            if pair not in texts:
+                texts[pair] = reading.value
+            elif texts[pair] == reading.value:
+                repeats += 1
+            else:
+                conflicts += 1
+                if last_wins:
+                    texts[pair] = reading.value
         elif series_id is not None:
             series.append(series_id)
             times.append(reading.time_us)
             numbers.append(float(reading.value))
-    columns = sorted_once(np.array(series, np.int32), np.array(times, np.int64), np.array(numbers, np.float64))
+    columns = sorted_once(
+        np.array(series, np.int32), np.array(times, np.int64), np.array(numbers, np.float64), last_wins=last_wins
+    )
     columns.texts = [(series_id, time_us, text) for (series_id, time_us), text in sorted(texts.items())]
     columns.refused = refused
     columns.repeats += repeats
+    columns.conflicts += conflicts
     return columns
 
 

@@ -56,6 +56,8 @@ class Counters:
 
     rows_stored: int = 0
     rows_duplicate: int = 0
+    rows_conflicting: int = 0
+    """Of a time that their series has with another value."""
     rows_refused: int = 0
     rows_set_aside: int = 0
     rows_without_partition: int = 0
@@ -79,6 +81,8 @@ class Inserter:
         counters: Counters,
         deadline_s: float,
         partitions_a_batch: int,
+        *,
+        last_wins: bool = False,
     ) -> None:
         self._connection = connection
         self._marks = marks
@@ -87,6 +91,7 @@ class Inserter:
         self._counters = counters
         self._deadline_s = deadline_s
         self._partitions_a_batch = partitions_a_batch
+        self._last_wins = last_wins
         self._staged: set[str] = set()
         self.begin(None, insisting=False)
 
@@ -280,7 +285,7 @@ class Inserter:
             try:
                 async with asyncio.timeout(self._deadline_s), self._connection.transaction():
                     await self._check_witness()
-                    stored = await self._stage(table, data) if stage else await self._copy(target, data)
+                    stored, conflicts = await self._stage(table, data) if stage else (await self._copy(target, data), 0)
                     marked = None if marks is None else await self._marks.mark(self._connection, marks, times)
             except asyncpg.UniqueViolationError:
                 if last_attempt:
@@ -299,7 +304,8 @@ class Inserter:
         if marked is not None:
             self._marks.keep(*marked)
         self._counters.rows_stored += stored
-        self._counters.rows_duplicate += len(times) - stored
+        self._counters.rows_duplicate += len(times) - stored - conflicts
+        self._counters.rows_conflicting += conflicts
         self._counters.batches_staged += stage
 
     async def _check_witness(self) -> None:
@@ -338,14 +344,19 @@ class Inserter:
             )
             self._staged.add(stage)
 
-    async def _stage(self, table: str, data: memoryview) -> int:
-        """Store rows of which some may exist already; return the number that were new."""
+    async def _stage(self, table: str, data: memoryview) -> tuple[int, int]:
+        """Store rows of which some may exist already; return how many were new, and how many have another value there."""
         stage = STAGES[table]
-        await self._copy(stage, data)
-        status = await self._connection.execute(
-            f"INSERT INTO {table} SELECT series_id, ts, value FROM {stage} ON CONFLICT DO NOTHING"  # noqa: S608
-        )
-        return int(status.rpartition(" ")[2])
+        rows = await self._copy(stage, data)
+        conflicts = 0
+        if self._last_wins:
+            conflicts = await self._connection.fetchval(_CONFLICTS.format(table=table, stage=stage))
+        insert = _UPSERT if conflicts else _INSERT
+        status = await self._connection.execute(insert.format(table=table, stage=stage))
+        stored = int(status.rpartition(" ")[2]) - conflicts
+        if stored < rows and not self._last_wins:
+            conflicts = await self._connection.fetchval(_CONFLICTS.format(table=table, stage=stage))
+        return stored, conflicts
 
 
 def _ascii_text(text: str, limit: int) -> str:
@@ -353,6 +364,18 @@ def _ascii_text(text: str, limit: int) -> str:
     return storable_text(text, limit).encode("ascii", "backslashreplace").decode()
 
 
+_INSERT: Final = "INSERT INTO {table} SELECT series_id, ts, value FROM {stage} ON CONFLICT DO NOTHING"
+_UPSERT: Final = """
+    INSERT INTO {table} SELECT series_id, ts, value FROM {stage}
+    ON CONFLICT (series_id, ts) DO UPDATE SET value = excluded.value
+     WHERE {table}.value IS DISTINCT FROM excluded.value
+"""
+# A lateral LIMIT is an index probe a row in its leaf; a plain join might read all leaves.
+_CONFLICTS: Final = """
+    SELECT count(*) FROM {stage} AS staged CROSS JOIN LATERAL (
+           SELECT value FROM {table} WHERE series_id = staged.series_id AND ts = staged.ts LIMIT 1) AS held
+     WHERE held.value IS DISTINCT FROM staged.value
+"""
 CREATED: Final = "SELECT created FROM series WHERE id = $1"
 _HAS_TABLESPACE: Final = "SELECT reltablespace <> 0 FROM pg_class WHERE oid = to_regclass($1)"
 _QUARANTINE = """

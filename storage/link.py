@@ -141,6 +141,7 @@ class Link:
                 self._counters,
                 timeout_s,
                 self._settings.partitions_a_batch,
+                last_wins=self._settings.same_time == "last",
             )
         return self._connection, self._inserter
 
@@ -188,11 +189,13 @@ class Link:
         """Store the readings; add to `refused` what is to be quarantined, and to `leftover` what has to wait."""
         now_us = self._now_us()
         keep = self._settings.keep_readings
-        columns = to_columns(rows, found, now_us, max(OLDEST_US, now_us - keep // MICROSECOND) if keep else OLDEST_US)
+        oldest_us = max(OLDEST_US, now_us - keep // MICROSECOND) if keep else OLDEST_US
+        columns = to_columns(rows, found, now_us, oldest_us, last_wins=self._settings.same_time == "last")
         suspects = self._knowledge.newest.suspects(columns) if live else None
         numbers = await inserter.put_numbers(columns, suspects, self._fresh_from_us if live else _never)
         texts = await inserter.put_texts(columns.texts)
         self._counters.rows_duplicate += columns.repeats
+        self._counters.rows_conflicting += columns.conflicts
         refused += columns.refused
         if not numbers and not texts:
             return

@@ -1,7 +1,7 @@
 """A reading: one value of one metric of one device at one device time. Nothing here knows how it came or where it goes.
 
-Identity is (device, metric, unit, time_us): a second reading with the same four is a repeat and is dropped (design, "The
-promise" 3).
+Identity is (device, metric, unit, time_us): a second reading with the same four is a repeat, or a conflict when
+its value is another: see `StorageSettings.same_time`.
 """
 
 from typing import NamedTuple

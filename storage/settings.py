@@ -1,6 +1,7 @@
 """Settings of the storage package: read once by the hub, validated, passed down frozen."""
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,6 +53,10 @@ class StorageSettings(BaseModel):
     )
     rollup_delay_s: float = Field(
         default=30.0, ge=20.0, description="how long a minute is left open for readings under way, s"
+    )
+    same_time: Literal["first", "last"] = Field(
+        default="first",
+        description="which value stays when a series gets two of one time: the one stored first, or last",
     )
     spool_bytes: int = Field(
         default=1 << 30, ge=0, description="size of the local spool used while Postgres is away, in compressed bytes"

@@ -135,6 +135,8 @@ def show(console: Console, answer: dict[str, Any]) -> None:
         return
     if answer["reason"]:
         console.print(f"reason   {_plain(answer['reason'])}: {_plain(answer['detail'])}")
+    for detail in answer["conflicts"]:
+        console.print(f"conflict {_plain(detail)}")
     for reason, detail in answer["faults"]:
         console.print(f"fault    {_plain(reason)}: {_plain(detail)}")
     if answer["readings"]:

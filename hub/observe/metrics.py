@@ -105,6 +105,12 @@ def store_rows(store: Store) -> Sequence[Row]:
     return (
         Row("hub_readings_stored_total", "counter", "Rows committed.", lambda: counters.rows_stored),
         Row("hub_readings_duplicate_total", "counter", "Repeats dropped by key.", lambda: counters.rows_duplicate),
+        Row(
+            "hub_readings_conflicting_total",
+            "counter",
+            "Readings of a time that their series has with another value; storage.same_time says which one stays.",
+            lambda: counters.rows_conflicting,
+        ),
         Row("hub_readings_refused_total", "counter", "Rows the database refused.", lambda: counters.rows_refused),
         Row(
             "hub_readings_without_partition_total",

@@ -17,6 +17,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Final
 
+from hub.telemetry.local_time import LocalTimes
 from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
 from hub.telemetry.scalars import no_value
@@ -49,16 +50,16 @@ def device_time(stated: object, origin: Origin, notes: Notes, key: str) -> int |
     if stated is None or origin.ignore_time:
         return None
     try:
-        return read(stated, origin.zone, notes)
+        return read(stated, origin, notes)
     except PayloadError as error:
         notes.fault(error.reason, f"{key!r}: {error.detail}")
         return None
 
 
-def read(stated: object, zone: tzinfo, notes: Notes) -> int | None:
+def read(stated: object, origin: Origin, notes: Notes) -> int | None:
     """Return the µs of a time as text or number; None where it says that there is none; raise PayloadError `bad_time`."""
     if isinstance(stated, str):
-        return from_text(stated, zone, notes)
+        return from_text(stated, origin.zone, notes, origin.local_times)
     if isinstance(stated, bool) or not isinstance(stated, int | float):
         raise PayloadError("bad_time", f"{str(stated)[:40]} is no time")
     return from_number(stated)
@@ -82,12 +83,14 @@ def from_number(value: float) -> int | None:
     return int(value) if value < NANOSECONDS_FROM else int(value) // 1_000
 
 
-def from_text(text: str, zone: tzinfo = UTC, notes: Notes | None = None) -> int | None:
+def from_text(
+    text: str, zone: tzinfo = UTC, notes: Notes | None = None, local_times: LocalTimes | None = None
+) -> int | None:
     """Return µs since 1970 for a date with a time of day (without a zone it is in `zone`), or for a number in text.
 
     Read are ISO 8601 and RFC 3339, also with dots or slashes in the date, with the day first where dots say so, with `UTC`
     or a space before the offset; RFC 5322 and `ctime`; seconds, milliseconds ... with a decimal point or comma. Of an hour
-    that comes twice in autumn the first is taken.
+    that comes twice in autumn the first is taken, or the one that `local_times` finds.
 
     None when it is empty, says that there is no time, or is a number that is no wall clock.
 
@@ -107,7 +110,10 @@ def from_text(text: str, zone: tzinfo = UTC, notes: Notes | None = None) -> int 
     try:
         moment = _moment(text)
         if moment.tzinfo is None:
-            time_us = (moment.replace(tzinfo=zone) - _EPOCH) // _MICROSECOND
+            if local_times is not None and notes is not None:
+                time_us = local_times.microseconds(moment, notes.received_us)
+            else:
+                time_us = (moment.replace(tzinfo=zone) - _EPOCH) // _MICROSECOND
             if notes is not None:
                 notes.zoneless_us = time_us
             return time_us

@@ -6,7 +6,8 @@ topic, one JSON object with what took it and what came out. It is built only whe
     {"topic":"tele/t1/SENSOR","bridged":true,"retained":false,"outcome":"readings",
      "route":"Tasmota","decoder":"tasmota","device":"t1",
      "readings":[{"device":"t1","metric":"DS18B20.Temperature","t":"…","v":20.6,"unit":"Cel"}],
-     "readings_without_time":0,"old_state":0,"skipped":{"no_value":1},"faults":[["clock","…"]],"states":[…],"commands":[…],"reason":"","detail":""}
+     "readings_without_time":0,"old_state":0,"skipped":{"no_value":1},"faults":[["clock","…"]],"conflicts":["…"],
+     "states":[…],"commands":[…],"reason":"","detail":""}
 
 `outcome`: `readings`; `nothing` (understood, holds none); `quarantine` (refused, or refused in parts); `no route`.
 """
@@ -74,6 +75,7 @@ class Explanation:
             "old_state": notes.old_state,
             "skipped": notes.skipped,
             "faults": notes.faults,
+            "conflicts": notes.conflicts,
             "states": [_shown_state(state) for state in notes.states],
             "commands": [{"topic": command.topic, "bytes": len(command.payload)} for command in notes.commands],
             "reason": reason,

@@ -10,6 +10,8 @@ of result objects. The remarks:
 
 - `untimed`: readings that got the receive time because the device sent none;
 - `reckoned_us`: times that the device told relative to the receipt (SenML): in a retained message they are no better;
+- `received_us`: when the message was received; set by the pipeline where times without a zone are not UTC;
+- `conflicts`: values that another value of the same series and time came before;
 - `zoneless_us`: the last time that was read from a text without a zone, so that a refusal of it can name the setting; no
   remark by itself;
 - `old_state`: readings of a retained message that were left out for want of a time (the pipeline's remark);
@@ -60,7 +62,9 @@ class Notes:
     untimed: int = 0
     reckoned_us: set[int] = field(default_factory=set)
     old_state: int = 0
+    received_us: int = 0
     zoneless_us: int | None = None
+    conflicts: list[str] = field(default_factory=list)
     integers_as_text: int = 0  # beyond 2^53, stored with all their digits
     tolerated: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
@@ -91,6 +95,12 @@ class Notes:
         """Note a time that is the receipt's, plus or minus what the device said."""
         self.reckoned_us.add(time_us)
         self.dirty = True
+
+    def conflict(self, detail: str) -> None:
+        """Note that a series has another value at the time of a reading."""
+        self.dirty = True
+        if len(self.conflicts) < MAX_FAULTS:
+            self.conflicts.append(detail[:MAX_DETAIL_CHARS])
 
     def spelled_out(self) -> None:
         """Note that an integer is stored as the text of its digits."""

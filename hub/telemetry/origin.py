@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Final, Literal, TypeAlias
 
+from hub.telemetry.local_time import LocalTimes
+
 Encoding: TypeAlias = Literal["utf-8", "latin-1"]
 JOINT: Final = "."
 """What stands between the levels of a topic that make a device's or a metric's name, and between the keys of a payload."""
@@ -43,9 +45,13 @@ class Origin:
     """Whether the times of the payload are left aside, and those of its receipt count."""
     plain: bool = field(init=False)
     """Whether a flat object of numbers needs nothing of the above: asked for each message, so computed once."""
+    local_times: LocalTimes | None = field(init=False, compare=False, repr=False)
+    """What is remembered of the topic's times without a zone; None where they are UTC."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "plain", not self.metric and not self.ignore_time)
+        is_utc = self.zone is UTC or str(self.zone) == "UTC"
+        object.__setattr__(self, "local_times", None if is_utc else LocalTimes(self.zone))
 
     @property
     def prefix(self) -> str:

@@ -29,7 +29,7 @@ from hub.telemetry.last_readings import LastReadings
 from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.readings_topic import Series
 from hub.telemetry.routes import Route, Routes
-from hub.telemetry.validation import MAX_ITEMS, OLDEST_US, TimeWindow, name_fault, value_fault
+from hub.telemetry.validation import MAX_ITEMS, OLDEST_US, US_PER_S, TimeWindow, name_fault, value_fault
 from storage.clock import DatabaseClock
 from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
@@ -80,6 +80,8 @@ class Pipeline:
         audience: Audience,
         window: TimeWindow = DEFAULT_WINDOW,
         clock: DatabaseClock | None = None,
+        *,
+        last_wins: bool = False,
     ) -> None:
         self.counters = PipelineCounters()
         self._routes = routes
@@ -87,6 +89,7 @@ class Pipeline:
         self._audience = audience
         self.window = window
         self._clock = clock
+        self._last_wins = last_wins
         self._decoders: dict[str, Decoder] = {}
         # By how a topic came: directly from a STOMP client, or over a bridge. None: no route takes it.
         self._places: tuple[dict[str, Place | None], dict[str, Place | None]] = ({}, {})
@@ -146,6 +149,8 @@ class Pipeline:
             origin = place.origin
             if content_type is not None and place.overridable:
                 decode = self._decoder_for(content_type, decode)
+            if origin.local_times is not None:
+                notes.received_us = received_us
             try:
                 readings = decode(body, origin, received_us, notes)
                 if len(readings) > MAX_ITEMS:
@@ -186,9 +191,13 @@ class Pipeline:
                     notes.fault(self._clock_reason(time_us), f"{metric!r}: {problem}")
                     continue
                 last = series.last
-                late = last is not None and time_us < last[2]
-                if not late:
+                late = False
+                if last is None or time_us > last[2]:
                     series.last = reading
+                elif time_us < last[2]:
+                    late = True
+                elif reading != last:
+                    self._meet(series, reading, last, readings, notes)
                 if watched:
                     seen.append((series, reading, late))
             remarks = notes
@@ -330,6 +339,23 @@ class Pipeline:
         return self._store.quarantine(
             QuarantinedPayload(topic, body, reason, now_us, detail, content_type, origin, retained)
         )
+
+    def _meet(self, series: Series, reading: Reading, last: Reading, readings: Sequence[Reading], notes: Notes) -> None:
+        """Settle which of two readings of one time is the last, and note when they contradict each other."""
+        if reading.unit != last.unit:
+            series.last = reading  # of another series
+            return
+        if self._last_wins:
+            series.last = reading
+        value, other = reading.value, last.value
+        if value == other or (value != value and other != other):  # noqa: PLR0124 - NaN is like NaN
+            return
+        detail = f"{reading.metric!r} is {value!r} and was {other!r} at {clock.iso_utc(reading.time_us)}"
+        if reading.time_us % US_PER_S == 0 and not any(one is last for one in readings):
+            detail += (
+                "; the time has whole seconds, and the times of receipt tell them apart: `ignore_time` takes those"
+            )
+        notes.conflict(detail)
 
     def _clock_reason(self, time_us: int) -> str:
         """Return the reason for a refused time; one refused by a clock that may be wrong can be mended by a retry."""

@@ -209,7 +209,7 @@ class _Message:
         refused: tuple[str, str] | None = None
         for key in keys:
             try:
-                time_us = None if record[key] is None else clock.read(record[key], self._origin.zone, self._notes)
+                time_us = None if record[key] is None else clock.read(record[key], self._origin, self._notes)
             except PayloadError as error:
                 refused = refused or (error.reason, f"{place}{key!r}: {error.detail}")
                 continue

@@ -32,7 +32,7 @@ def test_of_repeats_in_a_batch_the_first_stays() -> None:
     columns = columns_of(Reading("a", "x", 1, 10.0), Reading("a", "x", 2, 0.0), Reading("a", "x", 1, 20.0))
 
     assert numbers(columns) == [(1, 1, 10.0), (1, 2, 0.0)]
-    assert columns.repeats == 1
+    assert columns.conflicts == 1
 
 
 def test_texts_go_beside_the_numbers_under_the_same_series() -> None:
@@ -40,7 +40,7 @@ def test_texts_go_beside_the_numbers_under_the_same_series() -> None:
 
     assert columns.texts == [(1, 1, "21.5")]
     assert numbers(columns) == [(1, 1, 21.5)]
-    assert columns.repeats == 1
+    assert columns.conflicts == 1
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_every_reading_is_kept_dropped_as_repeat_or_refused(readings: list[Readi
 
     kept = len(columns.series) + len(columns.texts)
 
-    assert kept + columns.repeats + len(columns.refused) == len(readings)
+    assert kept + columns.repeats + columns.conflicts + len(columns.refused) == len(readings)
     pairs = np.stack((columns.series, columns.time_us))
     assert pairs.shape[1] == np.unique(pairs, axis=1).shape[1]
 
@@ -132,4 +132,28 @@ def test_sorted_by_series_and_time_each_pair_once_however_far_apart_the_times_ar
 
     stored = list(zip(columns.series.tolist(), columns.time_us.tolist(), columns.value.tolist(), strict=True))
     assert stored == [(*pair, float(at)) for pair, at in sorted(first.items())]
-    assert columns.repeats == len(pairs) - len(first)
+    assert (columns.repeats, columns.conflicts) == (0, len(pairs) - len(first))
+
+
+@pytest.mark.parametrize(("last_wins", "value", "text"), [(False, 1.0, "a"), (True, 2.0, "b")])
+def test_another_value_at_the_same_time_is_no_repeat_and_which_one_stays_is_chosen(
+    last_wins: bool, value: float, text: str
+) -> None:
+    rows = [Reading("a", "x", 5, 1.0), Reading("a", "x", 5, 1.0), Reading("a", "x", 5, 2.0), Reading("a", "x", 6, 3.0)]
+    mixed = [*rows, *(Reading("a", "x", 5, text) for text in ("a", "a", "b"))]
+
+    for readings, texts in ((rows, []), (mixed, [(IDS["a", "x", ""], 5, text)])):
+        columns = to_columns(readings, look_up(readings, IDS), NOW, last_wins=last_wins)
+
+        assert [value, 3.0] == columns.value.tolist()
+        assert texts == columns.texts
+        assert len(readings) - len(texts) - 2 == columns.repeats + columns.conflicts
+        assert columns.conflicts > 0
+
+
+def test_not_a_number_is_like_itself() -> None:
+    rows = [Reading("a", "x", 5, math.nan)] * 2 + [Reading("a", "x", 5, 1.0)]
+
+    columns = to_columns(rows, look_up(rows, IDS), NOW)
+
+    assert (1, 1) == (columns.repeats, columns.conflicts)
