@@ -112,7 +112,7 @@ class HubApp:
         )
         gate, services = self._gate, self.services
         rules = [
-            (f"{WEBSOCKET}/?", StompWebSocketHandler, {"services": services, "gate": gate, "sockets": self._sockets}),
+            (f"{WEBSOCKET}/?", StompWebSocketHandler, {"services": services, "sockets": self._sockets}),
             (r"/livez", LivezHandler, {"gate": gate}),
             (r"/readyz", ReadyzHandler, {"gate": gate, "checks": {"storage": self.store.health}}),
             (

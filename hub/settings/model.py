@@ -59,7 +59,7 @@ def _network(text: str) -> str:
 def _prefix(text: str) -> str:
     """Check a path; the slash at its end does not matter."""
     path = text.strip().rstrip("/")
-    if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+    if path and not re.fullmatch(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+", path):
         raise PydanticCustomError("bad_prefix", "is not a path such as /telemetry")
     return path
 

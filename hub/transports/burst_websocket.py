@@ -173,7 +173,6 @@ class BurstWebSocketHandler(WebSocketHandler):
 
     max_message_bytes = 1_048_576
     close_s = 5.0
-    turns: ReadTurns
     ws_connection: BurstProtocol | None
 
     def get_websocket_protocol(self) -> BurstProtocol | None:
@@ -187,6 +186,11 @@ class BurstWebSocketHandler(WebSocketHandler):
         stream: IOStream = self.detach()
         self.request.headers = self._headers = _NO_HEADERS
         return stream
+
+    @property
+    def turns(self) -> ReadTurns:
+        """With whom it shares the loop."""
+        raise NotImplementedError
 
     def on_burst(self, messages: list[Message]) -> Awaitable[None] | None:
         """Take messages in order. An awaitable is awaited before more is read: that is the back-pressure."""

@@ -14,6 +14,7 @@ class Sockets:
     """Built once by `hub.app`, in the running loop."""
 
     def __init__(self, limits: Limits, gate: Gate, counters: TransportCounters) -> None:
+        self.gate = gate
         self.turns = ReadTurns()
         self.keep_alive = KeepAlive(limits.ping_s)
         self.door = Door(

@@ -1,4 +1,4 @@
-"""@stomp/stompjs in Node.js and in Chromium: both run the scenarios of stompjs/scenarios.js and give their results."""
+"""@stomp/stompjs in Node.js and in Chromium: both run the scenarios of stompjs/scenarios.js."""
 
 import json
 import subprocess

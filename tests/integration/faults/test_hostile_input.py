@@ -34,7 +34,7 @@ def opened(hub: RunningHub) -> RawStomp:
 
 
 def memory() -> int:
-    """Give this process's resident octets: the hub runs in it."""
+    """Return this process's resident bytes: the hub runs in it."""
     resident: int = psutil.Process().memory_info().rss
     return resident
 

@@ -26,7 +26,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
 
 
 class Dripping:
-    """A connection that sends an octet now and then, and ends when the hub ends it."""
+    """A connection that sends a byte now and then, and ends when the hub ends it."""
 
     def __init__(self, connected: socket.socket, data: bytes) -> None:
         self._socket = connected
@@ -73,7 +73,7 @@ def end_all(peers: list[Dripping], hub: RunningHub) -> None:
     assert served_beside_all > 0
 
 
-def test_header_octets_that_come_slowly(hub: RunningHub) -> None:
+def test_header_bytes_that_come_slowly(hub: RunningHub) -> None:
     request = b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X-A: b\r\n" * 100
     end_all([Dripping(socket.create_connection(("127.0.0.1", hub.port)), request) for _ in range(COUNT)], hub)
 

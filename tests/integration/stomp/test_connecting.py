@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from hub.http.peers import is_loopback
 from hub.processes.ports import is_free
 from hub.settings.model import HttpSettings, HubSettings, StompSettings, UserSettings
 from hub.stomp.errors import SessionError
+from hub.transports.burst_websocket import BurstProtocol
+from hub.transports.door import DoorStream
+from hub.transports.websocket import StompWebSocketHandler
 from tests.support.hub import RunningHub
 from tests.support.ports import free_port
 from tests.support.raw_stomp import RawStomp, WebSocketOctets, tcp, websocket
@@ -144,6 +148,20 @@ def test_the_highest_known_subprotocol_is_answered_and_none_that_was_not_offered
     with RawStomp(octets) as client:
         assert (101, chosen) == (octets.status, octets.response.get("sec-websocket-protocol"))
         client.connect("1.2")
+
+
+def test_what_lives_as_long_as_a_connection_keeps_its_fields_in_the_objects(hub: RunningHub) -> None:
+    """Past thirty fields Python makes a dictionary for each object: 1.3 KiB for each connection."""
+
+    def sizes(_: HubApp) -> list[int]:
+        kinds = (StompWebSocketHandler, BurstProtocol, DoorStream)
+        return [sys.getsizeof(vars(one)) for one in gc.get_objects() if isinstance(one, kinds)]
+
+    with websocket(hub.port) as client:
+        client.connect()
+        found = hub.look(sizes)
+        assert len(found) >= 3
+        assert max(found) < 400
 
 
 def test_pages_of_other_origins_are_refused(hub: RunningHub) -> None:

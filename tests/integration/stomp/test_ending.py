@@ -19,7 +19,7 @@ BIG = 256 * 1024
 
 
 def behind(hub: RunningHub, dial: Dial, count: int = 30) -> RawStomp:
-    """Give a subscriber that has read nothing while `count` large messages came: its socket is full."""
+    """Return a subscriber that has read nothing while `count` large messages came: its socket is full."""
     client = dial()
     client.connect()
     client.send("SUBSCRIBE\nid:s\ndestination:/topic/flood\nreceipt:s\n\n^@")
@@ -34,7 +34,7 @@ def behind(hub: RunningHub, dial: Dial, count: int = 30) -> RawStomp:
 
 
 def last_frames(client: RawStomp) -> list[str]:
-    """Read to the end; give the commands that came, each run of the same once."""
+    """Read to the end; return the commands that came, each run of the same once."""
     commands: list[str] = []
     while (frame := client.maybe_frame()) is not None:
         if not commands or commands[-1] != frame.command:

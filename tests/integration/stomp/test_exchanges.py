@@ -1,4 +1,4 @@
-"""The exchanges A to G of the STOMP reference (section 16), octet by octet, over both transports."""
+"""The exchanges A to G of the STOMP reference (section 16), byte by byte, over both transports."""
 
 import uuid
 from collections.abc import Callable
@@ -121,14 +121,14 @@ def test_g_the_receipt_of_disconnect_is_the_last_frame(dial: Dial) -> None:
         assert 1000 == client.octets.close_code
 
 
-def test_over_tcp_octets_may_come_one_by_one(hub: RunningHub, name: str) -> None:
+def test_over_tcp_bytes_may_come_one_by_one(hub: RunningHub, name: str) -> None:
     with tcp(hub.stomp_port) as client:
         exchange = (
             f"\nSTOMP\r\naccept-version:1.2\r\n\r\n^@\r\nSUBSCRIBE\nid:0\r\ndestination:/topic/{name}\n\n^@"
             f"SEND\ndestination:/topic/{name}\nk:\\c\n\n\N{SNOWMAN}^@"
         )
-        for octet in exchange.replace("^@", "\0").encode():
-            client.octets.send(bytes((octet,)))
+        for byte in exchange.replace("^@", "\0").encode():
+            client.octets.send(bytes((byte,)))
 
         client.expect("CONNECTED", version="1.2")
         assert "\N{SNOWMAN}" == client.expect("MESSAGE", subscription="0", k=":").body.decode()

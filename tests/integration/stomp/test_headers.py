@@ -145,7 +145,7 @@ def test_a_body_of_sixteen_mebibytes_passes_where_the_limit_allows(tmp_path_fact
         client.expect_error("Body too large")
 
 
-def test_a_body_over_the_limit_is_refused_by_its_header_and_by_its_octets(dial: Dial) -> None:
+def test_a_body_over_the_limit_is_refused_by_its_header_and_by_its_bytes(dial: Dial) -> None:
     limit = 1024 * 1024
     announced, silent = dial(), dial()
     announced.connect()

@@ -64,7 +64,7 @@ def test_a_silent_client_is_ended_after_two_periods_and_its_work_goes_back(
 
 
 @pytest.mark.parametrize("transport", ["tcp", "websocket"])
-def test_any_octet_is_a_sign_of_life(quick_hub: RunningHub, transport: str) -> None:
+def test_any_byte_is_a_sign_of_life(quick_hub: RunningHub, transport: str) -> None:
     """A large frame that comes slowly: over WebSocket in one message, within which no beat can be sent."""
     with dial(quick_hub, transport) as client:
         client.connect("1.2", "heart-beat:500,0")

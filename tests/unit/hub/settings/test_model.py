@@ -58,3 +58,30 @@ def test_another_role_is_refused() -> None:
     assert "users.0.role (command line): Input should be 'user' or 'bridge'" in _refused(
         {"users": [{**ANN, "role": "x"}]}
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("allowed_origins", ["dash.example"], "not an origin"),
+        ("allowed_origins", ["*"], "not an origin"),
+        ("allowed_origins", ["https://dash.example/app"], "not an origin"),
+        ("trusted_proxies", ["proxy.example"], "neither an address nor a network"),
+        ("trusted_proxies", ["10.0.0.0/40"], "neither an address nor a network"),
+        ("prefix", "telemetry", "not a path"),
+        ("prefix", "/a b", "not a path"),
+        ("prefix", "/a?b", "not a path"),
+        ("prefix", "/a/../b", "not a path"),
+    ],
+)
+def test_what_proxies_need_is_checked_at_start(key: str, value: object, problem: str) -> None:
+    text = _refused({"http": {key: value}})
+
+    assert f"http.{key}" in text
+    assert problem in text
+
+
+@pytest.mark.parametrize("prefix", ["/telemetry", "/telemetry/", "/a/telemetry-hub"])
+def test_the_slash_at_the_end_of_a_prefix_does_not_matter(prefix: str) -> None:
+    assert prefix.rstrip("/") == load_settings(None, {"http": {"prefix": prefix}}).settings.http.prefix
+    assert "" == load_settings(None, {"http": {"prefix": "/"}}).settings.http.prefix

@@ -117,11 +117,11 @@ async def test_a_wait_ends_with_the_stream() -> None:
     reading.peer.close()
 
 
-def test_a_reset_behind_octets_is_seen_with_uvloop() -> None:
-    """Its poll says once that the peer has reset, and the octets that came before are read then."""
+def test_a_reset_behind_bytes_is_seen_with_uvloop() -> None:
+    """Its poll says once that the peer has reset, and the bytes that came before are read then."""
     uvloop = pytest.importorskip("uvloop", reason="without uvloop each reset is seen at once")
 
-    async def reset_behind_octets() -> None:
+    async def reset_behind_bytes() -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             peer = socket.create_connection(server.getsockname())
             near, _ = server.accept()
@@ -137,4 +137,4 @@ def test_a_reset_behind_octets_is_seen_with_uvloop() -> None:
             assert [b"half a fra"] == bursts
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(reset_behind_octets())
+        runner.run(reset_behind_bytes())

@@ -21,7 +21,15 @@ from tests.support.waiting import wait_until
 from tests.unit.hub.websocket.test_parser import frame
 
 
-class Echo(BurstWebSocketHandler):
+class Turning(BurstWebSocketHandler):
+    shared: ReadTurns
+
+    @property
+    def turns(self) -> ReadTurns:
+        return self.shared
+
+
+class Echo(Turning):
     close_s = 0.5
     opened: "list[Echo]"
     ends = 0
@@ -38,7 +46,7 @@ class Echo(BurstWebSocketHandler):
         return None
 
 
-class Waiting(BurstWebSocketHandler):
+class Waiting(Turning):
     """Takes its time: what it returns is awaited before more is read."""
 
     bursts: list[int]
@@ -73,13 +81,13 @@ class Peer:
         self.writer.write(b"".join(frames))
 
     async def dribble(self, data: bytes) -> None:
-        """Send one octet a packet, as far as the kernel lets us."""
-        for octet in data:
-            self.writer.write(bytes((octet,)))
+        """Send one byte a packet, as far as the kernel lets us."""
+        for byte in data:
+            self.writer.write(bytes((byte,)))
             await self.writer.drain()
 
     async def receive(self) -> tuple[int, bytes]:
-        """Give the opcode and the payload of the next frame; servers do not mask."""
+        """Return the opcode and the payload of the next frame; servers do not mask."""
         first, second = await self.reader.readexactly(2)
         assert first & 0xF0 == 0x80, "whole and without extension"
         size = second
@@ -103,7 +111,7 @@ class Peer:
 async def port() -> AsyncIterator[int]:
     Waiting.bursts, Waiting.gate = [], asyncio.Event()
     Echo.opened, Echo.ends = [], 0
-    Echo.turns = Waiting.turns = ReadTurns()
+    Turning.shared = ReadTurns()
     listener, port = tornado.testing.bind_unused_port()
     server = tornado.httpserver.HTTPServer(tornado.web.Application([("/echo", Echo), ("/waiting", Waiting)]))
     server.add_socket(listener)
@@ -162,13 +170,13 @@ async def test_messages_are_echoed_with_their_opcode_and_no_extension_is_negotia
     assert expected == [await peer.receive() for _ in range(4)]
 
 
-async def test_frames_come_through_octet_by_octet(peer: Peer) -> None:
+async def test_frames_come_through_byte_by_byte(peer: Peer) -> None:
     data = (
         frame(TEXT, b"a" * 130) + frame(TEXT, b"\xc3", final=False) + frame(PING, b"p") + frame(CONTINUATION, b"\xa9")
     )
     await peer.dribble(data)
     received = [await peer.receive() for _ in range(3)]
-    # Octets that the kernel brought together are a burst, whose ping is answered first.
+    # Bytes that the kernel brought together are a burst, whose ping is answered first.
     assert [(PONG, b"p")] == [one for one in received if one[0] == PONG]
     assert [(TEXT, b"a" * 130), (TEXT, b"\xc3\xa9")] == [one for one in received if one[0] == TEXT]
 

@@ -1,4 +1,4 @@
-"""The WebSocket frame parser against RFC 6455: what is legal gives messages, what is not the close code for it."""
+"""The WebSocket frame parser against RFC 6455: what is legal makes messages, what is not has its close code."""
 
 import codecs
 import itertools
@@ -26,7 +26,7 @@ LIMIT = 100_000
 
 
 def frame(opcode: int, payload: bytes = b"", *, final: bool = True, mask: bytes = MASK, reserved: int = 0) -> bytes:
-    """Give a masked frame as a client sends it."""
+    """Return a masked frame as a client sends it."""
     first = (0x80 if final else 0) | reserved | opcode
     size = len(payload)
     if size < 126:
@@ -35,7 +35,7 @@ def frame(opcode: int, payload: bytes = b"", *, final: bool = True, mask: bytes 
         head = struct.pack("!BBH", first, 0x80 | 126, size)
     else:
         head = struct.pack("!BBQ", first, 0x80 | 127, size)
-    return head + mask + bytes(octet ^ mask[place % 4] for place, octet in enumerate(payload))
+    return head + mask + bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
 
 
 def parse(*pieces: bytes, limit: int = LIMIT) -> tuple[list[Message], int | None]:
@@ -44,8 +44,8 @@ def parse(*pieces: bytes, limit: int = LIMIT) -> tuple[list[Message], int | None
     return messages, None if parser.error is None else parser.error.code
 
 
-def octet_by_octet(data: bytes) -> list[bytes]:
-    return [bytes((octet,)) for octet in data]
+def byte_by_byte(data: bytes) -> list[bytes]:
+    return [bytes((byte,)) for byte in data]
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536, 99_999])
@@ -62,7 +62,7 @@ def test_many_frames_in_one_read_and_one_frame_in_many() -> None:
         frame(TEXT, b"one") + frame(PING, b"?") + frame(BINARY, b"\xff" * 300) + frame(TEXT) + frame(CLOSE, b"\x03\xe8")
     )
     expected = [(TEXT, b"one"), (PING, b"?"), (BINARY, b"\xff" * 300), (TEXT, b""), (CLOSE, b"\x03\xe8")]
-    assert (expected, None) == parse(data) == parse(*octet_by_octet(data))
+    assert (expected, None) == parse(data) == parse(*byte_by_byte(data))
 
 
 def test_fragments_make_one_message_with_control_frames_between() -> None:
@@ -76,7 +76,7 @@ def test_fragments_make_one_message_with_control_frames_between() -> None:
         + frame(TEXT, b"next")
     )
     expected = [(PING, b"1"), (PONG, b""), (TEXT, b"a\xc3\xa9z"), (TEXT, b"next")]
-    assert (expected, None) == parse(data) == parse(*octet_by_octet(data))
+    assert (expected, None) == parse(data) == parse(*byte_by_byte(data))
 
 
 def test_thousands_of_tiny_fragments_are_one_message() -> None:
@@ -120,7 +120,7 @@ def test_thousands_of_tiny_fragments_are_one_message() -> None:
 )
 def test_a_violation_is_found_with_its_code_however_the_stream_is_cut(data: bytes, code: int) -> None:
     before = frame(BINARY, b"good")
-    for pieces in ([before + data], [before, data], [*octet_by_octet((before + data)[:300]), (before + data)[300:]]):
+    for pieces in ([before + data], [before, data], [*byte_by_byte((before + data)[:300]), (before + data)[300:]]):
         messages, found = parse(*pieces)
         assert (b"good", code) == (messages[0].payload, found)
 
@@ -130,7 +130,7 @@ def test_bad_text_is_found_in_the_fragment_that_has_it() -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1011, 1012, 1013, 1014, 3000, 4999])
-def test_a_close_code_that_may_be_sent_is_given(code: int) -> None:
+def test_a_close_code_that_may_be_sent_is_returned(code: int) -> None:
     payload = struct.pack("!H", code) + "grüße".encode()
     assert ([(CLOSE, payload)], None) == parse(frame(CLOSE, payload))
     assert ([(CLOSE, b"")], None) == parse(frame(CLOSE))
@@ -213,10 +213,10 @@ def test_messages_come_back_whatever_their_fragments_masks_and_cuts(
 
 
 @given(st.binary(max_size=300))
-def test_arbitrary_octets_make_messages_or_a_violation_and_the_same_in_any_cut(data: bytes) -> None:
+def test_arbitrary_bytes_make_messages_or_a_violation_and_the_same_in_any_cut(data: bytes) -> None:
     whole = parse(data)
     assert whole[1] in {None, 1002, 1007, 1009}
-    assert whole == parse(*octet_by_octet(data))
+    assert whole == parse(*byte_by_byte(data))
 
 
 def _is_text(payload: bytes) -> bool:
@@ -231,7 +231,7 @@ def test_a_client_reads_a_servers_frames_however_they_are_cut() -> None:
     payloads = [b"", b"a" * 125, b"b" * 126, b"c" * 65_535, b"d" * 65_536]
     data = b"".join(server_frame(BINARY, payload) for payload in payloads) + b"\x01\x01a\x89\x00\x80\x01b"
     expected = [*((BINARY, payload) for payload in payloads), (PING, b""), (TEXT, b"ab")]
-    for pieces in ([data], [*octet_by_octet(data[:700]), data[700:]]):
+    for pieces in ([data], [*byte_by_byte(data[:700]), data[700:]]):
         parser = FrameParser(LIMIT, Role.CLIENT)
         assert expected == [message for piece in pieces for message in parser.feed(piece)]
         assert parser.error is None
