@@ -9,10 +9,11 @@ from typing import Final, Literal, Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from bridge.down.filters import DEFAULT_COMMANDS, MAX_FILTERS, check_commands
+from bridge.down.filters import MAX_FILTERS, check_commands
 from bridge.mqtt.filters import check_filters, is_shared
 from hub.clients.endpoint import Endpoint, parse_endpoint
 from hub.settings import source as settings_source
+from hub.topics.bridging import DEFAULT_COMMANDS
 from hub.topics.names import validate_topic
 from hub.transports.bridges import MAX_NAME_CHARS
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from bridge.mqtt.filters import FILTER_LIMITS
+from hub.topics.bridging import FILTER_LIMITS
 from hub.topics.names import TopicError, validate_topic
 from hub.topics.tree import TopicTree
 

@@ -1,4 +1,4 @@
-"""Which topics are commands: the filters that come down unless others are set, and what is refused among them.
+"""Which topics are commands: what is refused among the filters that are set.
 
 A topic that matches a command filter goes down only, and never up: what the bridge publishes on the broker would come back
 to it otherwise (docs/decisions/commands.md). Two filters that overlap in part are fine: the first of those that match owns
@@ -9,31 +9,12 @@ anything that lies wholly in a command filter: both are mistakes, and refused.
 from collections.abc import Sequence
 from typing import Final
 
-from bridge.mqtt.filters import FILTER_LIMITS, contains, without_share
-from hub.broker.routing import RESERVED_TOPICS
-from hub.topics.names import RESERVED, SEPARATOR, TopicError, parse_filter
+from bridge.mqtt.filters import contains, without_share
+from hub.topics.bridging import FILTER_LIMITS, RESERVED_LEVELS
+from hub.topics.names import RESERVED, TopicError, parse_filter
 
 # One SUBSCRIBE each, of the 128 subscriptions of a hub's connection.
 MAX_FILTERS: Final = 100
-_HUBS_LEVELS: Final = {prefix.rstrip(SEPARATOR) for prefix in RESERVED_TOPICS}
-
-DEFAULT_COMMANDS: Final = (
-    "+/+/commands",
-    "cmnd/+/+",  # Tasmota
-    "+/rpc",  # Shelly; answers come on <src>/rpc, and come up if the src that the asker gives has two levels
-    "zigbee2mqtt/+/set",
-    "zigbee2mqtt/+/set/+",
-    "zigbee2mqtt/+/get",
-    "+/+/+/command",  # ESPHome
-    "+/+/+/+/command",  # ESPHome: fan speed, climate mode
-    "homie/+/+/+/set",
-    "homie/5/+/+/+/set",
-    "spBv1.0/+/NCMD/+",
-    "spBv1.0/+/DCMD/+/+",
-    "application/+/device/+/command/down",  # ChirpStack
-    "v3/+/devices/+/down/push",  # The Things Stack
-    "v3/+/devices/+/down/replace",
-)
 
 
 def check_commands(commands: Sequence[str], filters: Sequence[str]) -> None:
@@ -61,6 +42,6 @@ def _levels(text: str) -> tuple[str, ...]:
         levels = parse_filter(text, FILTER_LIMITS)
     except TopicError as error:
         raise ValueError(f"{text!r}: {error}") from None
-    if levels[0][:1] == RESERVED or levels[0] in _HUBS_LEVELS:
+    if levels[0][:1] == RESERVED or levels[0] in RESERVED_LEVELS:
         raise ValueError(f"{text!r}: nobody can send there but the hub itself")
     return levels

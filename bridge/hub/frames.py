@@ -18,12 +18,9 @@ from typing import Final
 from bridge.down.commands import Answer
 from bridge.errors import CommandTopicError, UnsendableTopicError
 from bridge.hub.property_headers import PropertyHeaders, escape
-from bridge.mqtt.filters import FILTER_LIMITS
-from hub.broker.routing import RESERVED_TOPICS
 from hub.clients.mqtt_parser import RETAIN, TOPIC, Publish
 from hub.stomp.header_block import CodecLimits
-from hub.topics.names import TopicError, validate_topic
-from hub.topics.tree import TopicTree
+from hub.topics.bridging import Carried
 
 # Bytes of a SEND besides topic and payload, rounded up: command, header names, length digits, NUL.
 FRAME_OVERHEAD_BYTES = 80
@@ -31,8 +28,6 @@ FRAME_OVERHEAD_BYTES = 80
 MAX_CACHED_TOPICS = 100_000
 
 _MAX_LINE_BYTES = CodecLimits().header_line_bytes
-_RESERVED = tuple(prefix.encode() for prefix in RESERVED_TOPICS)
-_DOWN_ONLY = "it matches a command filter: commands go from the hub to the broker, never back"
 _topic_of = itemgetter(TOPIC)
 _BEGIN = b"BEGIN\ntransaction:t\n\n\0"
 _COMMIT = b"COMMIT\ntransaction:t\nreceipt:%d\n\n\0"
@@ -51,29 +46,24 @@ class Destinations(dict[bytes, bytes]):
     def __init__(self, commands: Sequence[str] = ()) -> None:
         """Take the filters of what never goes up."""
         super().__init__()
-        self._commands: TopicTree[bool] = TopicTree(FILTER_LIMITS)
-        for text in commands:
-            self._commands.add(text, True)
-        self._command_topics: set[bytes] = set()  # found before; bounded in the same way
+        self._carried = Carried(commands)
+        self._refused: dict[bytes, str] = {}  # topics of commands found before; bounded in the same way
 
     def __missing__(self, topic: bytes) -> bytes:
         """Build the entry; raise UnsendableTopicError for what the hub would refuse, or what goes down only."""
-        if topic in self._command_topics:
-            raise CommandTopicError(topic, _DOWN_ONLY)
+        if topic in self._refused:
+            raise CommandTopicError(topic, self._refused[topic])
         try:
-            name = topic.decode()
-            validate_topic(name)
+            refusal = self._carried.refusal(topic.decode())
         except UnicodeDecodeError:
             raise UnsendableTopicError(topic, "the topic is not UTF-8") from None
-        except TopicError as error:
-            raise UnsendableTopicError(topic, str(error)) from None
-        if topic.startswith(_RESERVED):
-            raise UnsendableTopicError(topic, "only the hub publishes below $SYS/ and readings/")
-        if self._commands.match_nodes(name):
-            if len(self._command_topics) >= MAX_CACHED_TOPICS:
-                self._command_topics.clear()
-            self._command_topics.add(topic)
-            raise CommandTopicError(topic, _DOWN_ONLY)
+        if refusal is not None and refusal.command:
+            if len(self._refused) >= MAX_CACHED_TOPICS:
+                self._refused.clear()
+            self._refused[topic] = refusal.reason
+            raise CommandTopicError(topic, refusal.reason)
+        if refusal is not None:
+            raise UnsendableTopicError(topic, refusal.reason)
         destination = b"destination:/topic/%b" % escape(topic)
         if len(destination) > _MAX_LINE_BYTES:
             raise UnsendableTopicError(

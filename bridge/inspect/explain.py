@@ -6,7 +6,7 @@ from bridge.errors import CommandTopicError, UnsendableTopicError
 from bridge.hub.frames import Destinations
 from bridge.mqtt.filters import matching
 from bridge.settings import BridgeSettings
-from hub.topics.names import RESERVED
+from hub.topics.bridging import filter_needed
 
 _HEADERS = (
     "content-length, always; retained:true for what the broker kept; with MQTT 5 content-type and the user properties"
@@ -28,8 +28,8 @@ def explain(settings: BridgeSettings, topic: str) -> Explanation:
     taken = matching(settings.filters, topic)
     if taken is None:
         why = f"none of the filters matches: {', '.join(settings.filters)}"
-        if topic.startswith(RESERVED):
-            why += "; a leading wildcard does not match topics that begin with $"
+        if (needed := filter_needed(topic)) is not None:
+            why += f"; a leading wildcard does not match topics that begin with $: add the filter {needed}"
         return Explanation(False, (("topic", topic), ("not taken", why)))
     try:
         Destinations(settings.commands)[topic.encode()]

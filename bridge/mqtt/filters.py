@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from hub.topics.names import ONE, RESERVED, REST, SEPARATOR, FilterLimits, TopicError, parse_filter
+from hub.topics.bridging import FILTER_LIMITS
+from hub.topics.names import ONE, RESERVED, REST, SEPARATOR, TopicError, parse_filter
 from hub.topics.tree import TopicTree
 
 SHARE = "$share"
-FILTER_LIMITS = FilterLimits(levels=128, wildcards=128)
 
 
 def check_filters(filters: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ from hub.telemetry.explanation import Explanation
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
 from hub.telemetry.validation import TimeWindow
+from hub.topics.bridging import Carried, filter_needed, is_reserved
 from hub.topics.names import TopicError, validate_topic
 from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
@@ -34,6 +35,7 @@ _OUTCOMES: Final = {
     "readings": "[green]gives readings[/]",
     "nothing": "[yellow]understood, holds no readings[/]",
     "quarantine": "[red]goes to quarantine[/]",
+    "not carried": "[red]does not reach the hub[/]",
     "no route": "[red]no route takes it: it is fanned out to subscribers and not stored[/]",
 }
 _NO_ROUTE_HINT: Final = (
@@ -88,6 +90,8 @@ def explain(
 ) -> dict[str, Any]:
     """Return the explanation of one message, as hub/telemetry/explanation.py describes it."""
     _check(topic)
+    if (kept_out := _kept_out(topic, bridged=bridged)) is not None:
+        return kept_out
 
     async def ask() -> bytes:
         listener = _Listener()
@@ -104,6 +108,8 @@ def explain(
 def explain_topic(routes: Routes, topic: str, *, bridged: bool) -> dict[str, Any]:
     """Return which route and decoder take a topic, whatever it carries."""
     _check(topic)
+    if (kept_out := _kept_out(topic, bridged=bridged)) is not None:
+        return kept_out
     route = routes.find(topic, bridged=bridged)
     if route is None:
         return {"topic": topic, "bridged": bridged, "outcome": "no route"}
@@ -116,11 +122,25 @@ def explain_topic(routes: Routes, topic: str, *, bridged: bool) -> dict[str, Any
     }
 
 
+def _kept_out(topic: str, *, bridged: bool) -> dict[str, Any] | None:
+    """Return the explanation of a topic that reaches no route: a bridge leaves it, or a SEND to it is refused."""
+    if bridged and (refusal := Carried().refusal(topic)) is not None:
+        command = "; with a `commands` setting of its own the bridge may decide otherwise" if refusal.command else ""
+        reason, detail = "command" if refusal.command else "unsendable", refusal.reason + command
+        return {"topic": topic, "bridged": True, "outcome": "not carried", "reason": reason, "detail": detail}
+    if not bridged and is_reserved(topic):
+        detail = "only the hub publishes below $SYS/ and readings/: a SEND is refused"
+        return {"topic": topic, "bridged": False, "outcome": "not carried", "reason": "reserved", "detail": detail}
+    return None
+
+
 def show(console: Console, answer: dict[str, Any]) -> None:
     """Print an explanation for people."""
     console.print(
         f"[bold]{_plain(answer['topic'])}[/] {'over a bridge' if answer['bridged'] else 'from a STOMP client'}"
     )
+    if answer["bridged"] and (needed := filter_needed(answer["topic"])) is not None:
+        console.print(f"filter   a bridge needs {_plain(needed)} for it: # matches no topic that begins with $")
     outcome = answer.get("outcome")
     if answer.get("route"):
         console.print(f"route    {_plain(answer['route'])}")
@@ -135,6 +155,8 @@ def show(console: Console, answer: dict[str, Any]) -> None:
         return
     if answer["reason"]:
         console.print(f"reason   {_plain(answer['reason'])}: {_plain(answer['detail'])}")
+    if outcome == "not carried":
+        return
     for detail in answer["conflicts"]:
         console.print(f"conflict {_plain(detail)}")
     for reason, detail in answer["faults"]:

@@ -11,10 +11,10 @@ import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bridge.down.filters import DEFAULT_COMMANDS
 from bridge.inspect.mosquitto_conf import remarks
 from bridge.settings import BridgeSettings
 from hub.processes import child_process
+from hub.topics.bridging import DEFAULT_COMMANDS
 from tests.support.hub import RunningHub
 from tests.support.mosquitto import PAGE, Mosquitto
 from tests.support.programs import require_program

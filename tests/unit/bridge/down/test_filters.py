@@ -3,10 +3,11 @@
 import pytest
 
 from bridge.down.commands import Commands
-from bridge.down.filters import DEFAULT_COMMANDS, check_commands
+from bridge.down.filters import check_commands
 from bridge.settings import BridgeSettings, load_settings
 from hub.errors import SettingsError
 from hub.settings.limits import Limits
+from hub.topics.bridging import DEFAULT_COMMANDS
 
 
 @pytest.mark.parametrize(

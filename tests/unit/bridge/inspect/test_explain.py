@@ -2,8 +2,13 @@
 
 import pytest
 
+from bridge.errors import UnsendableTopicError
+from bridge.hub.frames import Destinations
 from bridge.inspect.explain import explain
 from bridge.settings import BridgeSettings
+from hub.commands.explain_offline import explain_topic
+from hub.errors import HubError
+from hub.settings.model import HubSettings, routes_of
 
 
 @pytest.mark.parametrize(
@@ -27,3 +32,34 @@ def test_what_only_the_hub_may_publish_is_dropped_whatever_the_filters() -> None
 
     assert not explanation.goes_up
     assert "only the hub publishes" in str(explanation)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "readings",
+        "readings/a/b",
+        "$SYS",
+        "$SYS/broker/uptime",
+        "cmnd/plug/POWER",
+        "devices/a/commands",
+        "devices/a/telemetry",
+        "readingsroom/a/b",
+        "x/" * 70,
+    ],
+)
+def test_bridge_and_both_explain_commands_agree(topic: str) -> None:
+    settings = BridgeSettings(filters=("#", "$SYS/#"))
+    said_here = explain(settings, topic).goes_up
+    try:
+        said_there = (
+            explain_topic(routes_of(HubSettings().telemetry), topic, bridged=True).get("outcome") != "not carried"
+        )
+    except HubError:
+        said_there = False
+    try:
+        done = bool(Destinations(settings.commands)[topic.encode()])
+    except UnsendableTopicError:
+        done = False
+
+    assert said_here == said_there == done

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.mqtt.filters import FILTER_LIMITS, contains, matching, overlap
+from bridge.mqtt.filters import contains, matching, overlap
+from hub.topics.bridging import FILTER_LIMITS
 from hub.topics.names import parse_filter
 from hub.topics.tree import TopicTree
 

@@ -68,3 +68,25 @@ def test_routes_of_the_settings_are_asked(tmp_path: Path) -> None:
 def test_what_cannot_be_explained_names_the_argument(arguments: tuple[str, ...]) -> None:
     with pytest.raises(HubError, match=r"TOPIC|PAYLOAD"):
         CliRunner().invoke(app, ["explain", *arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("readings/a/b", "21"), "only the hub publishes"),
+        (("readings", "21"), "only the hub publishes"),
+        (("$SYS/broker/load", "21"), "only the hub publishes"),
+        (("cmnd/plug/POWER", "ON"), "commands go from the hub to the broker"),
+        (("readings/a/b", "21", "--direct"), "a SEND is refused"),
+    ],
+)
+def test_a_topic_that_does_not_reach_the_hub_is_said_so(arguments: tuple[str, ...], says: str) -> None:
+    output = explain(*arguments, status=1)
+
+    assert "does not reach the hub" in output
+    assert says in " ".join(output.split())
+
+
+def test_a_topic_that_the_default_filter_does_not_match_names_the_filter_it_needs() -> None:
+    assert "a bridge needs $aws/# for it" in explain("$aws/things/a", '{"t":21}', status=1)
+    assert "a bridge needs" not in explain(TOPIC, '{"t":21}')
