@@ -5,7 +5,7 @@ in callbacks of the two links; the two link tasks and the clock are awaited by `
 
 asyncio.wait_for is not used: on Python 3.11 it swallows a cancellation that meets its result.
 
-A stop: read no more from the broker, wait (bounded) for the receipts of what is held, send their PUBACKs, then
+To stop: stop reading the broker, wait (bounded) for the receipts of what is held, send their PUBACKs, then
 DISCONNECT on both sides. What got no receipt in time stays unacknowledged, and the broker sends it again next time.
 """
 
@@ -18,15 +18,17 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from bridge.down.commands import IN_FLIGHT, Commands
-from bridge.errors import BridgeError, CommandTopicError, UnsendableTopicError
+from bridge.errors import BridgeError
 from bridge.hub.ending import Loss
 from bridge.hub.frames import Destinations, encode, encode_answers
 from bridge.hub.link import HubLink
 from bridge.hub.property_headers import PropertyHeaders
 from bridge.mqtt.link import MqttLink
 from bridge.observe import advice, status
+from bridge.observe.drops import Drops, counted_before
 from bridge.observe.health import HealthServer, State
 from bridge.observe.metrics import BridgeCollector, Side
+from bridge.relay.intake import RelayCounts
 from bridge.relay.relay import Relay, RelayLimits
 from bridge.relay.transaction import Transaction
 from bridge.settings import BridgeSettings
@@ -37,7 +39,6 @@ from hub.transports.bridges import status_destination
 _CLOCK_PERIOD_S = 0.2
 # Of a connection that brought nothing at all: most fleets say something every minute.
 _SILENCE_S = 60.0
-_SHOWN_PAYLOAD_BYTES = 64
 
 log = structlog.get_logger("bridge")
 
@@ -47,6 +48,8 @@ class Bridge:
 
     def __init__(self, settings: BridgeSettings) -> None:
         self._settings = settings
+        counts = RelayCounts()
+        self._drops = Drops(counts, settings.message_bytes)
         self.relay = Relay(
             RelayLimits(
                 max_messages=settings.unacked_messages,
@@ -57,7 +60,8 @@ class Bridge:
                 linger_s=settings.linger_ms / 1000,
                 qos0_messages=settings.qos0_messages,
             ),
-            self._poison,
+            counts,
+            self._drops.poison,
         )
         self._destinations = Destinations(settings.commands)
         self.commands = Commands(settings.commands, settings.message_bytes)
@@ -82,7 +86,7 @@ class Bridge:
         clock = asyncio.create_task(self._clock(url, ready))
         stop = asyncio.create_task(self._stopping.wait())
         try:
-            # A link ends by an error of ours only: then the bridge ends, loudly, and is started anew by its supervisor.
+            # A link ends only by a bug of ours: then the bridge ends with that error, and its supervisor starts it anew.
             await asyncio.wait([*links, clock, stop], return_when=asyncio.FIRST_COMPLETED)
             if self._stopping.is_set() and self._failure is None:
                 await self._drain()
@@ -204,12 +208,11 @@ class Bridge:
         self._pump()
 
     def mqtt_too_large(self, topic: bytes, size: int) -> None:
-        """Count; the message itself comes to be acknowledged only."""
-        self.relay.counts.dropped["too_large"] += 1
-        log.warning("message.too_large", topic=_shown(topic), bytes=size, limit=self._settings.message_bytes)
+        """Count it; the message itself comes to be acknowledged only."""
+        self._drops.too_large(topic, size)
 
     def mqtt_lost(self, reason: str) -> None:  # noqa: ARG002 - the link logs and shows it
-        """End the epoch: nothing of it can be acknowledged any more."""
+        """End the epoch: nothing of it can be acknowledged from now on."""
         self.relay.new_epoch()
         self.commands.mqtt_lost()
         self._answer()
@@ -265,7 +268,7 @@ class Bridge:
         self._changed.set()
 
     def _pump(self) -> None:
-        """Send all that may be sent now, come back when the linger of the rest is over; read the broker or not."""
+        """Send what may go now, come back when the rest has lingered long enough; read the broker or pause that."""
         if self._hub.connected:
             now = time.monotonic()
             while (transaction := self.relay.next_transaction(now)) is not None:
@@ -284,35 +287,9 @@ class Bridge:
             transaction.messages,
             self._destinations,
             self._properties_again if transaction.again else self._properties,
-            _counted_before if transaction.again else self._unsendable,
+            counted_before if transaction.again else self._drops.unsendable,
         )
 
     def _linger_over(self) -> None:
         self._linger = None
         self._pump()
-
-    def _unsendable(self, error: UnsendableTopicError) -> None:
-        if isinstance(error, CommandTopicError):
-            self.relay.counts.dropped["command"] += 1
-        elif error.topic:
-            self.relay.counts.dropped["unsendable"] += 1
-            log.warning("message.unsendable", topic=_shown(error.topic), reason=error.reason)
-
-    def _poison(self, message: Publish, reason: str) -> None:
-        _, topic, payload, _, _ = message
-        log.error(
-            "message.poison",
-            topic=_shown(topic),
-            bytes=len(payload),
-            payload_hex=payload[:_SHOWN_PAYLOAD_BYTES].hex(),
-            reason=reason,
-            consequence="dropped and acknowledged: the hub took others, and ended the connection each time at this one",
-        )
-
-
-def _counted_before(_error: UnsendableTopicError) -> None:
-    """A message that goes again is left out again, and was counted the first time."""
-
-
-def _shown(topic: bytes) -> str:
-    return topic[:200].decode(errors="backslashreplace")

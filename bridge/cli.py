@@ -1,7 +1,7 @@
 """`telemetry-bridge`: the command line. What the commands do is elsewhere.
 
-An error with a class of its own is told in one line on stderr, with its exit status: 2 for a wrong setting, as for a wrong
-option, 1 for anything else.
+An error with a class of its own is printed as one line on stderr; the exit status is 2 for a wrong setting or option, 1 for
+anything else.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ def explain(topic: str, config: ConfigFile = None, filters: Filters = None) -> N
 
 
 def _settings(config: Path | None, **options: object) -> BridgeSettings:
-    """Load them; what was not given on the command line is looked for elsewhere."""
+    """Load them; what the command line leaves out is looked for elsewhere."""
     return load_settings(config, {key: value for key, value in options.items() if value is not None}).settings
 
 

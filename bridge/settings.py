@@ -30,7 +30,7 @@ _MIB: Final = 1024 * 1024
 
 
 class BridgeSettings(settings_source.Settings):
-    """Everything `telemetry-bridge run` can be told."""
+    """All settings of `telemetry-bridge run`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 

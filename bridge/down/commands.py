@@ -6,8 +6,8 @@ The rules that hold:
    published. Answers leave in the order in which the commands came: the longest finished prefix.
 2. Published at QoS 1, never retained, in order. After a lost connection what has no PUBACK is published again with DUP and
    its packet id (MQTT 3.1.1, 4.4), before anything newer.
-3. When the hub's connection ends all of it is forgotten: the hub has told the senders that the outcome is unknown, and a
-   command that acts an hour later is worse than one that is lost. Counted as discarded.
+3. When the hub's connection ends everything is forgotten and counted as discarded: the hub has answered the senders that
+   the outcome is unknown, and a command that acts an hour later is worse than one that is lost.
 4. A topic that two filters match comes once for each; the first filter in the list owns it, the other copies are
    acknowledged without being published.
 5. Bounded by the hub: it sends `command_prefetch` of a filter without an ACK and keeps or refuses the rest. At most
@@ -34,7 +34,7 @@ _OVERHEAD_BYTES: Final = 16
 
 
 class Answer(NamedTuple):
-    """What the hub is to be told of one command."""
+    """What the hub gets as the answer to one command."""
 
     ack_id: str
     refusal: str | None  # None: acknowledged
@@ -57,7 +57,7 @@ class Command:
 
 @dataclass(slots=True)
 class CommandCounts:
-    """Plain counters; metrics.py gives them names."""
+    """Plain counters; metrics.py names them."""
 
     received: int = 0
     published: int = 0
@@ -104,13 +104,13 @@ class Commands:
             self._refuse(command, command.refusal)
 
     def hub_lost(self) -> None:
-        """Forget everything: it cannot be answered any more."""
+        """Forget everything: it can no longer be answered."""
         self.counts.discarded += sum(not command.done for command in self._held)
         self._held.clear()
         self._by_mid.clear()
 
     def answers(self) -> list[Answer]:
-        """Give what can be answered now, in order."""
+        """Return what can be answered now, in order."""
         answers = []
         while self._held and self._held[0].done:
             command = self._held.popleft()
@@ -120,7 +120,7 @@ class Commands:
     # The broker's side.
 
     def to_publish(self) -> Command | None:
-        """Give the next one to publish; the caller does so and says `published`."""
+        """Return the next one to publish; the caller does so and calls `published`."""
         if sum(command.sent_at is not None for command in self._unfinished()) >= self.in_flight:
             return None
         return next((command for command in self._unfinished() if command.sent_at is None), None)

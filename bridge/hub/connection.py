@@ -1,7 +1,7 @@
 """One connection to the hub, from its WebSocket handshake to its end: the one place that knows stomp.py.
 
-It is never used again after its end: none of stomp.py's state survives a loss, the next attempt has a new one
-(link.py). Connection, heart-beats and the parsing of frames are the library's. What goes up is made elsewhere
+It is never used again after its end: none of stomp.py's state survives a loss; the next attempt makes a new one
+(link.py). Connection, heart-beats and the parsing of frames are the library's. What goes up is encoded elsewhere
 (frames.py): a whole transaction is handed to the WebSocket of stomp.py's transport as one binary message.
 
 stomp.py's threads only enqueue to the event loop, and one of ours writes (threads.py); all of the state below changes on
@@ -120,7 +120,7 @@ class HubConnection:
             raise HubUnreachableError(f"no connection can be made: {error}") from error
 
     def wait_without_limit(self) -> None:
-        """Take the handshake's time limit off the socket: from now on heart-beats tell who is alive."""
+        """Remove the handshake's time limit from the socket: from now on heart-beats show who is alive."""
         websocket = self._stomp.transport.socket
         if websocket is not None:
             websocket.settimeout(None)
@@ -148,7 +148,7 @@ class HubConnection:
         try:
             websocket.send_frame(_BinaryMessage(buffer))
         except BROKEN:
-            self.abort()  # the reading side notices, and tells the loop
+            self.abort()  # the reading side notices, and informs the loop
             return False
         return True
 
@@ -182,7 +182,7 @@ class HubConnection:
             self.subscribed += 1
 
     def message(self, headers: dict[str, str], body: bytes) -> None:
-        """MESSAGE; what was read after the end was noticed cannot be acknowledged any more."""
+        """Pass a MESSAGE on; one read after the end was noticed can no longer be acknowledged."""
         if not self.over.is_set():
             index, ack_id = int(headers["subscription"]), headers["ack"]
             self._events.hub_command(index, ack_id, headers["destination"], body, headers.get("content-type"))

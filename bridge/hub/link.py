@@ -3,8 +3,8 @@
 It is not the connection (connection.py): it says when to connect, how long to wait before that, and which connection
 is the present one. Everything runs on the event loop; what blocks gets a thread.
 
-A connection that brought no receipt was in vain, as one that could not be made: the pauses go on growing. A hub that
-takes connections and refuses all that it is sent is asked ever less often so.
+A connection that brought no receipt counts as one that could not be made: the pauses keep growing. A hub that accepts
+connections and refuses everything is asked less and less often.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from bridge.errors import HubUnreachableError
 from bridge.hub.connection import BROKEN, FrameEvents, HubConnection
 from bridge.hub.ending import Loss
 from bridge.hub.frames import STATUS_RECEIPT, encode_status, encode_subscriptions
+from bridge.observe import advice
 from bridge.observe.status import LastError
 from bridge.settings import BridgeSettings
 
@@ -28,7 +29,7 @@ log = structlog.get_logger("bridge")
 
 
 class HubEvents(FrameEvents, Protocol):
-    """What the link tells its owner, always on the event loop; none of it may raise."""
+    """What the link reports to its owner, always on the event loop; none of it may raise."""
 
     def hub_connected(self) -> None:
         """CONNECTED: transactions may be sent."""
@@ -76,17 +77,19 @@ class HubLink:
             raise HubUnreachableError(ending.reason)
 
     def _do_without(self, receipt: str, reason: str) -> None:
-        """Leave out what the hub does not want besides messages."""
+        """Stop sending what the hub refuses besides messages."""
+        remedy = advice.of(reason, advice.HUB)
         if receipt == STATUS_RECEIPT:
             self.takes_status = False
-            log.error("hub.status_refused", reason=reason, consequence="no status is sent any more")
+            log.error("hub.status_refused", reason=reason, consequence="status reports stop", remedy=remedy)
         else:
             self.takes_commands = False
-            log.error("hub.commands_refused", reason=reason, consequence="no commands go down any more")
+            log.error("hub.commands_refused", reason=reason, consequence="commands no longer go down", remedy=remedy)
 
     def _failed(self, reason: str) -> None:
         if reason != self.detail:  # once, not at each attempt
-            log.warning("hub.unreachable", hub=str(self._settings.hub), reason=reason)
+            remedy = advice.of(reason, advice.HUB)
+            log.warning("hub.unreachable", hub=str(self._settings.hub), reason=reason, remedy=remedy)
         self._note(reason)
 
     def _note(self, reason: str) -> None:
@@ -115,29 +118,29 @@ class HubLink:
 
     @property
     def subscribed(self) -> bool:
-        """Whether commands come, if they are to."""
+        """Whether commands arrive, if any are asked for."""
         connection = self._connection
         return not self.takes_commands or (
             connection is not None and connection.subscribed == len(self._settings.commands)
         )
 
     def subscribe(self) -> None:
-        """Ask for commands, unless the hub did not want that."""
+        """Ask for commands, unless the hub has refused that."""
         if self.takes_commands:
             self.send(encode_subscriptions(self._settings.commands, self._settings.command_prefetch))
 
     def send(self, buffer: bytes) -> None:
-        """Send a transaction or answers on the present connection; nothing to do without one: it will be sent again."""
+        """Send a transaction or answers on the present connection; without one do nothing: it will be sent again."""
         if self._connection is not None:
             self._connection.sender.send(buffer)
 
     def send_status(self, destination: str, body: bytes) -> None:
-        """Send a status report, unless transactions wait to be written or the hub did not want one."""
+        """Send a status report, unless transactions wait to be written or the hub has refused one."""
         if self._connection is not None and self.takes_status:
             self._connection.sender.send_aside(encode_status(destination, body))
 
     def reconnect(self, reason: str) -> None:
-        """Give the present connection up."""
+        """Drop the present connection."""
         if self._connection is not None:
             self._connection.end(reason)
 

@@ -17,7 +17,7 @@ from hub.stomp.frames import CONSUMED, FORGEABLE, SECRETS
 # The hub takes 100 headers, 8 KiB a line, 64 KiB a block; RabbitMQ and EMQX leave MQTT's own 64 KiB a property.
 MAX_PROPERTIES: Final = 32
 MAX_PROPERTY_BYTES: Final = 1_024
-MAX_BYTES: Final = 32_768  # of a message's lines, escaped: an octet may become two
+MAX_BYTES: Final = 32_768  # of a message's lines, escaped: a byte may become two
 MAX_CACHED: Final = 10_000
 RESERVED: Final = CONSUMED | FORGEABLE | SECRETS | {"content-type", "retained", "reply-to"}
 REASONS: Final = ("reserved", "repeated", "too_long", "too_many", "malformed")

@@ -1,4 +1,4 @@
-"""Threads meet the event loop here: stomp.py's voice, the thread that writes to the hub, and why stomp.py cannot connect.
+"""Threads meet the event loop here: stomp.py's voice, the thread that writes to the hub, and why stomp.py could not connect.
 
 Each call of stomp.py's threads is passed to the loop, with nothing done here: an exception in a listener would close the
 connection. stomp.py looks the listener's methods up by their names, and wants no base class;
@@ -21,7 +21,7 @@ class ConnectionEvents(Protocol):
     """A connection, on the event loop; but `wait_without_limit`, which is called in stomp.py's thread."""
 
     def wait_without_limit(self) -> None:
-        """The handshake is over."""
+        """The handshake is complete."""
 
     def connected(self) -> None:
         """CONNECTED."""
@@ -36,7 +36,7 @@ class ConnectionEvents(Protocol):
         """ERROR, for the frame that asked for this receipt."""
 
     def ended(self, said: str) -> None:
-        """The connection is over."""
+        """The connection has ended."""
 
 
 class HubListener:
@@ -87,8 +87,8 @@ def _bytes(body: bytes | str | None) -> bytes:
 class HubSender:
     """The thread that writes to the hub: stomp.py writes in the calling thread, and blocks while the hub does not read.
 
-    It hands buffers to `write`, in order, until `write` says that it is over or `finish` is called. One for each
-    connection, and bounded: more buffers than the hub can owe answers for are a mistake of ours.
+    It hands buffers to `write`, in order, until `write` returns False or `finish` is called. One for each
+    connection, and bounded: more buffers than the hub can owe answers for would be a bug of ours.
     """
 
     def __init__(self, write: Callable[[bytes], bool], size: int) -> None:

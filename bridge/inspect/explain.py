@@ -24,7 +24,7 @@ class Explanation(NamedTuple):
 
 
 def explain(settings: BridgeSettings, topic: str) -> Explanation:
-    """Say it for the settings in force; nothing is connected."""
+    """Explain a topic by the settings in force; nothing is connected."""
     taken = matching(settings.filters, topic)
     if taken is None:
         why = f"none of the filters matches: {', '.join(settings.filters)}"

@@ -1,10 +1,10 @@
 """One connection to the broker, from its socket to its end; never used again after that (link.py makes the next).
 
 It is not the client, the one place that knows paho (hub/clients/mqtt_client.py), nor the ring of what is unacknowledged
-(relay.py): it sends the PUBACKs that it is told to send. Everything runs on the event loop; what blocks gets a thread.
+(relay.py): it sends the PUBACKs that its owner hands over. Everything runs on the event loop; what blocks gets a thread.
 
-The time limit of `open` is for silence: whatever comes from the broker is an answer. A SUBACK may stand behind everything
-that waits in the session, and what waits is read no faster than the hub takes it.
+The time limit of `open` bounds silence: any message from the broker is an answer. A SUBACK may stand behind
+everything that waits in the session, which is read no faster than the hub takes it.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ class BrokerConnection:
         """Connect and subscribe.
 
         Raises:
-            BrokerUnreachableError: with the reason; the connection is over.
+            BrokerUnreachableError: with the reason; the connection has ended.
         """
         limit_s = self._settings.connect_timeout_s
         try:
@@ -216,12 +216,12 @@ class BrokerConnection:
         return mid
 
     def say(self, state: str) -> None:
-        """Publish our state, if a topic was given for it; the will says `offline` when we cannot."""
+        """Publish our state if a topic is set for it; the will says `offline` when we cannot."""
         if self._status_topic is not None:
             self.publish(self._status_topic, state.encode(), None, 0, retain=True)
 
     def drop(self, reason: str) -> None:
-        """Close the socket without a word to the broker, which keeps the session."""
+        """Close the socket without DISCONNECT; the broker keeps the session."""
         self._client.drop()
         self._end(reason)
 

@@ -1,6 +1,6 @@
 """Opening the socket to the broker: TCP, then TLS, then the WebSocket's handshake, as its URL says. It blocks.
 
-Not MQTT: CONNECT is the client's. Whom we believe and who we are with TLS stands here.
+It does not speak MQTT: CONNECT is the client's. Which certificates TLS trusts and presents is decided here.
 """
 
 import socket
@@ -13,7 +13,7 @@ from bridge.settings import BridgeSettings
 from hub.clients.mqtt_client import Socket
 from hub.errors import SettingProblem, SettingsError
 
-# A TLS record holds 16 KiB: so many reads may be waiting behind one readable socket.
+# A TLS record holds 16 KiB, so several reads may be waiting behind one readable socket.
 TLS_READS: Final = 16
 
 

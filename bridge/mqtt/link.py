@@ -23,7 +23,7 @@ from bridge.observe import advice
 from bridge.observe.status import LastError
 from bridge.settings import BridgeSettings
 
-# What ends sooner was of no use: the pauses go on growing.
+# A connection that ends sooner was of no use: the pauses keep growing.
 _USEFUL_S: Final = 1.0
 _FIGHT_S: Final = 10.0
 _ROW: Final = 3
@@ -92,7 +92,7 @@ class MqttLink:
         return self._short >= _ROW
 
     def _count(self, connection: BrokerConnection) -> None:
-        """Count a connection that the broker had accepted, and that is over."""
+        """Count a connection that the broker had accepted and that has ended."""
         self._short = self._short + 1 if connection.age_s < _FIGHT_S else 0
 
     def _failed(self, reason: str) -> None:
@@ -190,7 +190,7 @@ class MqttLink:
         return self._connection.publish(topic, payload, content_type, mid)
 
     def reconnect(self, reason: str) -> None:
-        """Give the present connection up; `run` connects again."""
+        """Drop the present connection; `run` connects again."""
         if self._connection is not None:
             self._connection.drop(reason)
 

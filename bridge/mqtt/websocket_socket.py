@@ -21,7 +21,7 @@ _HANDSHAKE_BYTES: Final = 4_096
 
 
 class WebSocketSocket:
-    """A socket, connected and still blocking when it is given; the handshake is made here."""
+    """A socket that is connected, and still blocking when it is handed over; the handshake is made here."""
 
     def __init__(self, raw: socket.socket, endpoint: Endpoint) -> None:
         """Shake hands; blocks.

@@ -1,6 +1,6 @@
-"""What to do about the reasons that systems, libraries and brokers give when a connection cannot be made.
+"""What to do when a connection cannot be made, by the reason that the system, a library or the other side reports.
 
-Two tables of patterns and sentences; the first that matches counts.
+Two tables of patterns and remedies; the first match counts.
 """
 
 import re
@@ -60,6 +60,10 @@ BROKER: Table = (
     (r"lost|reset|closed", "look into the broker's log"),
 )
 HUB: Table = (
+    (
+        r"is no bridge|Not allowed",
+        'set role = "bridge" for this login under [[users]] of the hub, or hub_login to one that has it',
+    ),
     (r"login or passcode", "set hub_login and hub_passcode to one of the hub's [[users]]"),
     (r"no users are configured", "the hub serves its own machine only: add [[users]] to its settings"),
     (
@@ -79,5 +83,5 @@ _OTHERWISE = "look into the log of the other side"
 
 
 def of(reason: str, table: Table) -> str:
-    """Return what to do."""
+    """Return the remedy for a reason."""
     return next((text for pattern, text in table if re.search(pattern, reason)), _OTHERWISE)

@@ -27,9 +27,9 @@ _COUNTERS = {
 _COMMAND_COUNTERS = {
     "received": "commands from the hub, each once",
     "published": "PUBLISHes of commands, repeats after a reconnect included",
-    "acknowledged": "commands that the broker took, and whose senders were told so",
-    "refused": "commands that could not be published; their senders were told",
-    "discarded": "commands forgotten with the hub's connection; their senders were told that the outcome is unknown",
+    "acknowledged": "commands that the broker took; their senders got a receipt",
+    "refused": "commands that could not be published; their senders got an ERROR",
+    "discarded": "commands forgotten with the hub's connection; their senders got an ERROR: the outcome is unknown",
 }
 
 
@@ -41,7 +41,7 @@ class Side(NamedTuple):
 
 
 class BridgeCollector(Collector):
-    """Give a relay's counts and the state of both links."""
+    """Yield a relay's counts and the state of both links."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What the bridge says of itself, once a second on the hub's `/topic/$SYS/bridge/<name>`, and the errors that it keeps.
+"""What the bridge reports about itself, once a second on the hub's `/topic/$SYS/bridge/<name>`, and its last errors.
 
 One JSON object:
 

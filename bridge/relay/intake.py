@@ -4,8 +4,8 @@ It is not the transactions (relay.py); time is an argument. The rules:
 
 1. A redelivery (DUP) of a message that is held is dropped: its first copy will be acknowledged. nats-server sends those on
    a living connection, after its ack_wait.
-2. When the epoch ends, packet ids mean nothing any more: the messages stay, to be relayed and not acknowledged.
-3. When each message came is remembered a burst at a time: that tells the bridge's lag.
+2. When the epoch ends, packet ids lose their meaning: the messages stay, to be relayed and not acknowledged.
+3. The time of arrival is remembered once a burst: the bridge's lag is computed from it.
 4. QoS 0 messages are at most once by their sender's choice: the broker does not repeat them, so each one that the bridge
    or the hub loses is lost. When `qos0_messages` are held the newest are dropped, and counted. Each topic is named once in
    the log, `MAX_NAMED` topics at most, so that somebody can raise the device's QoS.
@@ -28,7 +28,7 @@ log = structlog.get_logger("bridge")
 
 @dataclass(slots=True)
 class RelayCounts:
-    """Plain integers since the program began, `dropped` by reason; metrics.py gives them names."""
+    """Plain integers since the program began, `dropped` by reason; metrics.py names them."""
 
     received: int = 0
     received_qos0: int = 0

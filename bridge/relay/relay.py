@@ -40,13 +40,13 @@ class RelayLimits:
 class Relay:
     """The ring of unacknowledged messages; see the head of this file for its rules."""
 
-    def __init__(self, limits: RelayLimits, on_poison: Callable[[Publish, str], None]) -> None:
+    def __init__(self, limits: RelayLimits, counts: RelayCounts, on_poison: Callable[[Publish, str], None]) -> None:
         self.limits = limits
-        self.counts = RelayCounts()
+        self.counts = counts
         self.epoch = 0
         self.outstanding = 0  # transactions that wait for their receipt
         self._on_poison = on_poison
-        self._intake = Intake(limits.qos0_messages, self.counts)
+        self._intake = Intake(limits.qos0_messages, counts)
         self._transactions: deque[Transaction] = deque()  # in order of arrival; the head is the oldest
         self._unsent: deque[Transaction] = deque()  # those of them that wait to be sent again
         self._by_ident: dict[int, Transaction] = {}
@@ -121,7 +121,7 @@ class Relay:
         if self.outstanding >= (1 if alone else self.limits.in_flight) or self._suspect_sent:
             return None
         if witness:
-            return self._gather(1)  # no more of them: they are held until the message before them is done
+            return self._gather(1)  # one at a time: they are held until the message before them is done
         self._unsent.remove(transaction)
         transaction.again = True
         self.counts.resent += len(transaction.messages)

@@ -5,7 +5,7 @@ Poison is a message that the hub refuses, or dies of, each time, while others go
 1. When the hub refuses (ERROR, or a close code that blames the client) what was on its way is suspect. A connection that
    just vanishes is mostly the hub's restart: the search begins after `LOSSES_TO_SUSPECT` of one transaction.
 2. A suspect goes alone; a transaction that fails alone is halved, until it is one message.
-3. A message alone is poison after the endings of `PROOFS`, and only if others got their receipts between so many of them:
+3. A message alone is poison after the endings of `PROOFS`, and only if others got receipts between as many of them:
    a hub that refuses everything, or is killed again and again, looks the same from here, but not to the messages beside
    it. So after each ending another message goes first, a witness; without one the message is kept, and sent again.
 4. Connections that we ended ourselves prove nothing.
@@ -86,7 +86,7 @@ def weight(messages: list[Publish]) -> int:
 
 
 def first_that_fit(messages: list[Publish], max_bytes: int) -> tuple[list[Publish], int]:
-    """Return the first messages that weigh no more, at least one, and their weight."""
+    """Return the first messages that fit, at least one, and their weight."""
     size = 0
     for count, (_, topic, payload, _, properties) in enumerate(messages):
         more = len(topic) + len(payload) + len(properties) + FRAME_OVERHEAD_BYTES

@@ -1,4 +1,4 @@
-"""How messages leave the simulator: `link` says what a link promises, `mqtt` and `stomp` keep the promise.
+"""How messages leave the simulator: `link` says what a link promises, `devices` and `shared` keep it.
 
-Only `mqtt_client` imports paho, only `stomp_session` imports stomp.py.
+MQTT is spoken by hub/clients, STOMP and WebSocket by the hub's own codecs; no client library is imported here.
 """

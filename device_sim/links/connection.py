@@ -4,7 +4,7 @@
     any ──disconnect, cut──▶ IDLE        UP ──freeze──▶ FROZEN ──connect──▶ DIALLING
 
 The reactor's poller and timers drive it, since there are thousands. What is said on the connection is a subclass's: it
-greets, answers `_accepted` or `lost`, and drops its socket when told. Not here: what is sent (`device_connection`).
+greets, answers `_accepted` or `lost`, and drops its socket on demand. Not here: what is sent (`device_connection`).
 """
 
 import enum
@@ -86,10 +86,10 @@ class PersistentConnection:
             self._dial_now()
 
     def disconnect(self) -> None:
-        """Say good-bye and close."""
+        """Send the protocol's good-bye and close."""
         self._wanted = False
         if self.state is State.UP:
-            # The socket is closed when the words have left; a peer that does not read is left at the deadline.
+            # The socket is closed when the good-bye has left; a peer that does not read is dropped at the deadline.
             self._reactor.timers.after(GOODBYE_S, functools.partial(self._overdue, self._attempt))
             self._say_goodbye()
         else:
@@ -110,7 +110,7 @@ class PersistentConnection:
             self._give_up()
 
     def lost(self, problem: str) -> None:
-        """Told by whoever speaks on the socket, which is closed by now; "" after our own good-bye."""
+        """Note that the socket was closed, and why; "" after our own good-bye."""
         if self._wanted:
             self._try_again("connection_lost" if self.state is State.UP else "unreachable", problem or "closed")
         else:
@@ -129,15 +129,15 @@ class PersistentConnection:
         self._sock = None
 
     def _greet(self, sock: socket.socket) -> None:
-        """Say the first words; `_watch_with` first."""
+        """Send the first bytes, after `_watch_with`."""
         raise NotImplementedError
 
     def _say_goodbye(self) -> None:
-        """Say the last words; close the socket and call `lost` when they have left."""
+        """Send the good-bye; close the socket and call `lost` when it has left."""
         raise NotImplementedError
 
     def _drop(self, *, reset: bool) -> None:
-        """Close the socket if there is one, without a word; `reset` sends a TCP RST. Not told to `lost`."""
+        """Close the socket if there is one, without a good-bye and without calling `lost`; `reset` sends a TCP RST."""
         raise NotImplementedError
 
     def _watch_with(self, on_read: Callable[[], object], on_write: Callable[[], object]) -> None:
@@ -187,7 +187,7 @@ class PersistentConnection:
             self._dial_now()
 
     def _give_up(self, *, reset: bool = False) -> None:
-        """Leave whatever is under way, without a word to the peer."""
+        """Abandon whatever is under way, without a good-bye."""
         if self._dial is not None:
             self._dial.cancel()
             self._dial = None

@@ -7,7 +7,7 @@ lost is sent again on the next one, oldest first, before anything new but the bi
 
 Births belong to one connection, as its will does, and come first on it: those that the schedule sends with CONNECT, or,
 where the connection is made again because it was lost, those that are asked for then. Births of an earlier connection are
-not sent again: an old one behind a new one would tell of a session that is over. They are given up as replaced.
+not sent again: an old one behind a new one would describe a session that has ended. They are given up as replaced.
 """
 
 import time
@@ -32,7 +32,7 @@ class Bounds(NamedTuple):
 
 
 class DeviceEvents(NamedTuple):
-    """What the link wants to know; one object for all connections of a protocol."""
+    """What a connection reports to the link; one object for all connections of a protocol."""
 
     one_acknowledged: Callable[[Message], None]
     acknowledged: Callable[[Sequence[Message]], None]
@@ -122,7 +122,7 @@ class DeviceConnection(PersistentConnection):
         raise NotImplementedError
 
     def _look_after(self) -> float:
-        """Keep the connection alive, notice that it is not; say in how many seconds to come again."""
+        """Keep the connection alive, notice that it is not; return in how many seconds to call again."""
         raise NotImplementedError
 
     def _accepted(self) -> None:
@@ -140,7 +140,7 @@ class DeviceConnection(PersistentConnection):
             self._tend()
 
     def _take_births(self) -> list[Message]:
-        """Return the births that are in flight or held, oldest first; they are neither any more."""
+        """Return the births that are in flight or held, oldest first; forget them there."""
         births = self._forget_births()
         if self._held:
             births += [message for message in self._held if message.birth]

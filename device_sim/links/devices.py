@@ -30,7 +30,7 @@ Identity = MqttIdentity | StompIdentity
 
 
 class Arrivals:
-    """Acknowledgements of one wake-up, gathered by kind; `events` is what the connections are given."""
+    """Acknowledgements of one wake-up, gathered by kind; `events` is what the connections call."""
 
     def __init__(self, link: "DeviceLink") -> None:
         self.by: dict[Acknowledgement, list[Message]] = {Acknowledgement.PUBACK: [], Acknowledgement.RECEIPT: []}
@@ -117,12 +117,12 @@ class DeviceLink:
         self._reactor.close()
 
     def give_up(self, messages: Sequence[Message], reason: str) -> None:
-        """Told by a connection: these will not be acknowledged."""
+        """Note, for a connection, that these will not be acknowledged."""
         self.counts.give_up(len(messages), reason)
         self._room_changed = True
 
     def change(self, before: State, after: State) -> None:
-        """Told by a connection: it went from one state to another."""
+        """Note that a connection went from one state to another."""
         if after is State.UP:
             self.counts.up += 1
             self._room_changed = True
@@ -135,11 +135,11 @@ class DeviceLink:
                 self._all_down.set()
 
     def will_again(self, source: int) -> Will | None:
-        """Asked by a connection that is made again."""
+        """Return the will for a connection that is made again."""
         return self._events.will(source)
 
     def born_again(self, source: int) -> Sequence[Message]:
-        """Asked when it stands."""
+        """Return the births for it, once it stands."""
         births = self._events.births(source)
         self.counts.outstanding += len(births)
         return births

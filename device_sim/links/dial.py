@@ -44,7 +44,7 @@ class Dial:
         self._next("no address")
 
     def cancel(self) -> None:
-        """Give up without a word."""
+        """Give up, and call nobody."""
         self._forget()
         if self._sock is not None:
             self._sock.close()

@@ -1,12 +1,12 @@
-"""What a link promises: `mqtt`, `stomp` and `stomp_devices` keep it, `mixed` joins several into one.
+"""What a link promises: `devices` (a connection each) and `shared` (a few for all) keep it.
 
-- Order: messages of one source are sent in the order they are given, and sent again in that order after a reconnect.
+- Order: messages of one source are sent in the order in which they are handed over, after a reconnect too.
 - Acknowledged means the other side took responsibility: PUBACK for MQTT QoS 1, RECEIPT for STOMP.
 - Nothing is dropped in silence: a message stays with the link until it is acknowledged; a lost connection is made again,
   with jittered back-off, for as long as it is wanted, and what is unacknowledged is sent again, after the births of the
   new connection and without those of the old one. What will never be acknowledged is counted in `counts.given_up`, by
   reason.
-- Bounded: `room` says how many more messages are taken; giving more is an error of the caller.
+- Bounded: `room` says how many more messages are taken; sending more is an error of the caller.
 - All calls and call-backs happen on the event loop that ran `start`.
 """
 
@@ -20,7 +20,7 @@ from device_sim.message import LinkAction, Message, Will
 
 @dataclass(frozen=True, slots=True)
 class LinkEvents:
-    """What a link tells its owner."""
+    """What a link reports to its owner."""
 
     acknowledged: Callable[[Sequence[Message], Acknowledgement], None]
     """These messages are the other side's responsibility now, and whose; never empty, each message once."""
@@ -39,7 +39,7 @@ class LinkCounts:
     up: int = 0
     """Connections that stand."""
     outstanding: int = 0
-    """Messages given and neither acknowledged nor given up."""
+    """Messages that were sent and are neither acknowledged nor given up."""
     given_up: dict[str, int] = field(default_factory=dict)
     """Messages that will not be acknowledged, by reason."""
     problems: Mapping[str, int] = field(default_factory=dict)
@@ -82,5 +82,5 @@ class Link(Protocol):
         ...
 
     async def close(self) -> None:
-        """Say good-bye and end all tasks and threads, within a few seconds; what is unacknowledged stays so."""
+        """Disconnect and end all tasks within a few seconds; what is unacknowledged stays so."""
         ...

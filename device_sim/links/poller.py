@@ -15,8 +15,8 @@ import selectors
 from collections.abc import Callable
 from typing import Final
 
-MOST_EVENTS: Final = 250
-"""Served in one go, a few milliseconds; the rest comes after the loop had its turn."""
+MAX_EVENTS: Final = 250
+"""Served in one go, a few milliseconds; the rest follows after the loop had its turn."""
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 
@@ -70,11 +70,11 @@ class Poller:
                     watch.on_read()
                 if events & writable and watch.mask & WRITE:
                     watch.on_write()
-            except Exception as error:  # noqa: BLE001 - task border: one socket's bug is told, not the end of all others
+            except Exception as error:  # noqa: BLE001 - task border: one socket's bug is reported, and does not end the others
                 self.failure = self.failure or error
         try:
             self._after()
-        except Exception as error:  # noqa: BLE001 - task border: what came is lost to the owner, who is to know
+        except Exception as error:  # noqa: BLE001 - task border: what came is lost to the owner, who must know
             self.failure = self.failure or error
 
 
@@ -110,7 +110,7 @@ class _Epoll:
 
     def take(self) -> list[Readiness]:
         watches = self._watches
-        return [(watches[descriptor], events) for descriptor, events in self._epoll.poll(0, MOST_EVENTS)]
+        return [(watches[descriptor], events) for descriptor, events in self._epoll.poll(0, MAX_EVENTS)]
 
 
 class _Selector:
@@ -136,4 +136,4 @@ class _Selector:
             self._selector.register(watch.descriptor, mask, watch)
 
     def take(self) -> list[Readiness]:
-        return [(key.data, events) for key, events in self._selector.select(0)[:MOST_EVENTS]]
+        return [(key.data, events) for key, events in self._selector.select(0)[:MAX_EVENTS]]

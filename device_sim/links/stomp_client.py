@@ -1,11 +1,11 @@
 """The client's side of a STOMP 1.2 session, over plain TCP or WebSocket, without I/O: for thousands of connections.
 
-`opening` gives the first octets; `receive` takes what the socket had and gives what happened; `answers` are octets to send
-back. Frames are decoded by the hub's own codec. What comes by the hundred thousand, MESSAGEs, is only cut apart: a
+`opening` returns the first bytes; `receive` takes what the socket had and returns what happened; `answers` are bytes to
+send back. Frames are decoded by the hub's own codec. What comes by the hundred thousand, MESSAGEs, is only cut apart: a
 dashboard counts them all and reads a few.
 
-Rules: one MESSAGE is one frame of octets without its NUL, as it came. A stream that is not cut where it seems (a NUL within
-a body) is read by the decoder from its first octet on: slower, never wrong.
+Rules: one MESSAGE is the bytes of one frame without its NUL, as it came. A stream that is not cut where it seems (a NUL
+within a body) is read by the decoder from its first byte on: slower, never wrong.
 """
 
 import re
@@ -28,11 +28,11 @@ _MESSAGE: Final = b"MESSAGE\n"
 _RECEIPT: Final = b"RECEIPT\nreceipt-id:"
 _WHOLE: Final = re.compile(rb"(\x81(?:~..|[\x00-\x7d])MESSAGE\n[^\0]*\0[\r\n]*)", re.DOTALL)
 _EOLS: Final = b"\r\n"
-"""May follow a frame's NUL (STOMP 1.2, "Augmented BNF"); RabbitMQ sends one in the same WebSocket message."""
-MOST_DETAIL_BYTES: Final = 200
+"""They may follow a frame's NUL (STOMP 1.2, "Augmented BNF"); RabbitMQ sends one in the same WebSocket message."""
+MAX_DETAIL_BYTES: Final = 200
 """Of an ERROR's body that is repeated: RabbitMQ's `message` says "Bad CONNECT", and the body why."""
 LONG: Final = 126
-"""A frame of 126 to 65,535 octets has its length in the next two (RFC 6455, section 5.2)."""
+"""A frame of 126 to 65,535 bytes has its length in the next two (RFC 6455, section 5.2)."""
 _CACHES: Final = HeaderCache()  # frames of a server are not cached (frames.SERVER): one empty cache for all
 
 
@@ -44,7 +44,7 @@ class Received(NamedTuple):
     receipts: list[str]
     messages: list[bytes]
     problem: str
-    """Why the session is over: an ERROR, a Close, octets that are not STOMP; "" while it goes on."""
+    """Why the session is over: an ERROR, a Close, bytes that are not STOMP; "" while it goes on."""
 
 
 class StompClient:
@@ -76,11 +76,11 @@ class StompClient:
         return client_frame(TEXT if frames.isascii() else BINARY, frames)
 
     def disconnect(self) -> bytes:
-        """Encode the good-bye."""
+        """Encode DISCONNECT."""
         return self.wrap(encode_frame(DISCONNECT, [], b"", V1_2))
 
     def receive(self, data: bytes, now: float) -> Received:
-        """Take octets; the session's clock is `now` on a monotonic clock."""
+        """Take bytes; `now` is monotonic."""
         if self._heartbeat is not None:
             self._heartbeat.last_received = now
         was_connected = self.connected
@@ -110,16 +110,16 @@ class StompClient:
         return Received(self.connected and not was_connected, receipts, messages, self._problem)
 
     def deadline(self) -> float | None:
-        """Give the next time at which `beat` has something to do."""
+        """Return the next time at which `beat` has something to do."""
         return None if self._heartbeat is None else self._heartbeat.deadline()
 
     def wrote(self, now: float) -> None:
-        """Octets were sent: the next heart-beat can wait."""
+        """Note that bytes were sent: the next heart-beat can wait."""
         if self._heartbeat is not None:
             self._heartbeat.last_sent = now
 
     def beat(self, now: float) -> bytes | None:
-        """Give the heart-beat to send, if one is due (nothing otherwise); None when the peer is dead."""
+        """Return the heart-beat to send if one is due, else nothing; None when the peer is dead."""
         pulse = Pulse.NOTHING if self._heartbeat is None else self._heartbeat.poll(now)
         if pulse is Pulse.DEAD:
             return None
@@ -149,7 +149,7 @@ class StompClient:
         self._decode(payload, receipts, messages, now)
 
     def _take_stream(self, data: bytes, receipts: list[str], messages: list[bytes], now: float) -> None:
-        """Take octets of a TCP stream: cut at each NUL, while the pieces look as they should."""
+        """Take bytes of a TCP stream: cut at each NUL, while the pieces look as they should."""
         if self._decoder is None:
             *pieces, rest = (self._buffer + data if self._buffer else data).split(b"\0")
             self._buffer = b""
@@ -191,9 +191,9 @@ class StompClient:
         elif command == MESSAGE:
             messages.append(encode_frame(MESSAGE, list(headers.items()), frame.body, V1_2)[:-1])
         elif command == ERROR:
-            detail = frame.body[:MOST_DETAIL_BYTES].decode("utf-8", "replace").strip().partition("\n")[0]
-            told = f"ERROR: {headers.get('message', '')}" + (f" ({detail})" if detail else "")
-            self._problem = self._problem or told
+            detail = frame.body[:MAX_DETAIL_BYTES].decode("utf-8", "replace").strip().partition("\n")[0]
+            reason = f"ERROR: {headers.get('message', '')}" + (f" ({detail})" if detail else "")
+            self._problem = self._problem or reason
         else:
             receipts.append(headers.get("receipt-id", ""))
 
@@ -205,24 +205,24 @@ class StompClient:
         return self._decoder
 
 
-def cut_messages(octets: bytes) -> tuple[list[bytes], int]:
-    """Cut the MESSAGEs, each a text message of one WebSocket frame, off the beginning; also give where they end.
+def cut_messages(data: bytes) -> tuple[list[bytes], int]:
+    """Cut the MESSAGEs, each a text message of one WebSocket frame, off the beginning; return where they end, too.
 
     A regular expression does it at a fifth of the price of reading header after header. Where a NUL stands within a body,
     the next frame does not begin right behind it: then nothing is cut, and the parsers go the long way. The last has no
     next one: it is cut only where its length says that it ends.
     """
-    whole: list[bytes] = _WHOLE.findall(octets)
+    whole: list[bytes] = _WHOLE.findall(data)
     if whole and not _fills_its_frame(whole[-1]):
         whole.pop()
     joined = b"".join(whole)
-    if not octets.startswith(joined):
+    if not data.startswith(joined):
         return [], 0
     return [one[4:-1] if one[1] == LONG and not one[-1] else _unframed(one) for one in whole], len(joined)
 
 
 def _unframed(one: bytes) -> bytes:
-    """Give the MESSAGE of a short frame, or of one whose NUL is followed by an end of line."""
+    """Return the MESSAGE of a short frame, or of one whose NUL is followed by an end of line."""
     return one[4 if one[1] == LONG else 2 : one.rindex(b"\0")]
 
 

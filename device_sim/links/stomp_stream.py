@@ -1,6 +1,6 @@
-"""A `StompClient` on a socket: reads, writes as far as the socket takes it, and tells its owner.
+"""A `StompClient` on a socket: it reads, writes what the socket takes, and reports to its owner.
 
-As little as thousands of connections need: no asyncio transport, no task; the owner's poller calls `read` and `write_more`.
+Kept small for thousands of connections: no asyncio transport, no task; the owner's poller calls `read` and `write_more`.
 """
 
 import socket
@@ -15,18 +15,18 @@ READ_BYTES = 65_536
 
 
 class StreamOwner(Protocol):
-    """What a stream tells; all of it on the loop, from within the stream's own methods."""
+    """What a stream reports, on the loop and from within the stream's own methods."""
 
     def received(self, what: Received) -> None:
         """Something came; after CONNECTED the session may be used."""
         ...
 
     def lost(self, problem: str) -> None:
-        """The socket is closed; "" after our own good-bye."""
+        """The socket is closed; "" after our own DISCONNECT."""
         ...
 
     def wait_to_write(self, *, wanted: bool) -> None:
-        """Octets wait, or no longer wait, for the socket to take them."""
+        """Bytes wait, or no longer wait, for room in the socket."""
         ...
 
     def socket_closing(self) -> None:
@@ -48,7 +48,7 @@ class StompStream:
         self._leaving = False
 
     def begin(self, sock: socket.socket) -> None:
-        """Say the first words."""
+        """Send what a connection begins with."""
         self._sock, self._client = sock, StompClient(self._identity)
         self._out, self._leaving = b"", False
         self._write(self._client.opening())
@@ -64,7 +64,7 @@ class StompStream:
         self._leave_when_written()
 
     def close(self, *, reset: bool = False) -> None:
-        """Close without a word; `reset` sends a TCP RST."""
+        """Close without DISCONNECT; `reset` sends a TCP RST."""
         sock, self._sock = self._sock, None
         if sock is None:
             return
@@ -74,7 +74,7 @@ class StompStream:
         sock.close()
 
     def look_after(self) -> float | None:
-        """Send a heart-beat if one is due; say in how many seconds to come again, None for never."""
+        """Send a heart-beat if one is due; return in how many seconds to call again, None for never."""
         now = time.monotonic()
         beat = self._client.beat(now)
         if beat is None:
@@ -86,7 +86,7 @@ class StompStream:
         return None if deadline is None else deadline - now
 
     def read(self, most: int = READ_BYTES) -> int:
-        """Take what the socket has, `most` octets of it; return how many came."""
+        """Read what the socket has, at most `most` bytes; return how many came."""
         if self._sock is None:
             return 0
         try:
@@ -110,7 +110,7 @@ class StompStream:
         return len(data)
 
     def write_more(self) -> None:
-        """Go on where the socket was full."""
+        """Write on where the socket was full."""
         waiting, self._out = self._out, b""
         self._write(waiting)
         if not self._out:

@@ -41,5 +41,5 @@ class Timers:
             _, _, call = heapq.heappop(self._heap)
             try:
                 call()
-            except Exception as error:  # noqa: BLE001 - task border: one connection's bug is told, not the end of all
+            except Exception as error:  # noqa: BLE001 - task border: one connection's bug is reported, and does not end the others
                 self.failure = self.failure or error

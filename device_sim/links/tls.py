@@ -9,7 +9,7 @@ from device_sim.errors import BadArgumentError
 
 
 class TlsFiles(NamedTuple):
-    """Whom to trust and who we are; None: the system's authorities, and no certificate of our own."""
+    """Whom to trust and who we are; None means the system's authorities, and no certificate of our own."""
 
     ca: Path | None = None
     certificate: Path | None = None

@@ -7,8 +7,8 @@ three system calls on each packet that it reads. What is unacknowledged is its o
 empty. It does not connect itself again.
 
 Rules: everything runs on the owner's event loop, nothing blocks, paho's thread and its socket pair are not used; QoS 1 at
-most. What paho would tell through a callback object for each client goes to the owner's methods, which may not raise: a
-client weighs 4.5 KiB, and a simulator has thousands. The names of paho 2.2 that are overridden, used or must not be hit by
+most. Instead of a callback object for each client there are the owner's methods, which may not raise: a client weighs
+4.5 KiB, and a simulator has thousands. The names of paho 2.2 that are overridden, used or must not be hit by
 accident are held by tests/unit/hub/clients/test_paho_contract.py.
 """
 
@@ -39,7 +39,7 @@ _FIRST_PACKETS: Final = {_CONNACK, 0xE0, 0xF0}  # DISCONNECT, AUTH
 _TLS_ALERT: Final = b"\x15\x03"  # RFC 8446, section 5.1
 # The retained messages come with a new subscription only, not with each SUBSCRIBE (MQTT 5, 3.8.3.1). Retain As Published
 # stays off: the flag says "old state, sent because of the subscription", as it does with 3.1.1. Devices that publish
-# their live values with it (ESPHome, Homie, Shelly) could not be told from that otherwise.
+# their live values with it (ESPHome, Homie, Shelly) could not be distinguished from that otherwise.
 _IF_NEW: Final = 1
 # paho wants a host even for a socket that is open already.
 _HOST: Final = "broker"
@@ -48,7 +48,7 @@ _NO_MESSAGES: Final[OrderedDict[int, paho.MQTTMessage]] = OrderedDict()
 
 
 class Socket(Protocol):
-    """What a client reads and writes; open, and given away for good."""
+    """What a client reads and writes; open, and owned by the client from then on."""
 
     def recv(self, buffer_size: int, /) -> bytes: ...
     def send(self, buffer: bytes | bytearray, /) -> int: ...
@@ -89,7 +89,7 @@ class Granted(NamedTuple):
 
 
 class ClientOwner(PacketEvents, Protocol):
-    """What a client tells, all of it on the loop and from within the client's own methods."""
+    """What a client reports, on the loop and from within the client's own methods."""
 
     def accepted(self, connack: Accepted) -> None:
         """Begin: the broker takes us."""
@@ -101,7 +101,7 @@ class ClientOwner(PacketEvents, Protocol):
         """Take the answer to `subscribe_to`, for each filter in order."""
 
     def lost(self, problem: str) -> None:
-        """End: the connection is over, by whomever; "" after our own DISCONNECT."""
+        """Note that the connection has ended, and why; "" after our own DISCONNECT."""
 
     def wait_to_write(self, *, wanted: bool) -> None:
         """Watch for room in the socket, or stop that."""
@@ -114,7 +114,7 @@ class MqttClient(paho.Client):
     """A paho client without a thread; its owner calls `take` or `loop_read`, `loop_write` and `loop_misc`."""
 
     def __init__(self, login: MqttLogin, owner: ClientOwner, *, max_bytes: int = READ_BYTES) -> None:
-        """Set who is told; the payload of a PUBLISH above `max_bytes` is skipped."""
+        """Prepare it; the payload of a PUBLISH above `max_bytes` is skipped."""
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=login.client_id,
@@ -137,7 +137,7 @@ class MqttClient(paho.Client):
         self.on_connect = self._take_connack
 
     def connect_over(self, opened: Socket, *, reads: int = 1) -> None:
-        """Send CONNECT over a socket that is open; `loop_read` reads it so many times (TLS hands over 16 KiB at most)."""
+        """Send CONNECT over a socket that is open; `loop_read` reads it `reads` times (TLS returns 16 KiB at most)."""
         login = self._login
         properties = None
         if login.mqtt5 and (login.lasting or login.receive_maximum is not None):
@@ -153,7 +153,7 @@ class MqttClient(paho.Client):
         self._in_messages = _NO_MESSAGES  # paho made itself a new one
 
     def drop(self, *, reset: bool = False) -> None:
-        """Close the socket at once, without DISCONNECT and without a word to `lost`; `reset` sends a TCP RST."""
+        """Close the socket at once, without DISCONNECT and without calling `lost`; `reset` sends a TCP RST."""
         sock = self._sock
         if reset and isinstance(sock, socket.socket):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -182,7 +182,7 @@ class MqttClient(paho.Client):
     # Out.
 
     def send_packets(self, packets: bytes) -> None:
-        """Send whole packets: at once as far as the socket takes them, the rest when it is ready again."""
+        """Send whole packets: what the socket takes at once, the rest when it is ready again."""
         sock = self._sock
         if sock is None:
             return  # lost within this very call: the owner sends what is unacknowledged again
@@ -351,7 +351,7 @@ class MqttClient(paho.Client):
 
 
 def _said_by(error: Exception) -> str:
-    """Return what an error tells beyond that the connection is closed."""
+    """Return what an error says beyond that the connection is closed."""
     return "" if isinstance(error, (ConnectionError, BlockingIOError)) else str(error)
 
 

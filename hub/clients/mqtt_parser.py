@@ -41,7 +41,7 @@ class MqttProtocolError(Exception):
 
 
 class PacketEvents(Protocol):
-    """What a parser tells; none of it may raise."""
+    """What a parser reports; none of it may raise."""
 
     def messages(self, burst: list[Publish]) -> None:
         """Take what one read brought, in order."""
@@ -61,7 +61,7 @@ class PacketParser:
     def __init__(
         self, events: PacketEvents, on_packet: Callable[[int, bytes], bool], *, mqtt5: bool, max_bytes: int
     ) -> None:
-        """Set who is told.
+        """Set who gets the packets.
 
         `on_packet(first byte, rest)` says whether to go on. The payload of a PUBLISH above `max_bytes` is skipped as it
         comes.

@@ -1,8 +1,9 @@
 """A relay, and messages with numbers, for the tests of the ring's rules."""
 
+from bridge.relay.intake import RelayCounts
 from bridge.relay.relay import Relay, RelayLimits
 from bridge.relay.transaction import Transaction
-from hub.clients.mqtt_parser import Publish
+from hub.clients.mqtt_parser import PAYLOAD, Publish
 
 LIMITS = RelayLimits(
     max_messages=1000,
@@ -20,7 +21,7 @@ class Ring:
 
     def __init__(self, limits: RelayLimits = LIMITS) -> None:
         self.poison: list[bytes] = []
-        self.relay = Relay(limits, lambda message, _reason: self.poison.append(message[2]))
+        self.relay = Relay(limits, RelayCounts(), lambda message, _reason: self.poison.append(message[PAYLOAD]))
 
     def take(self, *numbers: int, payload: bytes | None = None) -> None:
         self.relay.received([message(number, payload) for number in numbers], 0.0)
