@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bridge.inspect.mosquitto_conf import remarks
 from bridge.settings import BridgeSettings
 from hub.processes import child_process
+from hub.settings.model import HubSettings
 from hub.topics.bridging import DEFAULT_COMMANDS
 from tests.support.hub import RunningHub
 from tests.support.mosquitto import PAGE, Mosquitto
@@ -99,7 +100,9 @@ def test_with_the_rules_of_the_page_commands_reach_the_device_and_the_bridge_wri
 
 @pytest.mark.parametrize("block", blocks("toml"))
 def test_the_settings_of_the_page_are_settings(block: str) -> None:
-    assert BridgeSettings.model_validate(tomllib.loads(block))
+    model = HubSettings if block.startswith("# hub.toml") else BridgeSettings
+
+    assert model.model_validate(tomllib.loads(block))
 
 
 @pytest.mark.parametrize(
