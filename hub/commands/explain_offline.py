@@ -155,8 +155,11 @@ def show(console: Console, answer: dict[str, Any]) -> None:
         return
     if answer["reason"]:
         console.print(f"reason   {_plain(answer['reason'])}: {_plain(answer['detail'])}")
-    if outcome == "not carried":
-        return
+    if outcome != "not carried":
+        _show_outcome(console, answer)
+
+
+def _show_outcome(console: Console, answer: dict[str, Any]) -> None:
     for detail in answer["conflicts"]:
         console.print(f"conflict {_plain(detail)}")
     for reason, detail in answer["faults"]:
