@@ -51,6 +51,11 @@ class BurstReader:
         self._loop = asyncio.get_running_loop()
         self._look: asyncio.TimerHandle | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether nothing is read because the receiver wants it so."""
+        return self._paused
+
     async def run(self) -> None:
         """Read until the stream is closed.
 

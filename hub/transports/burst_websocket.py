@@ -51,6 +51,7 @@ class BurstProtocol(WebSocketProtocol13):
         self._pong_future = self._pending_pong = None
         self._ping_coroutine = self._waiting = None
         self._ending: StreamEnd | None = None
+        self._reader: BurstReader | None = None
         self._heard = self._pinged = False  # since the last ping; whether there was one
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
@@ -71,8 +72,9 @@ class BurstProtocol(WebSocketProtocol13):
         """Ping the peer; fail it when nothing came since the last ping. Any byte is a sign of life, not only the pong."""
         if self.server_terminated:
             return
-        if self.stream.writing():
-            # The ping would be behind what the peer has not read; a peer that reads nothing has a deadline of its own.
+        if self.stream.writing() or (self._reader is not None and self._reader.held):
+            # The ping would be behind what the peer has not read (which has a deadline of its own), or its answer behind
+            # what we do not read.
             self._pinged = False
         elif self._pinged and not self._heard:
             self._fail(INTERNAL, f"nothing came within {period_s:g} s of a ping")
@@ -83,7 +85,8 @@ class BurstProtocol(WebSocketProtocol13):
 
     async def _receive_frame_loop(self) -> None:
         try:
-            await BurstReader(self.stream, self._burst, self.handler.turns).run()
+            self._reader = BurstReader(self.stream, self._burst, self.handler.turns)
+            await self._reader.run()
         except StreamClosedError:
             self._abort()
         finally:

@@ -51,6 +51,10 @@ class Waiting(Turning):
 
     bursts: list[int]
     gate: asyncio.Event
+    opened: "list[Waiting]"
+
+    def open(self, *args: str, **kwargs: str) -> None:  # noqa: ARG002 - Tornado's signature
+        self.opened.append(self)
 
     def on_burst(self, messages: list[Message]) -> Awaitable[None]:
         self.bursts.append(sum(len(message.payload) for message in messages))
@@ -110,7 +114,7 @@ class Peer:
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     Waiting.bursts, Waiting.gate = [], asyncio.Event()
-    Echo.opened, Echo.ends = [], 0
+    Echo.opened, Echo.ends, Waiting.opened = [], 0, []
     Turning.shared = ReadTurns()
     listener, port = tornado.testing.bind_unused_port()
     server = tornado.httpserver.HTTPServer(tornado.web.Application([("/echo", Echo), ("/waiting", Waiting)]))
@@ -295,6 +299,31 @@ async def test_a_peer_is_pinged_and_ended_when_nothing_comes_back(peer: Peer) ->
     assert (CLOSE, b"\x03\xf3nothing came within 20 s of a ping") == await peer.receive()
     assert await peer.ended()
     assert 1 == Echo.ends
+
+
+async def test_a_peer_that_we_do_not_read_is_not_taken_for_dead(port: int) -> None:
+    """A publisher is held back while the store is full: its pong waits behind its messages."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    held = Peer(reader, writer)
+    await held.open("/waiting")
+    protocol = Waiting.opened[-1].ws_connection
+    assert protocol is not None
+    protocol.ping_or_end(20.0)
+    assert (PING, b"") == await held.receive()
+    held.send(frame(BINARY, b"x"))
+    await wait_until(lambda: Waiting.bursts)
+    for _ in range(5):
+        protocol.ping_or_end(20.0)
+    assert not protocol.server_terminated
+
+    Waiting.gate.set()
+    await wait_until(lambda: not protocol._reader.held)  # type: ignore[union-attr]
+    protocol.ping_or_end(20.0)
+    assert (PING, b"") == await held.receive()
+    protocol.ping_or_end(20.0)
+    assert 1011 == await held.receive_close()
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_flood_of_pings_is_answered_in_part_and_keeps_little(peer: Peer) -> None:
