@@ -52,7 +52,7 @@ demo: $(INSTALLED) $(PAGE)
 # What tests need from outside Python, by its package in Debian, as far as it is missing; Node.js is in .venv as a wheel.
 # Where one cannot be installed the tests that need it skip and say so, or fail when CI=true.
 on_path = $(strip $(foreach name,$(1),$(shell PATH="$$PATH:/usr/sbin" command -v $(name))))
-MISSING = $(if $(call on_path,mosquitto),,mosquitto) $(if $(call on_path,nginx),,nginx) \
+MISSING = $(if $(call on_path,mosquitto),,mosquitto) $(if $(call on_path,pgbouncer),,pgbouncer) $(if $(call on_path,nginx),,nginx) \
     $(if $(call on_path,chromium google-chrome),,chromium) \
     $(if $(wildcard /usr/lib/*/faketime/libfaketime.so.1),,libfaketime) \
     $(if $(wildcard /usr/lib/postgresql/*/bin/postgres),,postgresql)

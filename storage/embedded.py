@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,7 @@ GUARD = Path(__file__).with_name("postgres_guard.py")
 SOCKET_PATH_BYTES = 107  # sockaddr_un.sun_path
 START_DEADLINE_S = 600.0  # crash recovery replays up to max_wal_size
 STOP_DEADLINE_S = 45.0
+IMMEDIATE_S = 1.0
 LOG_BYTES = 8 << 20
 EXIT_LOCKED = 75
 POLL_S = 0.02
@@ -99,6 +101,7 @@ class EmbeddedPostgres:
         self._own_socket_dir: Path | None = None
         self._identity: str | None = None
         self._log_start = 0
+        self._changing = threading.Lock()
 
     @property
     def running(self) -> bool:
@@ -139,6 +142,10 @@ class EmbeddedPostgres:
 
     def launch(self) -> None:
         """Start the server, create its data directory at the first time, and do not wait until it takes queries."""
+        with self._changing:
+            self._launch()
+
+    def _launch(self) -> None:
         self._release()
         binaries = self._binaries or find_binaries(self.data_dir)
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -197,15 +204,28 @@ class EmbeddedPostgres:
             tail = log.read()[-800:].decode(errors="replace").strip()
         raise EmbeddedPostgresError(self.data_dir, f"the server ended at start: {tail}", f"See {self.log_file}.")
 
-    def stop(self) -> None:
-        """Stop the server after its current transactions are rolled back (`fast`); safe to call twice."""
+    def stop(self, patience_s: float = STOP_DEADLINE_S) -> None:
+        """Stop the server after its current transactions are rolled back (`fast`); safe to call twice.
+
+        A checkpoint that outlasts the patience is left out (`immediate`): nothing is lost, the next start recovers.
+        """
+        with self._changing:  # a launch on its way, in another thread, first comes to its end
+            self._stop(patience_s)
+
+    def _stop(self, patience_s: float) -> None:
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
         if self._guard is not None:
-            try:
-                self._guard.wait(STOP_DEADLINE_S)
-            except subprocess.TimeoutExpired:
+            status = self._status()
+            for number, wait_s in ((None, patience_s), (signal.SIGQUIT, IMMEDIATE_S), (signal.SIGKILL, IMMEDIATE_S)):
+                if number is not None and status and self._is_child_of_guard(int(status[0])):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(status[0]), number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._guard.wait(wait_s)
+                    break
+            else:
                 self._guard.kill()
                 self._guard.wait()
         self._release()

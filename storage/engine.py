@@ -1,24 +1,33 @@
-"""Connections: one async engine, and the one place that lends a raw asyncpg connection for COPY.
+"""Connections: how one is opened, the engines that keep them, and the one place that lends a raw one for COPY.
 
 Rules: each call has a deadline (asyncpg has none by default), on both sides of the connection, so that a black-holed
-server costs `statement_timeout_s` and not for ever. `synchronous_commit` is set to on whatever the role's default:
-our receipts promise it. The address is parsed by asyncpg, so everything it knows works: sockets, sslmode, several hosts.
+server costs `statement_timeout_s` and not for ever. `synchronous_commit` is set to on whatever the role's default: our
+receipts promise it. What a session needs is set by a statement after the login and not with it: poolers refuse most
+parameters of a login.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, TypeAlias
+from weakref import WeakSet
 
 import asyncpg
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from asyncpg.connect_utils import SessionAttribute
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from storage.address import Address, Host, parse_address
+from storage.diagnosis import cause_of
 from storage.errors import DatabaseSettingsError
+from storage.passwords import read_password
 from storage.settings import StorageSettings
 
 EMBEDDED: Final = "embedded"
+CLOSE_S: Final = 0.5
+AT_LOGIN: Final = frozenset({"application_name", "options"})
+"""Settings that travel with the login: poolers know the first, the second has no other way."""
 
 RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -33,45 +42,134 @@ DATABASE_AWAY: Final = (
     PoolTimeoutError,
 )
 """What a call raises when the server, and not the data, is the reason."""
+NEXT_HOST: Final = (
+    OSError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+"""After these another of several hosts may do better; a refused password is refused by the next one, too."""
 
 
-def checked_url(database_url: str) -> str:
-    """Return the URL as asyncpg takes it; raises DatabaseSettingsError."""
+class Connector:
+    """Opens connections to one database, and knows those that are open.
+
+    Raises DatabaseSettingsError at once for what cannot be an address.
+    """
+
+    def __init__(
+        self, database_url: str, settings: StorageSettings, refused: Callable[[int], None] | None = None
+    ) -> None:
+        """Take the address; `refused` is told how many are open when the server allows no more."""
+        self._settings = settings
+        self._refused = refused
+        self._opened: WeakSet[RawConnection] = WeakSet()
+        self.address = parse_address(database_url)
+        if settings.password_file is not None and self.address.password is not None:
+            raise DatabaseSettingsError("the password stands in the URL and in storage.password_file: leave one out")
+
+    @property
+    def open_connections(self) -> int:
+        return sum(not connection.is_closed() for connection in self._opened)
+
+    async def close(self) -> None:
+        """Close all connections at once; those that do not answer are cut off."""
+        await asyncio.gather(*(close(connection) for connection in self._opened))
+
+    def engine(self, connections: int) -> AsyncEngine:
+        """Return an engine of at most so many connections; nothing is connected yet."""
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=self.open,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=self._settings.connect_timeout_s + self._settings.statement_timeout_s,
+        )
+
+    async def open(self) -> RawConnection:
+        """Open a connection whose session is set up as ours."""
+        try:
+            connection = await self.open_plain()
+        except asyncpg.TooManyConnectionsError:
+            if self._refused is not None and (count := self.open_connections):
+                self._refused(count)
+            raise
+        try:
+            await connection.execute(_session(self.address, self._settings))
+        except BaseException:
+            connection.terminate()
+            raise
+        self._opened.add(connection)
+        return connection
+
+    async def open_plain(self) -> RawConnection:
+        """Open a connection and leave its session as the server made it."""
+        address = self.address
+        error: BaseException | None = None
+        targets = ("standby", "any") if address.target == "prefer-standby" else (address.target,)
+        for target in targets:
+            for host in address.hosts or (None,):
+                try:
+                    return await self._open_on(host, target)
+                except NEXT_HOST as refusal:
+                    error = error or refusal
+        assert error is not None  # noqa: S101 - there was at least one attempt
+        raise error
+
+    async def _open_on(self, host: Host | None, target: str) -> RawConnection:
+        # One at a time: the driver's deadline is for all hosts together, and the first black hole would use it up.
+        address = self.address
+        await asyncio.to_thread(address.check_files, host)
+        password = await asyncio.to_thread(read_password, address, host, self._settings.password_file)
+        at_login = {name: value for name, value in address.server_settings.items() if name in AT_LOGIN}
+        return await asyncpg.connect(
+            address.dsn,
+            host=host.name if host else None,
+            port=host.port if host else None,
+            user=address.user,
+            password=password,
+            database=address.database,
+            ssl=address.tls(),
+            target_session_attrs=SessionAttribute(target),
+            timeout=address.connect_timeout_s or self._settings.connect_timeout_s,
+            command_timeout=self._settings.statement_timeout_s,
+            server_settings={"application_name": "telemetry-hub"} | at_login,
+        )
+
+
+async def close(connection: RawConnection) -> None:
+    """Close a connection orderly if the server answers at once, and cut it off if not."""
     try:
-        url = make_url(database_url)
-    except ArgumentError:
-        raise DatabaseSettingsError("this is not a URL") from None
-    if url.drivername not in {"postgresql", "postgres", "postgresql+asyncpg"}:
-        raise DatabaseSettingsError(f"the scheme {url.drivername!r} is not supported")
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+        await connection.close(timeout=CLOSE_S)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pass  # it is cut off all the same
+    finally:
+        connection.terminate()
+
+
+def _session(address: Address, settings: StorageSettings) -> str:
+    """Return the statement that sets up a session; ours go before those of the URL."""
+    timeout_ms = str(int(settings.statement_timeout_s * 1000))
+    theirs = {name: value for name, value in address.server_settings.items() if name not in AT_LOGIN}
+    wanted: Mapping[str, str] = theirs | {
+        "synchronous_commit": "on",
+        "timezone": "UTC",
+        "statement_timeout": timeout_ms,
+        "idle_in_transaction_session_timeout": timeout_ms,
+    }
+    return "SELECT " + ", ".join(
+        f"set_config({_literal(name)}, {_literal(value)}, false)" for name, value in wanted.items()
+    )
+
+
+def _literal(text: str) -> str:
+    # An escape string is read alike whatever standard_conforming_strings says.
+    return "E'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def make_engine(database_url: str, settings: StorageSettings, connections: int = 5) -> AsyncEngine:
     """Return an engine of at most `connections` on `database_url`; nothing is connected yet."""
-    dsn = checked_url(database_url)
-    timeout_ms = str(int(settings.statement_timeout_s * 1000))
-
-    async def connect() -> RawConnection:
-        return await asyncpg.connect(
-            dsn,
-            timeout=settings.connect_timeout_s,
-            command_timeout=settings.statement_timeout_s,
-            server_settings={
-                "application_name": "telemetry-hub",
-                "synchronous_commit": "on",
-                "timezone": "UTC",
-                "statement_timeout": timeout_ms,
-                "idle_in_transaction_session_timeout": timeout_ms,
-            },
-        )
-
-    return create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connect,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=settings.connect_timeout_s + settings.statement_timeout_s,
-    )
+    return Connector(database_url, settings).engine(connections)
 
 
 @asynccontextmanager
@@ -80,7 +178,11 @@ async def lend(engine: AsyncEngine) -> AsyncIterator[RawConnection]:
 
     Connections that died while they were idle (a restarted server) are replaced.
     """
-    async with engine.connect() as connection:
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(engine.connect())
+        except DBAPIError as error:
+            raise cause_of(error) from error
         raw = await _raw(connection)
         while raw.is_closed():
             await connection.invalidate()

@@ -4,6 +4,10 @@
     ├── EmbeddedPostgresError    the embedded server cannot be installed, started or stopped
     ├── DatabaseSettingsError    the database URL cannot be used
     ├── SchemaVersionError       the database holds a schema that this program does not know
+    ├── ServerTooOldError        the server lacks what the hub needs
+    ├── PoolerError              sessions do not hold what they were told
+    ├── DataDirectoryError       the data directory cannot be used
+    │   └── InUseError           another process has it
     ├── SpoolError               the spool file is full, or its disk refuses
     ├── StoreClosedError         a reading was offered after close()
     └── QueryError               a question that makes no sense
@@ -59,6 +63,50 @@ class SchemaVersionError(StorageError):
             f"the database's schema revision {self.found!r} is unknown to this program (its newest is {self.known!r}):"
             " install the version that migrated the database, or a newer one"
         )
+
+
+class ServerTooOldError(StorageError):
+    """The server is of a version that the hub does not support."""
+
+    def __init__(self, found: int, oldest: int) -> None:
+        super().__init__(found, oldest)
+        self.found = found
+        self.oldest = oldest
+
+    def __str__(self) -> str:
+        return f"the server is Postgres {self.found}, the hub needs {self.oldest} or newer: upgrade it, or use another"
+
+
+class PoolerError(StorageError):
+    """A pooler in transaction or statement mode stands between the hub and the database."""
+
+    def __str__(self) -> str:
+        return (
+            "storage.database_url: a connection pooler in transaction mode stands before the database, and the hub needs"
+            " sessions of its own (prepared statements, temporary tables, locks): name the server's own port, or a pool in"
+            " session mode (PgBouncer: pool_mode = session)"
+        )
+
+
+class DataDirectoryError(StorageError):
+    """The data directory cannot be used as it is."""
+
+    def __init__(self, data_dir: Path, problem: str) -> None:
+        super().__init__(data_dir, problem)
+        self.data_dir = data_dir
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"data_dir {self.data_dir}: {self.problem}"
+
+
+class InUseError(DataDirectoryError):
+    """Another process has the data directory."""
+
+    def __init__(self, data_dir: Path, pid: int | None) -> None:
+        self.pid = pid
+        who = f"process {pid}" if pid is not None else "another process"
+        super().__init__(data_dir, f"{who} is using it; stop that one, or choose another --data-dir")
 
 
 class SpoolError(StorageError):

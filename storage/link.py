@@ -6,7 +6,6 @@ cannot take at present, costs its own rows: they go to quarantine, or are left o
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,8 +15,9 @@ from storage.columns import Columns, key_of, look_up, to_columns, unknown_kinds
 from storage.database import Database
 from storage.device_state import DeviceState
 from storage.division import Aside, Places, Rows, divide, insist
-from storage.engine import RawConnection, lend
+from storage.engine import RawConnection
 from storage.inserter import CREATED, CatalogueChangedError, Counters, Inserter, Witness
+from storage.lease import Lease
 from storage.leaves import Leaves
 from storage.newest import NewestTimes
 from storage.partitions import MICROSECOND, OLDEST_US
@@ -80,7 +80,7 @@ class Link:
         self._counters = counters
         self._settings = settings
         self._generation = 0
-        self._context: AbstractAsyncContextManager[RawConnection] | None = None
+        self._lease = Lease(database)
         self._connection: RawConnection | None = None
         self._inserter: Inserter | None = None
 
@@ -102,29 +102,24 @@ class Link:
         try:
             while True:
                 try:
-                    return await self._write(rows, quarantined, states, live=live, insisting=insisting)
+                    leftover = await self._write(rows, quarantined, states, live=live, insisting=insisting)
                 except CatalogueChangedError:
                     if self._generation == self._knowledge.generation:
                         self._knowledge.forget()
+                else:
+                    await self._lease.end_turn()
+                    return leftover
         except BaseException as error:
-            await self._drop(error)
+            await self._lease.drop(error)
             raise
 
     async def close(self) -> None:
-        if self._context is not None:
-            await self._context.__aexit__(None, None, None)
-            self._context = None
-
-    async def _drop(self, error: BaseException) -> None:
-        context, self._context, self._inserter, self._connection = self._context, None, None, None
-        if context is not None:
-            await context.__aexit__(type(error), error, error.__traceback__)
+        await self._lease.close()
 
     async def _connected(self) -> tuple[RawConnection, Inserter]:
-        if self._connection is None or self._inserter is None:
-            context = lend(self._database.writers)
-            connection = await context.__aenter__()
-            self._context = context
+        connection = await self._lease.take()
+        if connection is not self._connection or self._inserter is None:
+            self._inserter = None
             timeout_s = self._settings.write_timeout_s
             async with asyncio.timeout(timeout_s):
                 await connection.execute(
@@ -143,7 +138,7 @@ class Link:
                 self._settings.partitions_a_batch,
                 last_wins=self._settings.same_time == "last",
             )
-        return self._connection, self._inserter
+        return connection, self._inserter
 
     async def _write(
         self,

@@ -1,9 +1,11 @@
 """Settings of the storage package: read once by the hub, validated, passed down frozen."""
 
 from datetime import timedelta
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class StorageSettings(BaseModel):
@@ -13,6 +15,10 @@ class StorageSettings(BaseModel):
 
     database_url: str = Field(
         default="embedded", repr=False, description='postgresql://user:password@host:5432/database, or "embedded"'
+    )
+    password_file: Path | None = Field(
+        default=None,
+        description="file with the password of database_url, read at each connection; keeps it out of process lists",
     )
     flush_rows: int = Field(default=5_000, ge=1, le=100_000, description="a batch is written at this many readings")
     flush_age_s: float = Field(default=0.05, ge=0.0, le=10.0, description="or when its oldest reading is this old, s")
@@ -68,3 +74,14 @@ class StorageSettings(BaseModel):
     connect_timeout_s: float = Field(default=5.0, gt=0, description="to open a connection, s")
     statement_timeout_s: float = Field(default=15.0, gt=0, description="deadline of each other database call, s")
     query_connections: int = Field(default=5, ge=1, le=50, description="connections for queries and maintenance")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.rollup_delay_s <= self.write_timeout_s:
+            raise PydanticCustomError(
+                "conflict",
+                "storage.rollup_delay_s ({delay}) is not above storage.write_timeout_s ({timeout}): a minute would be rolled"
+                " up while its readings are still being written",
+                {"delay": self.rollup_delay_s, "timeout": self.write_timeout_s},
+            )
+        return self

@@ -6,7 +6,9 @@ It starts at once, whether or not the database answers; `health()` says how it s
 import asyncio
 import time
 from pathlib import Path
+from typing import Final
 
+from storage.data_directory import Claim, claim
 from storage.database import Database
 from storage.device_state import DeviceState
 from storage.inserter import Counters
@@ -17,7 +19,10 @@ from storage.settings import StorageSettings
 from storage.spool import SPOOL_FILE, Spool
 from storage.writer import Writer
 
-CLOSE_DEADLINE_S = 8.0
+CLOSE_DEADLINE_S: Final = 8.5
+"""To stop in all, however the database does; the last part belongs to the embedded server."""
+DISCONNECT_S: Final = 3.0
+MIN_EMBEDDED_S: Final = 2.0
 
 
 class Store:
@@ -25,6 +30,8 @@ class Store:
 
     def __init__(self, settings: StorageSettings, data_dir: Path) -> None:
         self._settings = settings
+        self._data_dir = data_dir
+        self._claim: Claim | None = None
         self._database = Database(settings, data_dir)
         self.spool = Spool(data_dir / SPOOL_FILE, settings.spool_bytes)
         self._writer = Writer(settings, self._database, self.spool)
@@ -57,9 +64,22 @@ class Store:
     async def wait_not_full(self) -> None:
         await self._writer.wait_not_full()
 
+    async def tried(self, patience_s: float) -> str | None:
+        """Return why the database cannot be used, once it was tried or the patience ends; None when it can.
+
+        Raises PoolerError: no later attempt would end otherwise.
+        """
+        done = await self._database.wait_tried(patience_s)
+        return self._database.problem if done or not self._database.embedded else None
+
     async def start(self) -> None:
-        """Open the spool; then connect, migrate and write in the background. Raises SpoolError."""
-        await self.spool.open()
+        """Open the spool; then connect, migrate and write in the background. Raises DataDirectoryError, SpoolError."""
+        self._claim = claim(self._data_dir)
+        try:
+            await self.spool.open()
+        except BaseException:
+            self._claim.release()
+            raise
         self._database.start()
         self._writer.start()
         self.maintenance.start()
@@ -103,6 +123,7 @@ class Store:
             "spool_rows": self.spool.rows,
             "spool_bytes": self.spool.bytes,
             "spool_oldest_us": self.spool.oldest_us,
+            "connections_allowed": self._database.limited,
             "maintenance": self.maintenance.problem or "",
             "retention": self.maintenance.retention.held or "",
             "clock_offset_s": round(self.clock.offset_s, 3),
@@ -110,7 +131,12 @@ class Store:
 
     async def close(self) -> None:
         """Make what is left durable, resolve its futures and disconnect; what cannot be in time is cancelled."""
-        await self.maintenance.close()
-        await self._writer.close(CLOSE_DEADLINE_S)
-        await self._database.close()
+        deadline_s = time.monotonic() + CLOSE_DEADLINE_S
+        # Cancelled now; it may have to wait for an answer to its ROLLBACK, until the connections are cut.
+        resting = asyncio.create_task(self.maintenance.close(), name="storage maintenance ends")
+        await self._writer.close(CLOSE_DEADLINE_S - DISCONNECT_S)
+        await self._database.close(max(MIN_EMBEDDED_S, deadline_s - time.monotonic()))
+        await resting
         await self.spool.close()
+        if self._claim is not None:
+            self._claim.release()

@@ -16,6 +16,8 @@ except ImportError:  # Windows and PyPy have none; asyncio's own loop serves
 else:
     _new_loop = uvloop.new_event_loop
 
+READY_PATIENCE_S: Final = 2.0
+"""How long the line `ready` waits for the database's first answer, so that it can tell of a wrong one."""
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -47,7 +49,9 @@ async def _serve(settings: HubSettings) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
-        print("ready", *app.addresses, flush=True)  # noqa: T201 - the contract with whoever started us
+        problem = await app.store.tried(READY_PATIENCE_S)
+        # The contract with whoever started us: the word, the addresses, and in parentheses what is wrong.
+        print("ready", *app.addresses, *([f"(without its database: {problem})"] if problem else []), flush=True)  # noqa: T201
         await stop.wait()
     finally:
         await app.drain()

@@ -56,6 +56,8 @@ def configure_logs(level: LogLevel = "info", stream: TextIO | None = None) -> No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # It reports each step of each start; what was migrated is logged by us, in one line.
+    logging.getLogger("alembic").setLevel(max(root.level, logging.WARNING))
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

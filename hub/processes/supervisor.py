@@ -49,12 +49,12 @@ class Child:
             raise ChildFailedError(self.name, f"ended unexpectedly with status {status}", self._tail())
 
     def wait_ready(self, deadline_s: float) -> list[str]:
-        """Wait for the program's line `ready …`; return the words behind it, its addresses."""
+        """Wait for the program's line `ready …`; return its addresses, without what it says in parentheses."""
         deadline = time.monotonic() + deadline_s
         while True:
             for line in self._lines():
                 if line.startswith(READY_WORD):
-                    return line.split()[1:]
+                    return line.partition(" (")[0].split()[1:]
             self.check()
             if time.monotonic() > deadline:
                 raise ChildFailedError(self.name, f"not ready within {deadline_s:.0f} s", self._tail())

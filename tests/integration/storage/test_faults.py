@@ -206,10 +206,13 @@ async def test_a_full_spool_holds_publishers_back_and_memory_stays_bounded(
 _DOOMED_HUB = """
 import asyncio, json, sys
 from pathlib import Path
+from hub.observe.logs import configure_logs
 from storage.settings import StorageSettings
 from storage.store import Store
 from tests.support.storage_load import load_on
 from tests.support.waiting import wait_until
+
+configure_logs()  # stdout is for the answer
 
 async def main():
     url = "postgresql://postgres@127.0.0.1:9/nowhere"
