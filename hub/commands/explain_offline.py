@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from hub.broker.broker import Broker, BrokerLimits
 from hub.errors import HubError
@@ -24,6 +23,7 @@ from hub.telemetry.explanation import Explanation
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import Routes
 from hub.telemetry.validation import TimeWindow
+from hub.telemetry.words import remedy
 from hub.topics.bridging import Carried, filter_needed, is_reserved
 from hub.topics.names import TopicError, validate_topic
 from storage.device_state import DeviceState
@@ -31,6 +31,7 @@ from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LINK: Final = re.compile(r"\[([^]]*)\]\([^)]*\)")  # the remedies are written for a page
 _OUTCOMES: Final = {
     "readings": "[green]gives readings[/]",
     "nothing": "[yellow]understood, holds no readings[/]",
@@ -155,6 +156,7 @@ def show(console: Console, answer: dict[str, Any]) -> None:
         return
     if answer["reason"]:
         console.print(f"reason   {_plain(answer['reason'])}: {_plain(answer['detail'])}")
+        _show_remedy(console, answer["reason"])
     if outcome != "not carried":
         _show_outcome(console, answer)
 
@@ -164,14 +166,19 @@ def _show_outcome(console: Console, answer: dict[str, Any]) -> None:
         console.print(f"conflict {_plain(detail)}")
     for reason, detail in answer["faults"]:
         console.print(f"fault    {_plain(reason)}: {_plain(detail)}")
+        _show_remedy(console, reason)
     if answer["readings"]:
         _show_readings(console, answer["readings"])
     if answer["old_state"]:
         console.print(f"{answer['old_state']} retained without a device time: old state, not stored")
     if answer["readings_without_time"]:
         console.print(f"{answer['readings_without_time']} without a device time: they get the time of their receipt.")
-    for kind, count in answer["skipped"].items():
-        console.print(f"skipped  {kind}: {count}")
+    for metric in answer.get("like_a_time", ()):
+        console.print(f"         {_plain(metric)} looks like a time: a format in the settings can say that it is one")
+    for name in ("skipped", "tolerated"):
+        for kind, count in answer.get(name, {}).items():
+            console.print(f"{name:<9}{kind}: {count}" if name == "skipped" else f"{name} {kind}: {count}")
+            _show_remedy(console, kind)
     for state in answer["states"]:
         console.print(
             f"state    {_plain(state['device'])} is {'online' if state['online'] else 'offline'} ({_plain(state['state'])})"
@@ -186,13 +193,23 @@ def _plain(text: str) -> str:
 
 
 def _show_readings(console: Console, readings: list[dict[str, Any]]) -> None:
-    table = Table("device", "metric", "time", "value", "unit", "")
+    """Print a table whose cells are whole, however narrow the terminal is: long lines go on in the next."""
+    rows = [("device", "metric", "time", "value", "unit", "")]
     for reading in readings:
         flags = " ".join(flag for flag in ("historical", "transient") if reading.get(flag))
         value = json.dumps(reading["v"], ensure_ascii=False)
         names = (_plain(reading["device"]), _plain(reading["metric"]))
-        table.add_row(*names, reading["t"], _plain(value), _plain(reading.get("unit", "")), flags)
-    console.print(table)
+        rows.append((*names, reading["t"], _plain(value), _plain(reading.get("unit", "")), flags))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        console.print(line, style="dim" if number == 0 else None)
+
+
+def _show_remedy(console: Console, word: str) -> None:
+    if text := remedy(word):
+        without_links = _LINK.sub(r"\1", text)
+        console.print(f"         {_plain(without_links)}", style="dim")
 
 
 def _check(topic: str) -> None:

@@ -6,12 +6,13 @@ topic, one JSON object with what took it and what came out. It is built only whe
     {"topic":"tele/t1/SENSOR","bridged":true,"retained":false,"outcome":"readings",
      "route":"Tasmota","decoder":"tasmota","device":"t1",
      "readings":[{"device":"t1","metric":"DS18B20.Temperature","t":"…","v":20.6,"unit":"Cel"}],
-     "readings_without_time":0,"old_state":0,"skipped":{"no_value":1},"faults":[["clock","…"]],"conflicts":["…"],
-     "states":[…],"commands":[…],"reason":"","detail":""}
+     "readings_without_time":0,"like_a_time":[],"old_state":0,"skipped":{"no_value":1},"tolerated":{"nul":1},
+     "faults":[["clock","…"]],"conflicts":["…"],"states":[…],"commands":[…],"reason":"","detail":""}
 
 `outcome`: `readings`; `nothing` (understood, holds none); `quarantine` (refused, or refused in parts); `no route`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,14 +20,19 @@ from typing import Any, Final
 import orjson
 
 from hub.stomp.frames import UserHeaders
-from hub.telemetry.clock import iso_utc
-from hub.telemetry.notes import Notes
+from hub.telemetry.clock import from_number, from_text, iso_utc
+from hub.telemetry.notes import Notes, PayloadError
 from storage.device_state import DeviceState
 from storage.reading import Reading
 
 EXPLAIN_LEVEL: Final = "$SYS"
 PREFIX: Final = f"/topic/{EXPLAIN_LEVEL}/explain/"
 HEADERS: Final = UserHeaders((("content-type", "application/json"),))
+_TIME_NAME: Final = re.compile(
+    r"(?:^|[._-])(?:ts|tst|time|timestamp|time_?stamp|date_?time|datetime|date|epoch|utc|at|dt)$|(?:Time|Date|At|Stamp)$"
+    r"|^(?:time|date)[A-Z_]",
+    re.ASCII | re.IGNORECASE,
+)
 MAX_READINGS: Final = 200  # a payload may hold 10,000; who explains one wants to see its shape
 
 
@@ -54,6 +60,13 @@ class Explanation:
             return "quarantine"
         return "readings" if self.readings or self.notes.historical or self.notes.transient else "nothing"
 
+    def _like_a_time(self) -> list[str]:
+        """Return the metrics of a message without a device time that look like one: nobody told the decoder."""
+        if not self.notes.untimed:
+            return []
+        named = (reading for reading in self.readings if _TIME_NAME.search(reading.metric))
+        return [reading.metric for reading in named if _is_a_time(reading.value)][:MAX_READINGS]
+
     def body(self) -> bytes:
         """Return it as one JSON object."""
         notes = self.notes
@@ -72,8 +85,10 @@ class Explanation:
                 *(_shown(reading) | {"transient": True} for reading in notes.transient[:MAX_READINGS]),
             ],
             "readings_without_time": notes.untimed,
+            "like_a_time": self._like_a_time(),
             "old_state": notes.old_state,
             "skipped": notes.skipped,
+            "tolerated": notes.tolerated,
             "faults": notes.faults,
             "conflicts": notes.conflicts,
             "states": [_shown_state(state) for state in notes.states],
@@ -82,6 +97,15 @@ class Explanation:
             "detail": detail,
         }
         return orjson.dumps(document)
+
+
+def _is_a_time(value: float | str) -> bool:
+    try:
+        if isinstance(value, bool):
+            return False
+        return (from_text(value) if isinstance(value, str) else from_number(value)) is not None
+    except PayloadError:
+        return False
 
 
 def _shown(reading: Reading) -> dict[str, Any]:

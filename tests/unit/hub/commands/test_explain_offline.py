@@ -90,3 +90,73 @@ def test_a_topic_that_does_not_reach_the_hub_is_said_so(arguments: tuple[str, ..
 def test_a_topic_that_the_default_filter_does_not_match_names_the_filter_it_needs() -> None:
     assert "a bridge needs $aws/# for it" in explain("$aws/things/a", '{"t":21}', status=1)
     assert "a bridge needs" not in explain(TOPIC, '{"t":21}')
+
+
+@pytest.mark.parametrize("columns", ["20", "80", "200"])
+def test_names_are_whole_however_narrow_the_terminal_is(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    device = "plant/" + "long-name-of-a-device-" * 6
+    metric = "a.name.of.a.metric." * 8 + "end"
+
+    output = explain(device, json.dumps({"time": "2026-01-01T00:00:00.123456Z", metric: 21.5}))
+
+    assert device in output
+    assert metric in output
+    assert "2026-01-01T00:00:00.123456Z" in output
+    assert "…" not in output
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "status", "says"),
+    [
+        ("a/b", '{"d":[1,2],"e":1}', 0, "arrays = true"),
+        ("a/b", '{"a":nan,"b":1}', 1, "the sender may leave the value out"),
+        ("a/b", '{"tst":1764410400,"a":1}', 0, "tst looks like a time"),
+        ("a/b", '{"sampleTime":"2025-11-29T10:00:00Z","a":1}', 0, "sampleTime looks like a time"),
+        ("tele/t1/SENSOR", '{"Time":"2025-11-29T10:00:00"}', 1, "see whether the sensor is configured"),
+    ],
+)
+def test_a_remark_says_what_to_do(topic: str, payload: str, status: int, says: str) -> None:
+    assert says in explain(topic, payload, status=status)
+
+
+def test_what_was_tolerated_is_told(tmp_path: Path) -> None:
+    (tmp_path / "payload").write_bytes(b'{"a":1}\0')
+
+    output = explain("a/b", f"@{tmp_path / 'payload'}")
+
+    assert "tolerated nul: 1" in output
+    assert "send `strlen` bytes" in output
+
+
+def test_a_local_time_ahead_says_which_setting_is_missing() -> None:
+    output = explain("tele/t1/SENSOR", '{"Time":"2099-01-01T00:00:00","A":{"T":1}}', status=1)
+
+    assert "the time names no zone and was taken for UTC" in output
+    assert "telemetry.zone" in output
+
+
+def test_a_zone_counts_for_topics_of_known_firmwares(tmp_path: Path) -> None:
+    config = tmp_path / "hub.toml"
+    config.write_text('[telemetry]\nzone = "Europe/Berlin"\n')
+
+    output = explain("tele/t1/SENSOR", '{"Time":"2025-07-01T12:00:00","A":{"T":1}}', "--config", str(config))
+
+    assert "2025-07-01T10:00:00.000Z" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ('decoder = "tasmota"\nnumbers = "text"', "no numbers"),
+        ('decoder = "influx"\narrays = true', "no arrays"),
+        ('decoder = "homie"\nzone = "Europe/Berlin"', "no zone"),
+        ('decoder = "sparkplug"\nencoding = "latin-1"\nmetric_level = 1', "no encoding and no metric_level"),
+    ],
+)
+def test_an_option_that_the_decoder_would_ignore_stops_the_start(tmp_path: Path, options: str, says: str) -> None:
+    config = tmp_path / "hub.toml"
+    config.write_text(f'[[telemetry.routes]]\nfilter = "a/+"\n{options}\n')
+
+    with pytest.raises(Exception, match=says):
+        CliRunner().invoke(app, ["explain", "a/b", "--config", str(config)], catch_exceptions=False)

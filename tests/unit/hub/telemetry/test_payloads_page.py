@@ -67,7 +67,10 @@ async def test_a_bad_payload_is_quarantined_with_the_reason_of_its_row(payload: 
     assert code(stored) == [as_written(reading) for reading in bench.store.readings]
 
 
-FIRMWARES = ("Sparkplug", "Homie", "Tasmota", "Shelly", "Zigbee2MQTT", "ESPHome", "ChirpStack", "Things Stack")
+FIRMWARES = (
+    *("Sparkplug", "Homie", "Tasmota", "Shelly", "Zigbee2MQTT", "ESPHome", "ChirpStack", "Things Stack"),
+    *("Shelly Gen1", "OwnTracks", "Theengs", "Ruuvi", "rtl_433", "Statestream", "P1", "Meshtastic", "Envelope"),
+)
 
 
 @pytest.mark.parametrize("header", [f"| {firmware} topic" for firmware in FIRMWARES])
