@@ -1,7 +1,7 @@
 """Every word that the hub uses for what became of a payload, with what it means and what to do about it.
 
-Four tables: why a payload, or a part of it, is in quarantine (REASONS); why a decoded reading is (STORAGE_REASONS); what is
-no reading by design (SKIPPED); what was not quite right and was read nevertheless (TOLERATED). `telemetry-hub explain` and
+Five tables: why a payload, or a part of it, is in quarantine (REASONS); why a decoded reading is (STORAGE_REASONS); what is
+no reading by design (SKIPPED); what was not quite right and was read nevertheless (TOLERATED); what a bridge gave up (BRIDGE_REASONS). `telemetry-hub explain` and
 docs/reference/words.md are made from them; a test compares them with the code, both ways. `python -m hub.telemetry.words`
 prints the page.
 """
@@ -190,6 +190,18 @@ STORAGE_REASONS: Final[Mapping[str, Word]] = {
     ),
     "spool": Word("a batch in the spool that cannot be read; the payload is its blob", "report it, with the payload"),
 }
+BRIDGE_REASONS: Final[Mapping[str, Word]] = {
+    "poison": Word(
+        "a message that the hub refuses each time, while others go through; the bridge's log has its topic and the reason",
+        "see that reason; the message is acknowledged and lost",
+    ),
+    "unsendable": Word("its topic cannot be one of the hub: it holds NUL, or is one that only the hub publishes"),
+    "too_large": Word("it is larger than one transaction may be", "raise the hub's `limits`"),
+    "qos0_full": Word(
+        "QoS 0, while too many of them were held", "publish at QoS 1: the broker then keeps what has to wait"
+    ),
+    "command": Word("a command: these go from the hub to the broker, and never back"),
+}
 _IN_QUARANTINE: Final = """\
 Why a payload is in the table `quarantine` (`hub_quarantined_total`). One that is good in parts is stored in those parts, and
 is there as well, with the place of what is not. When the cause is gone, `telemetry-hub db quarantine
@@ -201,6 +213,7 @@ _SECTIONS: Final = (
         "Why a decoded reading is in the table `quarantine` (origin `storage`, `hub_readings_refused_total`).",
         STORAGE_REASONS,
     ),
+    ("Given up by a bridge", "What never reached the hub (`bridge_dropped_total`).", BRIDGE_REASONS),
     ("Skipped", "What is no reading by design (`hub_readings_skipped_total`).", SKIPPED),
     ("Tolerated", "What is not quite right, and was read nevertheless (`hub_payloads_tolerated_total`).", TOLERATED),
 )

@@ -3,8 +3,9 @@
 import ast
 from pathlib import Path
 
+from bridge.relay import intake
 from hub.telemetry.decoders import chirpstack, ttn
-from hub.telemetry.words import REASONS, SKIPPED, STORAGE_REASONS, TOLERATED, page
+from hub.telemetry.words import BRIDGE_REASONS, REASONS, SKIPPED, STORAGE_REASONS, TOLERATED, page
 
 ROOT = Path(__file__).parents[4]
 SOURCES = sorted((ROOT / "hub/telemetry").rglob("*.py"))
@@ -49,6 +50,10 @@ def test_every_reason_of_the_storage_is_one_that_it_says() -> None:
     text = "\n".join(source.read_text(encoding="utf-8") for source in (ROOT / "storage").glob("*.py"))
 
     assert [word for word in STORAGE_REASONS if f'"{word}"' not in text] == []
+
+
+def test_every_reason_of_the_bridge_is_explained() -> None:
+    assert BRIDGE_REASONS.keys() == set(intake.REASONS)
 
 
 def test_a_word_stands_in_one_table() -> None:
