@@ -1,9 +1,9 @@
 """Every word that the hub uses for what became of a payload, with what it means and what to do about it.
 
 Five tables: why a payload, or a part of it, is in quarantine (REASONS); why a decoded reading is (STORAGE_REASONS); what is
-no reading by design (SKIPPED); what was not quite right and was read nevertheless (TOLERATED); what a bridge gave up (BRIDGE_REASONS). `telemetry-hub explain` and
-docs/reference/words.md are made from them; a test compares them with the code, both ways. `python -m hub.telemetry.words`
-prints the page.
+no reading by design (SKIPPED); what was not quite right and was read nevertheless (TOLERATED); what a bridge gave up
+(BRIDGE_REASONS). `telemetry-hub explain` and docs/reference/words.md are made from them; a test compares them with the code,
+both ways. `python -m hub.telemetry.words` prints the page.
 """
 
 from collections.abc import Iterator, Mapping
