@@ -62,6 +62,7 @@ class Counters:
     rows_set_aside: int = 0
     rows_without_partition: int = 0
     quarantined: int = 0
+    quarantine_dropped: int = 0
     device_states: int = 0
     batches: int = 0
     batches_staged: int = 0

@@ -22,6 +22,7 @@ from storage.leaves import Leaves
 from storage.newest import NewestTimes
 from storage.partitions import MICROSECOND, OLDEST_US
 from storage.quarantine import QuarantinedPayload, refused_reading, refused_state
+from storage.quarantine_room import QuarantineRoom
 from storage.reading import Reading
 from storage.rollups import Marks, fresh_after_us
 from storage.series import SeriesCache, SeriesKey, register_series
@@ -40,12 +41,13 @@ class Knowledge:
     with other ids and leaves. Each forgetting begins a new generation.
     """
 
-    def __init__(self, series_cached: int, partition_width_us: int) -> None:
+    def __init__(self, series_cached: int, partition_width_us: int, quarantine_bytes: int) -> None:
         self.series = SeriesCache(series_cached)
         self.leaves = Leaves(partition_width_us)
         self.newest = NewestTimes()
         self.marks = Marks()
         self.places = Places()
+        self.quarantine_room = QuarantineRoom(quarantine_bytes)
         self.witness: Witness | None = None
         self.generation = 0
 
@@ -164,9 +166,11 @@ class Link:
             leftover.states += [states[row] for row in aside.waiting]
             leftover.problem = leftover.problem or aside.problem
         if refused:
-            aside = await inserter.put_quarantined(refused)
+            admitted = await self._knowledge.quarantine_room.admit(connection, refused)
+            self._counters.quarantine_dropped += len(refused) - len(admitted)
+            aside = await inserter.put_quarantined(admitted)
             # There is no further place for what the quarantine refuses.
-            leftover.quarantined += [refused[row] for row in (*aside.refused, *aside.waiting)]
+            leftover.quarantined += [admitted[row] for row in (*aside.refused, *aside.waiting)]
             leftover.problem = leftover.problem or aside.problem
         self._counters.rows_set_aside += len(leftover)
         return leftover

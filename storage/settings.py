@@ -51,6 +51,11 @@ class StorageSettings(BaseModel):
     keep_hours: timedelta | None = Field(
         default=None, ge=timedelta(days=1), description="age at which hour rollups are dropped; none: never"
     )
+    quarantine_bytes: int = Field(
+        default=1 << 30,
+        ge=1 << 20,
+        description="size of the quarantine on the database's disk; beyond it payloads are left out, counted and told",
+    )
     keep_quarantine: timedelta | None = Field(
         default=timedelta(days=30), ge=timedelta(days=1), description="age at which quarantined payloads are dropped"
     )

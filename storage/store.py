@@ -124,6 +124,7 @@ class Store:
             "spool_bytes": self.spool.bytes,
             "spool_oldest_us": self.spool.oldest_us,
             "connections_allowed": self._database.limited,
+            "quarantine_full": self._writer.quarantine_full,
             "maintenance": self.maintenance.problem or "",
             "retention": self.maintenance.retention.held or "",
             "clock_offset_s": round(self.clock.offset_s, 3),

@@ -66,7 +66,7 @@ class Writer:
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
         width_us = int(settings.partition_width.total_seconds()) * 1_000_000
-        self._knowledge = Knowledge(settings.series_cached, width_us)
+        self._knowledge = Knowledge(settings.series_cached, width_us, settings.quarantine_bytes)
         self.counters = Counters()
         self._drain = Drain(settings, database, spool, self._link(), self._try)
         self.defect: str | None = None
@@ -87,6 +87,10 @@ class Writer:
         if problem is None:
             return None
         return f"set aside in the spool: {self._spool.rows} rows; {self._knowledge.places.told() or problem}"
+
+    @property
+    def quarantine_full(self) -> bool:
+        return self._knowledge.quarantine_room.full
 
     @property
     def places_failing(self) -> int:

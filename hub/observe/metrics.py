@@ -119,6 +119,12 @@ def store_rows(store: Store) -> Sequence[Row]:
             lambda: counters.rows_without_partition,
         ),
         Row(
+            "hub_quarantine_dropped_total",
+            "counter",
+            "Refused payloads that were left out because the quarantine is full.",
+            lambda: counters.quarantine_dropped,
+        ),
+        Row(
             "hub_rows_set_aside_total",
             "counter",
             "Rows that had to wait in the spool because their partition failed.",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -367,3 +368,29 @@ async def test_a_batch_of_nothing_but_guilty_rows_ends(database_url: str, sql: R
     assert await sql.fetchval("SELECT count(*) FROM quarantine") == 600
     payload = json.loads(await sql.fetchval("SELECT payload FROM quarantine LIMIT 1"))
     assert payload["value"] == 13.0
+
+
+async def test_a_flood_of_payloads_that_nobody_reads_does_not_fill_the_disk(
+    database_url: str, sql: RawConnection, tmp_path: Path
+) -> None:
+    """All of it is acknowledged and counted; a reading that the storage refuses has still room."""
+    await sql.execute("ALTER TABLE readings ADD CONSTRAINT tame CHECK (value <> 13)")
+    limit = 4 << 20
+    async with running(database_url, tmp_path, quarantine_bytes=limit) as store:
+        for at in range(0, 1_000, 100):
+            await asyncio.gather(
+                *(
+                    store.quarantine(QuarantinedPayload("flood", random.randbytes(20_000), "decode", NOW + at + number))
+                    for number in range(100)
+                )
+            )
+        await store.write(GOOD)
+
+        assert store.health()["quarantine_full"]
+        assert store.health()["ok"], "readings are stored"
+        assert store.counters.quarantine_dropped > 500
+    size = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'quarantine'::regclass"
+    assert await sql.fetchval(size) < limit
+    kept = await sql.fetchval("SELECT count(*) FROM quarantine WHERE topic = 'flood'")
+    assert kept == 1_000 - store.counters.quarantine_dropped
+    assert await sql.fetchval("SELECT topic FROM quarantine WHERE origin = 'storage'") == "reading:good/m13"
