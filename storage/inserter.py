@@ -10,7 +10,8 @@ under the id of a series of another database.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -197,6 +198,11 @@ class Inserter:
         """Put rows into a partitioned table, leaf by leaf if they do not go all at once."""
         if not len(rows):
             return
+        some = times[rows]
+        leaf = await self._leaves.target(self._connection, table, int(some.min()), int(some.max()))
+        if leaf != table:
+            await self._divide(rows, put, leaf, aside)
+            return
         rows, slots = await self._with_leaves(table, times, rows, aside)
         if not len(rows):
             return
@@ -284,8 +290,7 @@ class Inserter:
             if stage:
                 await self._make_stage(table)
             try:
-                async with asyncio.timeout(self._deadline_s), self._connection.transaction():
-                    await self._check_witness()
+                async with asyncio.timeout(self._deadline_s), self._transaction():
                     stored, conflicts = await self._stage(table, data) if stage else (await self._copy(target, data), 0)
                     marked = None if marks is None else await self._marks.mark(self._connection, marks, times)
             except asyncpg.UniqueViolationError:
@@ -309,11 +314,26 @@ class Inserter:
         self._counters.rows_conflicting += conflicts
         self._counters.batches_staged += stage
 
-    async def _check_witness(self) -> None:
-        if self._witness is None:
-            return
-        if await self._connection.fetchval(CREATED, self._witness.series_id) != self._witness.created:
-            raise CatalogueChangedError
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        """Begin a transaction that holds the witness, in one round trip; commit it, or roll it back.
+
+        The question locks `series` against whoever would replace it, until the commit.
+        """
+        begin = "BEGIN" if self._witness is None else _BEGIN.format(*self._witness)
+        try:
+            await self._connection.execute(begin)
+        except asyncpg.DivisionByZeroError:
+            await self._connection.execute("ROLLBACK")
+            raise CatalogueChangedError from None
+        try:
+            yield
+        except Exception:
+            # After a time-out of ours the connection is thrown away instead.
+            if not self._connection.is_closed():
+                await self._connection.execute("ROLLBACK")
+            raise
+        await self._connection.execute("COMMIT")
 
     async def _raise_for_place(self, table: str, error: asyncpg.PostgresError) -> NoReturn:
         """Raise for rows that no leaf takes, or whose leaf has a trigger with a table missing; or for no schema."""
@@ -378,6 +398,7 @@ _CONFLICTS: Final = """
      WHERE held.value IS DISTINCT FROM staged.value
 """
 CREATED: Final = "SELECT created FROM series WHERE id = $1"
+_BEGIN: Final = "BEGIN; SELECT 1 / count(*) FROM series WHERE id = {} AND created = '{}'"
 _HAS_TABLESPACE: Final = "SELECT reltablespace <> 0 FROM pg_class WHERE oid = to_regclass($1)"
 _QUARANTINE = """
     INSERT INTO quarantine (ts, id, topic, payload, reason, detail, content_type, origin, retained)
