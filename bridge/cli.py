@@ -16,6 +16,7 @@ import typer
 from bridge.settings import BridgeSettings, load_settings
 from hub.errors import HubError
 from hub.observe.logs import configure_logs
+from hub.processes.program import Version, hide_passwords
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -27,7 +28,7 @@ ClientId = Annotated[str | None, typer.Option(help="Names the persistent session
 
 
 @app.callback()
-def _root() -> None:
+def _root(*, version: Version = False) -> None:
     """Relay MQTT messages to a telemetry hub, at least once and in order."""
 
 
@@ -120,6 +121,7 @@ async def _serve(settings: BridgeSettings) -> None:
 
 def main() -> None:
     """Run the program."""
+    hide_passwords()
     try:
         app()
     except HubError as error:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from device_sim.errors import SimulatorError
+from hub.processes.program import Version, hide_passwords
 
 DEFAULT_HUB_URL = "ws://127.0.0.1:8080/ws"
 DEFAULT_MQTT_URL = "mqtt://127.0.0.1:1883"
@@ -32,6 +33,11 @@ Topic = Annotated[str, typer.Option(help="MQTT topic; {device} is the device's n
 LedgerFile = Annotated[
     Path | None, typer.Option(help="Append what is sent and acknowledged, for `verify`.", metavar="FILE")
 ]
+
+
+@app.callback()
+def _program(*, version: Version = False) -> None:
+    """Simulated devices and dashboards for a telemetry hub, and the proof that nothing was lost."""
 
 
 @app.command()
@@ -298,6 +304,7 @@ def check(
 
 def main() -> None:
     """Run the program."""
+    hide_passwords()
     try:
         app()
     except SimulatorError as error:

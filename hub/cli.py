@@ -4,6 +4,7 @@ Imports inside the commands keep `--help` quick. An error with a class of its ow
 exit status: 2 for a wrong setting, as for a wrong option, 1 for anything else.
 """
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ import typer
 from hub.commands.db import app as db_app
 from hub.errors import HubError
 from hub.observe.logs import configure_logs
+from hub.processes.program import Version, hide_passwords
 from storage.errors import StorageError
 
 app = typer.Typer(
@@ -28,6 +30,11 @@ app.add_typer(db_app, name="db")
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.", metavar="FILE")]
 DataDir = Annotated[Path | None, typer.Option(help="Where the embedded database and the spool live.", metavar="DIR")]
 DatabaseUrl = Annotated[str | None, typer.Option(help="embedded, or postgresql://user:password@host:port/database.")]
+
+
+@app.callback()
+def _program(*, version: Version = False) -> None:
+    """A hub between device fleets and the people who watch them."""
 
 
 @app.command()
@@ -157,8 +164,11 @@ def _given(**options: object) -> dict[str, object]:
 def main() -> None:
     """Run the program."""
     configure_logs("warning")  # to stderr: a command's answer is on stdout; `serve` sets its own level
+    hide_passwords()
     try:
         app()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except (HubError, StorageError) as error:
         print(f"telemetry-hub: {error}", file=sys.stderr)
         sys.exit(getattr(error, "exit_status", 1))

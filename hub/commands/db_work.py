@@ -251,6 +251,11 @@ async def _opened(settings: HubSettings) -> AsyncIterator[Database]:
         postgres = EmbeddedPostgres(settings.data_dir / "postgres")
         url = postgres.attached_url()
         if url is None:
+            if not (postgres.cluster / "PG_VERSION").exists():
+                raise HubError(
+                    f"there is no embedded database in {settings.data_dir}: name the hub's own directory with --data-dir or"
+                    " --config, or its database with --database-url"
+                )
             own = postgres
             url = await asyncio.to_thread(postgres.start)
         storage = storage.model_copy(update={"database_url": url})

@@ -5,8 +5,11 @@ import gc
 import signal
 from typing import Final
 
+import structlog
+
 from hub.app import HubApp
 from hub.observe.logs import configure_logs
+from hub.processes.program import password_in_arguments
 from hub.settings.model import HubSettings
 
 try:
@@ -16,6 +19,8 @@ except ImportError:  # Windows and PyPy have none; asyncio's own loop serves
 else:
     _new_loop = uvloop.new_event_loop
 
+log = structlog.get_logger("hub")
+
 READY_PATIENCE_S: Final = 2.0
 """How long the line `ready` waits for the database's first answer, so that it can tell of a wrong one."""
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -24,6 +29,12 @@ STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 def run(settings: HubSettings) -> None:
     """Serve and return after a graceful stop."""
     configure_logs(settings.log.level)
+    if password_in_arguments():
+        log.warning(
+            "password_on_command_line",
+            problem="every user of this machine may read it",
+            remedy="put the URL into TELEMETRY_HUB_STORAGE__DATABASE_URL, or the password into storage.password_file",
+        )
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(_serve(settings))
     # Everything was stopped in order; a second signal must not turn that into a death by signal.

@@ -7,7 +7,6 @@ or user, only a word of a fixed set; the one with topics is bounded and says so.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
@@ -15,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from hub.processes.program import installed_version
 from hub.telemetry.counters import PipelineCounters
 from storage.store import Store
 
@@ -204,14 +204,7 @@ def build_registry(rows: Iterable[Row]) -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    build_info = {_version(): 1}
+    build_info = {installed_version(): 1}
     build = Row("hub_build_info", "gauge", "1, with the version as label.", lambda: build_info, "version")
     registry.register(HubCollector((*rows, build)))
     return registry
-
-
-def _version() -> str:
-    try:
-        return version("telemetry-hub")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "unknown"

@@ -67,6 +67,14 @@ async def test_the_spool_is_counted_while_it_is_in_use(tmp_path: Path) -> None:
     await spool.close()
 
 
+def test_a_command_makes_no_database_where_there_is_none(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["partitions", "--data-dir", str(tmp_path / "none")])
+
+    assert result.exit_code == 1
+    assert "there is no embedded database in" in str(result.exception)
+    assert not (tmp_path / "none").exists()
+
+
 async def test_advice_is_given_for_a_server_without_fsync(database_url: str) -> None:
     output = await run("vacuum-advice", "--database-url", database_url)
 

@@ -71,6 +71,39 @@ def test_an_unreachable_database_is_shown_and_does_not_stop_it(tmp_path: Path) -
         assert "secret" not in body + hub.log_path.read_text() + hub.out_path.read_text()
 
 
+def test_a_database_that_cannot_be_used_stands_in_the_ready_line_and_once_in_the_log(tmp_path: Path) -> None:
+    options = ["--port", "0", "--stomp-port", "0", "--data-dir", str(tmp_path)]
+    options += ["--database-url", f"postgresql://hub:hunter2@127.0.0.1:{free_port()}/hub"]
+    with Supervisor(tmp_path / "logs") as supervisor:
+        hub = supervisor.start("hub", [*SERVE, *options])
+        addresses = hub.wait_ready(30)
+        shown = Path(f"/proc/{hub.process.pid}/cmdline").read_bytes()
+        supervisor.stop(hub)
+        log, out = hub.log_path.read_text(), hub.out_path.read_text()
+
+    assert 2 == len(addresses)
+    assert "(without its database: ConnectionRefusedError: " in out
+    assert "Start the server" in out
+    assert 1 == log.count('"event": "database_away"')
+    assert 1 == log.count('"event": "password_on_command_line"')
+    assert b"hunter2" not in shown
+    assert "hunter2" not in log + out
+
+
+def test_a_second_hub_on_the_same_data_directory_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
+    options = ["--port", "0", "--stomp-port", "0", "--data-dir", str(tmp_path / "hub's däta")]
+    with Supervisor(tmp_path / "logs") as supervisor:
+        first = supervisor.start("hub", [*SERVE, *options])
+        http = first.wait_ready(30)[0]
+        second = subprocess.run([*SERVE, *options], check=False, capture_output=True, text=True, timeout=30)
+        wait_for(lambda: get(f"{http}/readyz")[0] == 200, 30)
+        supervisor.stop(first)
+
+    assert (1, "") == (second.returncode, second.stdout)
+    assert f"process {first.process.pid} is using it; stop that one" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
