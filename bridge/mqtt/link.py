@@ -26,7 +26,7 @@ from bridge.settings import BridgeSettings
 # A connection that ends sooner was of no use: the pauses keep growing.
 _USEFUL_S: Final = 1.0
 _FIGHT_S: Final = 10.0
-_ROW: Final = 3
+_ROW: Final = 5
 _CONNECTED: Final = "connected and subscribed"
 _CONTESTED: Final = f"; connections end within seconds, again and again: {advice.RIVAL} is the likely cause"
 
@@ -149,6 +149,8 @@ class MqttLink:
         except BrokerUnreachableError:
             if connection.accepted_at is not None:
                 self._count(connection)
+            else:
+                self._short = 0  # the broker was away: its restarts end connections, too
             raise
         return connection
 
