@@ -41,6 +41,7 @@ class PipelineCounters:
     def add(self, notes: Notes) -> None:
         self.readings_without_time += notes.untimed
         self.integers_as_text += notes.integers_as_text
-        for totals, found in ((self.skipped, notes.skipped), (self.tolerated, notes.tolerated)):
-            for kind, count in found.items():
-                totals[kind] = totals.get(kind, 0) + count
+        for kind, count in notes.skipped.items():
+            self.skipped[kind] = self.skipped.get(kind, 0) + count
+        for kind, count in notes.tolerated.items():
+            self.tolerated[kind] = self.tolerated.get(kind, 0) + count

@@ -44,6 +44,8 @@ class Point(NamedTuple):
 
 def opened(record: Record, origin: Origin, notes: Notes) -> list[Point] | None:
     """Return what an envelope holds, None for a record that is none. Raises PayloadError `device_mismatch`."""
+    if _MARKS.isdisjoint(record):
+        return None
     for keys, opener in OPENERS:
         if keys <= record.keys() and (found := opener(record, notes)) is not None:
             points = list(found)
@@ -210,3 +212,7 @@ OPENERS: Final[tuple[tuple[frozenset[str], _Opener], ...]] = (
     (frozenset({"Messages", "MessageType"}), _opc_ua),
     (frozenset({"NodeId", "Value"}), _opc_sample),
 )
+_MARKS: Final = frozenset(
+    {"values", "data", "state", "current", "propertyValues", "body", "telemetry", "Messages", "Value"}
+)
+"""One of these is in every envelope: most records have none."""

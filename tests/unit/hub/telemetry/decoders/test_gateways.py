@@ -571,3 +571,9 @@ def test_any_advertisement_of_a_tag_is_survived(data: bytes) -> None:
 
     dict(_advertised((b"\xff\x99\x04\x05" + data).hex()))
     dict(_advertised((b"\xff\x99\x04\x03" + data).hex()))
+
+
+def test_every_envelope_has_one_of_the_keys_that_are_looked_for_first() -> None:
+    from hub.telemetry.decoders import envelopes
+
+    assert all(not keys.isdisjoint(envelopes._MARKS) for keys, _ in envelopes.OPENERS)
