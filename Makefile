@@ -107,6 +107,7 @@ docs: $(INSTALLED)
 	@$(BIN)/python -m device_sim.scenario.schema docs/reference
 	@$(BIN)/python -m hub.telemetry.words > docs/reference/words.md
 	@$(BIN)/python -m docs.states
+	@$(BIN)/python -m hub.refusal > docs/reference/refusals.md
 
 # In an environment of its own, so that only what pyproject.toml asks for is pinned.
 constraints:

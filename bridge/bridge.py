@@ -32,9 +32,10 @@ from bridge.relay.intake import RelayCounts
 from bridge.relay.relay import Relay, RelayLimits
 from bridge.relay.transaction import Transaction
 from bridge.settings import BridgeSettings
+from hub.access.principal import bridge_status
 from hub.clients.mqtt_client import Accepted
 from hub.clients.mqtt_parser import Publish
-from hub.transports.bridges import status_destination
+from hub.topics import destinations
 
 _CLOCK_PERIOD_S = 0.2
 # Of a connection that brought nothing at all: most fleets say something every minute.
@@ -69,7 +70,7 @@ class Bridge:
         self._properties_again = PropertyHeaders()  # of what is sent again: what it drops was counted the first time
         self._mqtt = MqttLink(settings, self, lambda: not self.relay.crowded)
         self._hub = HubLink(settings, self)
-        self._status_topic = status_destination(settings.bridge_name)
+        self._status_topic = destinations.topic(bridge_status(settings.bridge_name))
         self._linger: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()

@@ -11,11 +11,11 @@ from pydantic_settings import SettingsConfigDict
 
 from bridge.down.filters import MAX_FILTERS, check_commands
 from bridge.mqtt.filters import check_filters, is_shared
+from hub.access.logins import MAX_BRIDGE_NAME_CHARS
 from hub.clients.endpoint import Endpoint, parse_endpoint
 from hub.settings import source as settings_source
 from hub.topics.bridging import DEFAULT_COMMANDS
 from hub.topics.names import validate_topic
-from hub.transports.bridges import MAX_NAME_CHARS
 
 PREFIX: Final = "TELEMETRY_BRIDGE_"
 _MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
@@ -37,7 +37,7 @@ class BridgeSettings(settings_source.Settings):
     name: str | None = Field(
         default=None,
         min_length=1,
-        max_length=MAX_NAME_CHARS,
+        max_length=MAX_BRIDGE_NAME_CHARS,
         description="what the hub calls this bridge; default: client_id",
     )
     mqtt_url: str = Field(
@@ -64,7 +64,7 @@ class BridgeSettings(settings_source.Settings):
     client_id: str = Field(
         default="telemetry-bridge",
         min_length=1,
-        max_length=MAX_NAME_CHARS,
+        max_length=MAX_BRIDGE_NAME_CHARS,
         description="names the session; fixed, one per running bridge",
     )
     filters: tuple[str, ...] = Field(

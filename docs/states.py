@@ -31,6 +31,12 @@ class Machine(NamedTuple):
 
 MACHINES: Final = (
     Machine(
+        "A STOMP session",
+        "One connection's protocol, whatever carries it.",
+        "hub.stomp.session",
+        "TRANSITIONS",
+    ),
+    Machine(
         "An edge node of Sparkplug, as the hub has seen it",
         "Messages of a node whose birth the hub has not seen make it ask for one.",
         "hub.telemetry.decoders.sparkplug.node",

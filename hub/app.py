@@ -9,12 +9,15 @@ import asyncio
 import contextlib
 import errno
 import random
+import secrets
 import socket
+import time
 
 import structlog
 from tornado import httputil, netutil
 from tornado.httpserver import HTTPServer
 
+from hub.access.logins import Login, Logins
 from hub.broker.broker import Broker
 from hub.errors import HubError, PortInUseError
 from hub.http.dashboard import dashboard_routes
@@ -29,8 +32,11 @@ from hub.observe.loop_lag import LoopLag
 from hub.observe.metrics import build_registry, pipeline_rows, store_rows
 from hub.observe.stats import StatsTopic
 from hub.observe.transport_metrics import broker_rows, transport_rows
+from hub.refusal import Refusal
 from hub.settings.model import HubSettings, routes_of
-from hub.stomp.errors import SessionError
+from hub.stomp.conversation import Shared
+from hub.stomp.decoder import HeaderCache
+from hub.stomp.encoder import Encoders
 from hub.telemetry.audience import Audience
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.validation import TimeWindow
@@ -50,19 +56,6 @@ GOODBYE_SPREAD_S = 1.0
 FILL_RETRY_S = 1.0
 
 
-class TelemetryIngest:
-    """The pipeline with the store's back-pressure, as the transports see it."""
-
-    def __init__(self, pipeline: Pipeline, store: Store) -> None:
-        self._store = store
-        self.accept_all = pipeline.accept_all
-        self.wait_not_full = store.wait_not_full
-
-    @property
-    def full(self) -> bool:
-        return self._store.full
-
-
 class HubApp:
     """One hub in one event loop."""
 
@@ -74,8 +67,9 @@ class HubApp:
         self.addresses: list[str] = []
         self._settings = settings
         self._clock = BrokerClock()
-        self.broker = Broker(limits.for_broker(), loop.time, self._flush_soon)
-        self._clock.drive(self.broker.agenda.release)
+        epoch = secrets.token_hex(4)
+        self.broker = Broker(limits.for_broker(), epoch, loop.time, self._flush_soon, self._clock.wake_at)
+        self._clock.drive(self.broker.release_due)
         self.store = Store(settings.storage, settings.data_dir)
         window = TimeWindow(round(settings.telemetry.future_s * 1_000_000))
         pipeline = Pipeline(
@@ -86,12 +80,25 @@ class HubApp:
             self.store.clock,
             last_wins=settings.storage.same_time == "last",
         )
+        self.broker.taps.append(
+            lambda batch, origin: pipeline.accept_all(batch, time.time_ns() // 1000, origin.bridged)
+        )
+        logins = {
+            user.name: Login(user.password.get_secret_value(), bridge=user.role == "bridge") for user in settings.users
+        }
         self.services = Services(
-            self.broker,
-            self._clock,
+            Shared(
+                self.broker,
+                loop.time,
+                Logins(logins),
+                limits.for_session(),
+                limits.for_subscriber(),
+                limits.for_deadlines(),
+                HeaderCache(),
+                Encoders(epoch),
+            ),
             limits,
-            {user.name: user.password.get_secret_value() for user in settings.users},
-            TelemetryIngest(pipeline, self.store),
+            self.store,
         )
         self._gate = Gate(
             AllowedHosts((settings.http.host, *settings.http.allowed_hosts)),
@@ -151,8 +158,8 @@ class HubApp:
     def _known(self, login: str, passcode: str) -> bool:
         """Whether a login and passcode belong together, whoever asks."""
         try:
-            self.services.authenticate(login, passcode, loopback=False)
-        except SessionError:
+            self.services.shared.logins.admit({"login": login, "passcode": passcode}, loopback=False)
+        except Refusal:
             return False
         return True
 

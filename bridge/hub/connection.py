@@ -25,7 +25,7 @@ from bridge.hub.ending import Ending
 from bridge.hub.frames import COMMANDS_RECEIPT, STATUS_RECEIPT
 from bridge.hub.threads import HubListener, HubSender, take_over_log, take_reason
 from bridge.settings import BridgeSettings
-from hub.transports import bridges
+from hub.access.logins import BRIDGE_HEADER
 from hub.websocket.frames import BINARY, client_frame
 
 _JOIN_S: Final = 2.0
@@ -112,7 +112,7 @@ class HubConnection:
                 self._settings.hub_login,
                 None if passcode is None else passcode.get_secret_value(),
                 wait=False,
-                headers={bridges.HEADER: self._settings.bridge_name},
+                headers={BRIDGE_HEADER: self._settings.bridge_name},
             )
         except ConnectFailedException:
             raise HubUnreachableError(take_reason() or "cannot connect") from None

@@ -15,8 +15,7 @@ from device_sim.links.identity import StompIdentity
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import OPENING, V1_2
 from hub.stomp.encoder import encode_frame
-from hub.stomp.errors import FrameError
-from hub.stomp.frames import CONNECT, CONNECTED, DISCONNECT, ERROR, MESSAGE, SERVER, Frame
+from hub.stomp.frames import CONNECT, CONNECTED, DISCONNECT, ERROR, MESSAGE, SERVER, Frame, FrameError
 from hub.stomp.header_block import CodecLimits
 from hub.stomp.heartbeat import BEAT, Heartbeat, Pulse, parse_heart_beat
 from hub.websocket.client import WebSocketClient

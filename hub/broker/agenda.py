@@ -1,46 +1,64 @@
-"""When the held messages of paced subscriptions are due. No clock: the time is an argument."""
+"""When subscriptions have something to let go of. No clock: the time is an argument."""
 
 import heapq
 from collections.abc import Container
+from typing import Final
 
 from hub.broker.subscription import Subscription
 
+MOST_AT_ONCE: Final = 16  # subscriptions that one `release` serves, so that it does not hold the loop
+
 
 class Agenda:
-    """Times, subscriptions and topics, the next one first; entries of subscriptions that have ended are dropped in bulk."""
+    """Times and subscriptions, the next one first; entries of subscriptions that have ended are dropped in bulk."""
 
     __slots__ = ("_alive", "_count", "_due", "_stale")
 
     def __init__(self, alive: Container[Subscription]) -> None:
         """Take the subscriptions that have not ended."""
         self._alive = alive
-        self._due: list[tuple[float, int, Subscription, str]] = []
+        self._due: list[tuple[float, int, Subscription]] = []
         self._count = 0  # of all entries ever: those of one time come in their order
-        self._stale = 0  # entries of subscriptions that have ended, at least
+        self._stale = 0  # entries that are superseded, or of subscriptions that have ended
 
     def __len__(self) -> int:
         return len(self._due)
 
-    def wake(self, when: float, subscription: Subscription, topic: str) -> None:
-        """Remember that a paced subscription has a message to send at a time."""
+    def wake(self, when: float, subscription: Subscription) -> bool:
+        """Remember that a subscription has something to do at a time; whether that is earlier than was known."""
+        if subscription.wakes_at is not None:
+            if subscription.wakes_at <= when:
+                return False
+            self._stale += 1
+        subscription.wakes_at = when
         self._count += 1
-        heapq.heappush(self._due, (when, self._count, subscription, topic))
+        heapq.heappush(self._due, (when, self._count, subscription))
+        return True
 
-    def release(self, now: float) -> float | None:
-        """Send held messages whose time has come; gives when the next is due."""
-        while self._due and self._due[0][0] <= now:
-            _, _, subscription, topic = heapq.heappop(self._due)
-            if subscription not in self._alive:
-                # A topic whose message went out before its time, with a newer one, may have had two entries.
-                self._stale = max(0, self._stale - 1)
-            elif subscription.pacer is not None:
-                subscription.pacer.release(topic, now)
+    def take(self, now: float) -> list[Subscription]:
+        """Return subscriptions whose time has come, not too many at once."""
+        taken: list[Subscription] = []
+        while self._due and self._due[0][0] <= now and len(taken) < MOST_AT_ONCE:
+            when, _, subscription = heapq.heappop(self._due)
+            if subscription in self._alive and subscription.wakes_at == when:
+                subscription.wakes_at = None
+                taken.append(subscription)
+            else:
+                self._stale -= 1
+        return taken
+
+    @property
+    def next_s(self) -> float | None:
+        """Return when the next one is due."""
         return self._due[0][0] if self._due else None
 
-    def forget(self, ended: int) -> None:
-        """Count entries of a subscription that has ended, and drop all such once they are the most."""
-        self._stale += ended
+    def forget(self, subscription: Subscription) -> None:
+        """Drop a subscription that has ended; all such at once, when they are the most."""
+        if subscription.wakes_at is None:
+            return
+        subscription.wakes_at = None
+        self._stale += 1
         if 2 * self._stale > len(self._due):
-            self._due = [entry for entry in self._due if entry[2] in self._alive]
+            self._due = [entry for entry in self._due if entry[2].wakes_at == entry[0]]
             heapq.heapify(self._due)
             self._stale = 0

@@ -1,27 +1,26 @@
-"""The fan-out: from a publication to the outboxes of everybody who subscribed.
+"""The fan-out: from what is published to the outboxes of everybody who subscribed.
 
-Messages enter it in `publish_on`, those that came together in `publish_all`; who gets them says `routing`. Subscribers
-are grouped in cohorts that share one encoded frame. Nothing is written here: outboxes with new frames are flushed
-together, once per tick, by whoever passed `schedule`. Work queues (`queues`) and held messages (`agenda`) are apart.
+`Broker.publish` is the only way in: local clients, bridges, the hub itself, later another hub. Who gets a message says
+`routing`; subscribers are grouped in channels that share encoded bytes. Nothing is written here: outboxes with new items
+are flushed together, once per tick, by whoever passed `schedule`. Work queues are in `queues`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from hub.broker.agenda import Agenda
+from hub.broker.channel import Channel
 from hub.broker.confirmations import Confirmation
 from hub.broker.counters import Counters
 from hub.broker.outbox import Joined, Outbox
-from hub.broker.publication import Address, Cohort, Publication, new_publication
+from hub.broker.publication import Address, Arrival, Cohort, Headers, Origin, Publication, new_publication
 from hub.broker.queue_table import QueueTable
 from hub.broker.queues import QueueLimits
-from hub.broker.routing import TOPIC_PREFIX, Routing
+from hub.broker.routing import Member, Routing
 from hub.broker.subscription import Subscription
-from hub.broker.topic import NOBODY, Fanout, Outgoing, Topic, Topics
-from hub.stomp.frames import NO_HEADERS, UserHeaders
-from hub.topics.names import FilterLimits
-from hub.topics.tree import TopicTree
+from hub.broker.topic import NOBODY, Fanout, Topic, Topics
+from hub.topics.destinations import Destination, Kind
+from hub.topics.names import FilterLimits, parse_filter
 
 
 class BrokerLimits(NamedTuple):
@@ -33,30 +32,49 @@ class BrokerLimits(NamedTuple):
     retained_bytes: int = 33_554_432
 
 
-# Given a test of destinations, gives destination, body and headers of the last message of each that passes.
-ReplaySource = Callable[[Callable[[str], bool]], Sequence[tuple[str, bytes, UserHeaders]]]
+# Given a filter's levels, returns the last message of each topic that matches, one by one.
+ReplaySource = Callable[[tuple[str, ...]], Iterator[Arrival]]
+# Takes messages on topics and where they come from; returns what their receipts have to wait for: see `Broker.publish`.
+Tap = Callable[[Sequence[Arrival], Origin], Iterable[Hashable]]
 
 
 class Broker:
     """Topics, queues and who subscribed to them."""
 
-    def __init__(self, limits: BrokerLimits, clock: Callable[[], float], schedule: Callable[[], None]) -> None:
-        """Take the time source (s, monotonic) and what asks for a `flush` soon."""
-        self.counters = Counters()
+    def __init__(
+        self,
+        limits: BrokerLimits,
+        epoch: str,
+        clock: Callable[[], float],
+        schedule: Callable[[], None],
+        wake_at: Callable[[float], None],
+    ) -> None:
+        """Build an empty one.
+
+        Args:
+            limits: bounds.
+            epoch: letters and digits that no earlier run of a hub had: part of all message ids.
+            clock: the time, s, monotonic.
+            schedule: asks for a `flush` soon.
+            wake_at: asks for a `release` at a time.
+        """
+        self.epoch = epoch
+        self.counters = Counters(epoch)
         self.topics = Topics(limits.topics, limits.retained_bytes, self.counters.dropped)
         self.routing = Routing(limits.filters, self.topics)
         self.queues = QueueTable(limits.queues, self.counters)
-        # Give the last messages of topics that are only encoded when wanted, for `replay:last`.
+        self.taps: list[Tap] = []
+        # Know the last messages of topics that are only encoded when wanted, for `replay:last`.
         self.replay_sources: list[ReplaySource] = []
         self.confirmations: set[Confirmation] = set()  # that are open
         self._limits = limits
         self._clock = clock
         self._schedule = schedule
+        self._wake_at = wake_at
         self._scheduled = False
-        self._members: dict[Subscription, Outbox] = {}
+        self._members: dict[Subscription, Member | None] = {}  # None: on a queue
         self.agenda = Agenda(self._members)
-        self._cohorts: dict[tuple[str, str, object], Cohort] = {}
-        self._dirty_fanouts: list[Fanout] = []
+        self._dirty_channels: list[Channel] = []
         self._dirty_outboxes: list[Outbox] = []
 
     @property
@@ -64,146 +82,146 @@ class Broker:
         """How many there are, on topics and queues."""
         return len(self._members)
 
-    def publish(
-        self, destination: str, body: bytes, headers: UserHeaders = NO_HEADERS, value: float | None = None
-    ) -> int:
-        """Give a message to all subscribers of a topic (`/topic/…`); gives how many of them there are.
+    def address(self, destination: Destination) -> Address:
+        """Return where to publish; keep it for the next message.
 
         Raises:
-            TopicError: the destination is not a legal topic.
+            TopicError: the name is not legal.
         """
-        return self.publish_on(self.routing.topic(destination), body, headers, value)
+        return self.routing.topic(destination) if destination.kind is Kind.TOPIC else Address(destination)
 
-    def publish_on(
-        self, topic: Topic, body: bytes, headers: UserHeaders, value: float | None = None, *, consumed: bool = True
-    ) -> int:
-        """Do what `publish` does, on a topic that was just asked for; not for its consumers unless `consumed`."""
-        fanout = topic.fanout
-        counters = self.counters
-        counters.messages_in += 1
-        number = counters.number = counters.number + 1
-        if topic.kept:
-            self.topics.keep(topic, (number, body, headers))
-        if not fanout.wanted:
-            return 0
-        publication = Publication(topic.address, number, body, headers, value)
-        for cohort, appends in fanout.cohorts:
-            item = cohort.encode(publication)
-            for append in appends:
-                append(item)
-        if fanout.size:
-            counters.messages_out += fanout.size
-            if not fanout.dirty:
-                self._mark_fanout(fanout)
-        if fanout.special:
-            self._offer(publication, fanout.special if consumed else fanout.bystanders)
-        return fanout.size + len(fanout.special)
+    def publish(self, batch: Sequence[Arrival], origin: Origin, *, confirm: bool = False) -> Sequence[Hashable]:
+        """Deliver messages that came together, in their order: all of them, or none.
 
-    def publish_all(self, messages: Sequence[Outgoing], *, consumed: bool = True) -> None:
-        """Do what `publish_on` does for messages that came together: those in a row with one fan-out go together."""
+        Return what a receipt for them has to wait for: futures of the taps, and with `confirm` the `Confirmation` of the
+        consumers; empty where everything is done.
+
+        Raises:
+            Refusal: a work queue has no room; TopicError: a topic's name is not legal.
+        """
+        queued = [arrival for arrival in batch if arrival[0].__class__ is not Topic]
+        if queued:
+            self.queues.check_room(queued)
         counters = self.counters
+        routing = self.routing
         number = counters.number
-        counters.messages_in += len(messages)
-        counters.number += len(messages)
+        counters.messages_in += len(batch)
+        counters.number += len(batch)
+        confirmation: Confirmation | None = None
+        keep = self.topics.keep if origin.kept else None
+        consumed = origin.consumed
         run: list[Publication] = []
         fanout = NOBODY
-        for topic, body, headers, value in messages:
+        for address, body, headers, value in batch:
             number += 1
-            # Delivering has given a slow connection up, or the messages before this one had the topic forgotten.
-            if topic.generation != self.routing.generation:
-                topic = self.routing.topic(topic.address.destination)  # noqa: PLW2901 - the same one, found again
-            if topic.kept:
-                self.topics.keep(topic, (number, body, headers))
+            if not isinstance(address, Topic):
+                self._deliver(fanout, run, consumed)
+                fanout, run = NOBODY, []
+                self.queues.put(new_publication(Publication, (address, number, body, headers, value)))
+                continue
+            # What came before may have given a slow connection up, or had the topic forgotten.
+            topic = address if address.generation == routing.generation else routing.fresh(address)
+            if keep is not None:
+                keep(topic, (number, body, headers))
             if topic.fanout is not fanout:
-                self._deliver(fanout, run)
-                run = []
-                fanout = topic.fanout
-            if fanout.wanted:
-                publication = new_publication(Publication, (topic.address, number, body, headers, value))
-                run.append(publication)
-                if special := fanout.special if consumed else fanout.bystanders:
-                    self._deliver(fanout, run)
-                    run = []
-                    self._offer(publication, special)
-        self._deliver(fanout, run)
+                self._deliver(fanout, run, consumed)
+                fanout, run = topic.fanout, []
+            if fanout.groups or fanout.consumers:
+                run.append(new_publication(Publication, (topic, number, body, headers, value)))
+                if confirm and consumed and fanout.consumers:
+                    confirmation = confirmation or Confirmation(self.confirmations)
+                    fanout.expect(confirmation, number)
+        self._deliver(fanout, run, consumed)
+        waits: Sequence[Hashable] = ()
+        if origin.tapped:
+            on_topics = [arrival for arrival in batch if arrival[0].__class__ is Topic] if queued else batch
+            for tap in self.taps:
+                waits = (*waits, *tap(on_topics, origin))
+        return waits if confirmation is None else (*waits, confirmation)
 
-    def expect(self, topic: Topic, confirmation: Confirmation) -> None:
-        """Let a confirmation wait for the consumers of the very next message, which is for this topic."""
-        number = self.counters.number + 1
-        for subscription in topic.fanout.consumers:
-            if subscription.awaited is not None:
-                confirmation.expect()
-                subscription.awaited[number] = confirmation
-
-    def wanted(self, destination: str) -> bool:
-        """Whether anybody would get a message published there.
+    def publish_one(
+        self, destination: Destination, body: bytes, headers: Headers, origin: Origin, value: float | None = None
+    ) -> None:
+        """Publish a message of the hub's own.
 
         Raises:
-            TopicError: the destination is not a legal topic.
+            TopicError: the topic's name is not legal.
         """
-        return self.routing.topic(destination).fanout.wanted
+        self.publish((Arrival(self.address(destination), body, headers, value),), origin)
 
-    def cohort(self, key: str, dialect_version: str, framing: object, make: Callable[[], Cohort]) -> Cohort:
-        """Give the cohort of all subscribers whose frames are the same octets."""
-        cohort_key = (key, dialect_version, framing)
-        cohort = self._cohorts.get(cohort_key)
-        if cohort is None:
-            if len(self._cohorts) >= self._limits.topics:
-                # Members keep theirs; only new ones will not be grouped with them.
-                self._cohorts.clear()
-            cohort = self._cohorts[cohort_key] = make()
-        return cohort
+    def wanted(self, topic_name: str) -> bool:
+        """Whether anybody would get a message of the hub's own on a topic.
+
+        Raises:
+            TopicError: the topic's name is not legal.
+        """
+        return self.routing.topic(Destination(Kind.TOPIC, topic_name)).fanout.wanted
 
     def subscribe(self, subscription: Subscription, outbox: Outbox) -> None:
-        """Let a subscription take part.
+        """Let a subscription take part; `begin` lets it get its first messages.
 
         Raises:
             TopicError: its topic filter is not legal.
-            SessionError: there are too many queues.
+            Refusal: there are too many queues.
         """
-        if subscription.destination.startswith(TOPIC_PREFIX):
-            self.routing.add(subscription, outbox)
+        member: Member | None = None
+        destination = subscription.destination
+        if destination.kind is Kind.TOPIC:
+            options = subscription.options
+            if options.replay_last:
+                subscription.catch_up(self._last_messages(parse_filter(destination.name, self._limits.filters)))
+            member = Member(subscription, outbox, destination.name, consumer=options.confirms)
+            self.routing.add(member, None if subscription.plain else subscription.offer)
         else:
             self.queues.join(subscription)
-        self._members[subscription] = outbox
+        self._members[subscription] = member
+
+    def begin(self, subscription: Subscription) -> None:
+        """Send what a new subscription begins with."""
+        if subscription.destination.kind is Kind.TOPIC:
+            self.release(subscription)
+        else:
+            self.queues.dispatch(subscription.destination)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription; nothing is delivered to it any more."""
-        outbox = self._members.pop(subscription, None)
-        if outbox is None:
+        if subscription not in self._members:
             return
-        if subscription.pacer is not None:
-            self.agenda.forget(subscription.pacer.holding)
-        if subscription.destination.startswith(TOPIC_PREFIX):
-            self.routing.remove(subscription, outbox)
+        member = self._members.pop(subscription)
+        self.agenda.forget(subscription)
+        if member is not None:
+            self.routing.remove(member)
         else:
             self.queues.leave(subscription)
 
-    def replay_last(self, subscription: Subscription) -> None:
-        """Offer a subscription the last messages of the topics that it matches, oldest first."""
-        tree: TopicTree[bool] = TopicTree(self._limits.filters)
-        tree.add(subscription.destination.removeprefix(TOPIC_PREFIX), True)
+    def channel(self, subscription: Subscription) -> Channel | None:
+        """Return the channel of a subscription on topics."""
+        member = self._members.get(subscription)
+        return None if member is None else member.channel
 
-        def matches(destination: str) -> bool:
-            return bool(tree.match_nodes(destination.removeprefix(TOPIC_PREFIX)))
+    def wake(self, when: float, subscription: Subscription) -> None:
+        """Release a subscription at a time."""
+        if self.agenda.wake(when, subscription):
+            self._wake_at(when)
 
-        found: list[Publication] = []
-        for source in self.replay_sources:
-            for destination, body, headers in source(matches):
-                self.counters.number += 1
-                found.append(Publication(Address(destination), self.counters.number, body, headers))
-        # A source knows better than what was published when somebody last watched.
-        known = {publication.address.destination for publication in found}
-        found += [last for last in self.topics.last_messages(matches) if last.address.destination not in known]
-        now = self._clock()
-        for publication in found:
-            if subscription not in self._members:
-                break  # given up as too slow
-            # Offered as any other message: prefetch and pacing hold here too.
-            subscription.offer(publication, now)
+    def release(self, subscription: Subscription) -> None:
+        """Let a subscription let go of what may go now."""
+        when = subscription.release(self._clock())
+        member = self._members.get(subscription)
+        if member is not None and subscription.caught_up():
+            self.routing.add(member, None if subscription.plain else subscription.offer)
+        if when is not None and subscription in self._members:
+            self.wake(when, subscription)
+
+    def release_due(self, now: float) -> float | None:
+        """Release the subscriptions whose time has come; return when to call again."""
+        for subscription in self.agenda.take(now):
+            if subscription in self._members:
+                self.release(subscription)
+        return self.agenda.next_s
 
     def mark(self, outbox: Outbox) -> None:
-        """Note that an outbox has frames to flush."""
+        """Note that an outbox has items to flush."""
         self._dirty_outboxes.append(outbox)
         if not self._scheduled:
             self._scheduled = True
@@ -212,43 +230,48 @@ class Broker:
     def flush(self) -> None:
         """Write what gathered since the last flush."""
         self._scheduled = False
-        fanouts, self._dirty_fanouts = self._dirty_fanouts, []
+        channels, self._dirty_channels = self._dirty_channels, []
         outboxes, self._dirty_outboxes = self._dirty_outboxes, []
         joined = Joined()
-        blocked: list[Outbox] = []
-        for fanout in fanouts:
-            fanout.dirty = False
-        for outbox in chain(*[fanout.outboxes for fanout in fanouts], outboxes):
-            if outbox.pending:
-                if outbox.blocked:
-                    blocked.append(outbox)
-                else:
+        for channel in channels:
+            channel.dirty = False
+            for outbox in list(channel.outboxes.values()):  # who is blocked leaves them
+                if outbox.pending:
                     outbox.flush(joined)
-        # After the healthy ones are served.
-        for outbox in blocked:
+        for outbox in outboxes:
             if outbox.pending and not outbox.lazy:
                 outbox.flush(joined)
+        # After the healthy ones are served.
+        for channel in channels:
+            channel.look()
 
-    def _deliver(self, fanout: Fanout, run: Sequence[Publication]) -> None:
-        if not run or not fanout.size:
+    def _deliver(self, fanout: Fanout, run: Sequence[Publication], consumed: bool) -> None:
+        if not run:
             return
-        for cohort, pendings in fanout.groups:
-            items = list(map(cohort.encode, run))
-            for pending in pendings:
-                pending.extend(items)
-        self.counters.messages_out += fanout.size * len(run)
-        if not fanout.dirty:
-            self._mark_fanout(fanout)
+        for cohort, channels in (*fanout.groups, *fanout.consumers) if consumed else fanout.groups:
+            self._deliver_to(cohort, channels, run)
 
-    def _mark_fanout(self, fanout: Fanout) -> None:
-        fanout.dirty = True
-        self._dirty_fanouts.append(fanout)
-        if not self._scheduled:
-            self._scheduled = True
-            self._schedule()
+    def _deliver_to(self, cohort: Cohort, channels: Sequence[Channel], run: Sequence[Publication]) -> None:
+        items = list(map(cohort.item, run)) if any(channel.encoded for channel in channels) else []
+        for channel in channels:
+            if items:
+                self.counters.messages_out += len(items) * channel.deliver(items)
+                if not channel.dirty:
+                    channel.dirty = True
+                    self._dirty_channels.append(channel)
+                    if not self._scheduled:
+                        self._scheduled = True
+                        self._schedule()
+            if channel.special:
+                now = self._clock()
+                # A copy: delivering can give a slow connection up, which ends its subscriptions.
+                for offer in tuple(channel.special.values()):
+                    for publication in run:
+                        offer(publication, now)
 
-    def _offer(self, publication: Publication, subscriptions: Iterable[Subscription]) -> None:
-        now = self._clock()
-        # A copy: delivering can give a slow connection up, which ends its subscriptions.
-        for subscription in tuple(subscriptions):
-            subscription.offer(publication, now)
+    def _last_messages(self, levels: tuple[str, ...]) -> Iterator[Publication]:
+        for source in self.replay_sources:
+            for address, body, headers, value in source(levels):
+                self.counters.number += 1
+                yield Publication(address, self.counters.number, body, headers, value)
+        yield from self.topics.last_messages(levels)

@@ -2,7 +2,7 @@
 
 Such a subscriber is called a consumer: a bridge that publishes commands to MQTT. A receipt that stands for one message or,
 after a COMMIT, for several, has one `Confirmation`; each consumer of each of the messages knows it by the message's number
-(`Subscription.awaited`). It is settled once: when all have acknowledged, or when the first of them cannot any more. There
+(`Window.awaited`). It is settled once: when all have acknowledged, or when the first of them cannot any more. There
 is no time in here: who made it gives it up (`refuse`) when its deadline passes.
 """
 

@@ -1,4 +1,4 @@
-"""What a SUBSCRIBE asks for beside its destination; all of it optional.
+"""What a subscription asks for beside its destination: all optional, read from STOMP headers and URL queries alike.
 
 ack             auto | client | client-individual
 prefetch-count  unacknowledged messages at most (client modes)
@@ -7,15 +7,16 @@ dead-band       readings: skip a change smaller than this since the last one sen
 on-slow         conflate | drop-oldest | disconnect, when the client reads too slowly
 replay          last: begin with the last message of each matching topic
 receipt-after-ack  true: a SEND's receipt waits for this subscriber's ACK (client modes, topics; confirmations.py)
+
+`FOREIGN` names options of other brokers that would lose messages in silence if they were ignored.
 """
 
 import math
 from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from hub.stomp.errors import SessionError
-from hub.stomp.frames import quoted
+from hub.refusal import Reason, Refusal, quoted
 
 
 class AckMode(Enum):
@@ -34,10 +35,25 @@ class OnSlow(Enum):
     DISCONNECT = "disconnect"
 
 
+T = TypeVar("T", bound=Enum)
 DEFAULT_PREFETCH = 1_000
 MAX_PREFETCH = 100_000
 MAX_RATE = 10_000.0
 MAX_PERIOD_S = 86_400.0
+_QUEUE = "use /queue/<name>, which keeps messages while nobody consumes"
+FOREIGN = {
+    "durable": _QUEUE,
+    "persistent": _QUEUE,
+    "auto-delete": _QUEUE,
+    "x-queue-name": _QUEUE,
+    "activemq.subscriptionName": _QUEUE,
+    "durable-subscription-name": _QUEUE,
+    "durable-subscriber-name": _QUEUE,
+    "activemq.exclusive": "it is not known here; let one consumer subscribe",
+    "exclusive": "it is not known here; let one consumer subscribe",
+    "selector": "selectors are not evaluated; subscribe to a narrower topic filter",
+}
+"""Options of RabbitMQ, ActiveMQ and Artemis that change what a subscriber gets, and what to use here."""
 
 
 class Options(NamedTuple):
@@ -55,62 +71,92 @@ class Options(NamedTuple):
     def paced(self) -> bool:
         return self.period_s > 0 or self.dead_band > 0
 
+    @property
+    def plain(self) -> bool:
+        """Whether it takes the bytes of its cohort unchanged."""
+        return self.ack is AckMode.AUTO and not self.paced
 
-def parse_options(headers: Mapping[str, str]) -> Options:
-    """Read them from a SUBSCRIBE's headers.
+
+def parse_options(given: Mapping[str, str]) -> Options:
+    """Read them from names and values; other names are not looked at.
 
     Raises:
-        SessionError: a value that is not legal; the text names the header.
+        Refusal: a value that is not legal, or another broker's option; the text names it.
     """
-    ack = AckMode(headers.get("ack", "auto"))
-    on_slow = headers.get("on-slow")
-    if on_slow is None:
-        # Who acknowledges wants every message: better to lose the connection, and redeliver, than to skip in silence.
-        policy = OnSlow.DROP_OLDEST if ack is AckMode.AUTO else OnSlow.DISCONNECT
-    elif on_slow in {policy.value for policy in OnSlow}:
-        policy = OnSlow(on_slow)
-    else:
-        raise _bad(headers, "on-slow", "conflate, drop-oldest or disconnect")
-    replay = headers.get("replay")
+    for name, remedy in FOREIGN.items():
+        if name in given and (name == "selector" or given[name].lower() not in {"false", ""}):
+            raise Refusal(Reason.NOT_SUPPORTED, f"{name} is an option of another broker: {remedy}", about=name)
+    ack = _choice(given, "ack", AckMode, AckMode.AUTO)
+    # Who acknowledges wants every message: better to lose the connection, and redeliver, than to skip in silence.
+    policy = _choice(given, "on-slow", OnSlow, OnSlow.DROP_OLDEST if ack is AckMode.AUTO else OnSlow.DISCONNECT)
+    replay = given.get("replay")
     if replay not in {None, "last"}:
-        raise _bad(headers, "replay", "last")
-    rate = _number(headers, "max-rate", MAX_RATE)
-    confirms = _confirms(headers, ack, policy)
+        raise bad_option(given, "replay", "last")
+    rate = _number(given, "max-rate", MAX_RATE)
     return Options(
         ack=ack,
-        prefetch=_prefetch(headers),
+        prefetch=_prefetch(given),
         period_s=0.0 if rate is None else min(1.0 / rate, MAX_PERIOD_S),
-        dead_band=_number(headers, "dead-band", math.inf) or 0.0,
+        dead_band=_number(given, "dead-band", math.inf) or 0.0,
         on_slow=policy,
         replay_last=replay == "last",
-        confirms=confirms,
+        confirms=_confirms(given, ack, policy),
     )
 
 
-def _confirms(headers: Mapping[str, str], ack: AckMode, on_slow: OnSlow) -> bool:
-    text = headers.get("receipt-after-ack")
-    if text not in {None, "true", "false"}:
-        raise _bad(headers, "receipt-after-ack", "true or false")
-    if text != "true":
+def truth(given: Mapping[str, str], name: str, default: bool = False) -> bool:
+    """Read a truth value; Python's clients write `True`.
+
+    Raises:
+        Refusal: it is neither true nor false.
+    """
+    text = given.get(name)
+    if text is None:
+        return default
+    if text in {"true", "True"}:
+        return True
+    if text in {"false", "False"}:
+        return False
+    raise bad_option(given, name, "true or false")
+
+
+def bad_option(given: Mapping[str, str], name: str, wanted: str) -> Refusal:
+    """Return the refusal of an option's value."""
+    return Refusal(Reason.BAD_HEADER, f"{name} must be {wanted}, not {quoted(given[name])}", about=name)
+
+
+def _choice(given: Mapping[str, str], name: str, kind: type[T], default: T) -> T:
+    text = given.get(name)
+    if text is None:
+        return default
+    for choice in kind:
+        if choice.value == text:
+            return choice
+    *some, last = (choice.value for choice in kind)
+    raise bad_option(given, name, f"{', '.join(some)} or {last}")
+
+
+def _confirms(given: Mapping[str, str], ack: AckMode, on_slow: OnSlow) -> bool:
+    if not truth(given, "receipt-after-ack"):
         return False
     if ack is AckMode.AUTO or on_slow is not OnSlow.DISCONNECT:
         # What is skipped is never acknowledged.
-        text = "SUBSCRIBE: receipt-after-ack needs ack client or client-individual, and on-slow disconnect or none"
-        raise SessionError("Bad header", text, receipt=headers.get("receipt"))
+        text = "receipt-after-ack needs ack client or client-individual, and on-slow disconnect or none"
+        raise Refusal(Reason.BAD_HEADER, text, about="receipt-after-ack")
     return True
 
 
-def _prefetch(headers: Mapping[str, str]) -> int:
-    text = headers.get("prefetch-count")
+def _prefetch(given: Mapping[str, str]) -> int:
+    text = given.get("prefetch-count")
     if text is None:
         return DEFAULT_PREFETCH
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_PREFETCH):
-        raise _bad(headers, "prefetch-count", f"a number from 1 to {MAX_PREFETCH}")
+        raise bad_option(given, "prefetch-count", f"a number from 1 to {MAX_PREFETCH}")
     return int(text)
 
 
-def _number(headers: Mapping[str, str], name: str, highest: float) -> float | None:
-    text = headers.get(name)
+def _number(given: Mapping[str, str], name: str, highest: float) -> float | None:
+    text = given.get(name)
     if text is None:
         return None
     try:
@@ -118,10 +164,5 @@ def _number(headers: Mapping[str, str], name: str, highest: float) -> float | No
     except ValueError:
         value = math.nan
     if not (0 < value <= highest) or math.isinf(value):
-        raise _bad(headers, name, "a number above 0" + ("" if math.isinf(highest) else f", at most {highest:g}"))
+        raise bad_option(given, name, "a number above 0" + ("" if math.isinf(highest) else f", at most {highest:g}"))
     return value
-
-
-def _bad(headers: Mapping[str, str], name: str, wanted: str) -> SessionError:
-    text = f"SUBSCRIBE: {name} must be {wanted}, not {quoted(headers[name])}"
-    return SessionError("Bad header", text, receipt=headers.get("receipt"))

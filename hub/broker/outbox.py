@@ -1,27 +1,28 @@
-"""What waits to be written to one connection, bounded in octets.
+"""What waits to be written to one connection, bounded in bytes.
 
-Frames gather in `pending` during a tick of the loop; `flush` hands them to the sink in one write. While the sink is busy
-(the peer does not read) they move to the backlog, which knows each frame's subscription and is bounded: over the bound,
-subscriptions with `conflate` keep the newest message of each topic, then the oldest messages of `conflate` and
-`drop-oldest` go, and if what must not be dropped alone is too much, the connection is given up as a slow consumer.
-Messages that were skipped are told by `dropped:N` on the next MESSAGE of their subscription.
-
-The bound is checked per tick, and while the sink is busy once in LAZY_ITEMS frames, so a backlog may pass it by that much:
-a thousand stalled peers must not cost the healthy ones their time. Frames are shared between connections, so what an
-outbox really costs is often far less than what it counts.
+Items gather in `pending` during a tick of the loop; `flush` hands them to the sink in one write. When the sink is busy (the
+peer does not read) the connection's plain subscriptions leave the fan-out, and what they are owed stays in the logs of
+their channels (`backlog`). What is written for this connection alone, answers and messages with headers of their own, is
+kept here: over the bound, subscriptions with `conflate` keep the newest message of each topic, then the oldest messages of
+`conflate` and `drop-oldest` go, and if what must not be dropped alone is too much, the connection is given up as a slow
+consumer. Messages that were skipped are told by `dropped:N` on the next message of their subscription.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from hub.broker.backlog import Cursor
+from hub.broker.confirmations import Confirmation
+from hub.broker.counters import Counters
 from hub.broker.options import OnSlow
 from hub.broker.publication import Cohort, Item
 
 CHUNK_BYTES = 1_048_576  # handed to the sink at once at most, so that a busy sink holds little that cannot be dropped
+EARLY_ITEMS = 32  # while a queue or a source delivers, the outbox is flushed after so many items, or a large one
+EARLY_BYTES = 65_536
 LAZY_ITEMS = 32
-LAZY_BYTES = 4_096  # larger frames are accounted for at once
-_KNUTH, _STAGGER = 2_654_435_761, 1 << 32  # multiplicative hashing: neighbours in memory get values far apart
+LAZY_BYTES = 4_096  # larger items are accounted for at once
 
 
 class Sink(Protocol):
@@ -38,18 +39,29 @@ class Sink(Protocol):
         """Give the connection up: its peer is too slow."""
 
 
-class Droppable(Protocol):
-    """What the outbox needs to know of a subscription."""
+class Owed:
+    """What a connection owes to one of its subscriptions."""
 
-    on_slow: OnSlow
-    dropped: int  # messages skipped since the last one written
+    __slots__ = ("awaited", "cohort", "counters", "cursor", "dropped", "on_slow")
+
+    def __init__(self, cohort: Cohort, on_slow: OnSlow, counters: Counters) -> None:
+        # Of a consumer: what waits for its ACK, by the number of the message. None: receipts do not wait for this one.
+        self.awaited: dict[int, Confirmation] | None = None
+        self.cohort = cohort
+        self.on_slow = on_slow
+        self.counters = counters
+        self.dropped = 0  # messages skipped since the last one written
+        self.cursor: Cursor | None = None  # of a plain subscription that has left the fan-out
 
     def drop(self, count: int, reason: str) -> None:
-        """Count messages that will not be written."""
+        """Count messages that this subscription will not get."""
+        if count:
+            self.dropped += count
+            self.counters.dropped[reason] += count
 
 
 class Joined:
-    """The last frames that were joined in a flush: the next connection often has the very same."""
+    """The last items that were joined in a flush: the next connection often has the very same."""
 
     __slots__ = ("data", "items")
 
@@ -59,54 +71,100 @@ class Joined:
 
 
 class Outbox:
-    """The frames for one connection."""
+    """The items for one connection."""
 
     __slots__ = (
         "_backlog",
         "_conflate_at",
-        "_lazy_items",
-        "_limit",
+        "_leave",
+        "_mark",
+        "_owed",
+        "_return",
         "_sink",
-        "_subscriptions",
         "backlog_bytes",
         "blocked",
+        "limit",
         "owing",
+        "parked",
         "pending",
         "shedding",
     )
 
-    def __init__(self, sink: Sink, limit: int, subscriptions: Mapping[str, Droppable]) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        limit: int,
+        owed: Mapping[str, Owed],
+        mark: "Callable[[Outbox], None]",
+        leave: Callable[[], None],
+        come_back: Callable[[], None],
+    ) -> None:
+        """Make an empty one.
+
+        Args:
+            sink: where it writes to.
+            limit: the bound, bytes.
+            owed: what is owed, by the key of the subscription.
+            mark: asks for a flush soon.
+            leave: takes the plain subscriptions out of the fan-out.
+            come_back: lets them take part again.
+        """
         self.pending: list[Item] = []
-        self.backlog_bytes = 0
+        self.limit = limit
+        self.backlog_bytes = 0  # of what is kept here; see `waiting_bytes`
         self.blocked = False  # the sink was busy after the last flush; it will ask for the next one
-        self.shedding = False  # messages were dropped since the backlog was last empty
+        self.parked = False  # the plain subscriptions have left the fan-out
+        self.shedding = False  # messages were dropped since nothing waited
         self.owing = False  # some subscription has a `dropped` count to tell
         self._backlog: deque[Item] | None = None  # made when first needed: idle connections stay small
         self._sink = sink
-        # Peers that stalled together would reach their bounds in the same tick, and be shed in the same tick: each
-        # has a bound up to 6 % lower than the next.
-        stagger = (id(self) >> 4) * _KNUTH % _STAGGER
-        self._limit = limit - stagger * limit // (16 * _STAGGER)
-        self._lazy_items = LAZY_ITEMS + LAZY_ITEMS * stagger // _STAGGER
         self._conflate_at = limit // 4
-        self._subscriptions = subscriptions
+        self._owed = owed
+        self._mark = mark
+        self._leave = leave
+        self._return = come_back
 
     @property
     def congested(self) -> bool:
         """Whether the peer is behind."""
-        return self._sink.busy or bool(self._backlog)
+        return self._sink.busy or self.parked or bool(self._backlog)
 
     @property
     def lazy(self) -> bool:
-        """Whether a flush now would only move a few frames aside."""
+        """Whether a flush now would only move a few items aside."""
         pending = self.pending
-        return self.blocked and len(pending) < self._lazy_items and len(pending[-1][0]) < LAZY_BYTES
+        return self.blocked and len(pending) < LAZY_ITEMS and len(pending[-1][0]) < LAZY_BYTES
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Return all that waits for the peer, what lies in the logs of channels included."""
+        return self.backlog_bytes + sum([owed.cursor.size for owed in self._owed.values() if owed.cursor])
+
+    def push(self, item: Item) -> None:
+        """Add an item for this connection alone."""
+        pending = self.pending
+        pending.append(item)
+        # Items that a flush left aside are not marked any more: they are again when a flush would take them.
+        if len(pending) == 1 or (self.blocked and not self.lazy):
+            self._mark(self)
+
+    def behind(self) -> bool:
+        """Whether the peer is behind in reading, once what has gathered is tried."""
+        pending = self.pending
+        if len(pending) >= EARLY_ITEMS or (pending and len(pending[-1].wire) >= EARLY_BYTES):
+            # Who sends many messages to one connection asks before each: what the peer takes is known only then.
+            self.flush(Joined())
+        return self.congested
+
+    def give_up(self) -> None:
+        """Close as a slow consumer."""
+        self._sink.overflow()
 
     def flush(self, joined: Joined) -> None:
         """Write what the sink takes; keep the rest within the bound."""
         pending = self.pending
         sink = self._sink
-        if not sink.busy and not self._backlog and not self.owing:
+        if not sink.busy and not self._backlog and not self.owing and not self.parked:
             if len(pending) == 1:
                 data = pending[0][0]
             elif pending == joined.items:
@@ -119,7 +177,9 @@ class Outbox:
                 if data:
                     sink.write(data)
                 # Also where nothing waited: the sink that was busy has asked, and does not ask again.
-                self.blocked = sink.busy
+                self.blocked = self._sink.busy
+                if self.blocked:
+                    self._park()
                 return
         if self._backlog is None:
             self._backlog = deque()
@@ -127,9 +187,25 @@ class Outbox:
         self.backlog_bytes += sum([len(item[0]) for item in pending])
         pending.clear()
         self._drain()
-        self.blocked = self._sink.busy
+        self.blocked = sink.busy
+        if self.blocked and not self.parked:
+            self._park()
         if self.backlog_bytes > self._conflate_at:
             self._shed()
+
+    def overdraw(self, owed: Owed) -> None:
+        """Bring what a subscription is owed in a log back within the bound, or give the connection up."""
+        over = self.waiting_bytes - self.limit
+        # One message that waits alone is never too much.
+        if over <= 0 or owed.cursor is None or owed.cursor.position >= owed.cursor.log.end - 1:
+            return
+        if owed.on_slow is OnSlow.DISCONNECT:
+            self._sink.overflow()
+            return
+        # A little below the bound: the next message does not need the next look.
+        skipped = owed.cursor.skip(max(0, owed.cursor.size - over - self.limit // 32))
+        owed.drop(skipped, "drop-oldest" if owed.on_slow is OnSlow.DROP_OLDEST else "conflated")
+        self.owing = self.shedding = True
 
     def discard(self, key: str) -> list[Item]:
         """Take back all messages of one subscription that were not written (UNSUBSCRIBE)."""
@@ -150,11 +226,13 @@ class Outbox:
             self.pending[:] = [item for item in self.pending if item.cohort is None]
         return taken
 
+    def _park(self) -> None:
+        self.parked = True
+        self._leave()
+
     def _drain(self) -> None:
         backlog = self._backlog
         sink = self._sink
-        if backlog is None:
-            return
         while backlog and not sink.busy:
             parts: list[bytes] = []
             size = 0
@@ -166,45 +244,69 @@ class Outbox:
                 parts.append(wire)
             sink.write(b"".join(parts))
         if not backlog:
-            self.shedding = False
-            self._conflate_at = self._limit // 4
-            self.owing = any(subscription.dropped for subscription in self._subscriptions.values())
+            self._conflate_at = self.limit // 4
+            if self.parked and not sink.busy:
+                self._drain_logs()
+            if not self.parked:
+                self.shedding = False
+            self.owing = any(owed.dropped for owed in self._owed.values())
+
+    def _drain_logs(self) -> None:
+        """Write what the logs hold for this connection; come back to the fan-out when that was all."""
+        sink = self._sink
+        for owed in tuple(self._owed.values()):
+            cursor = owed.cursor
+            while cursor is not None and cursor.waiting:
+                if sink.busy:
+                    return
+                items, data, skipped = cursor.take(CHUNK_BYTES)
+                owed.counters.messages_out += len(items)
+                owed.drop(skipped, "conflated")
+                if owed.dropped and items and (first := items[0]).publication is not None:
+                    # The first one tells what was skipped before it.
+                    told = owed.cohort.item_with(first.publication, (), None, owed.dropped)
+                    data = told.wire + data[len(first.wire) :]
+                    owed.dropped = 0
+                sink.write(data)
+        if not sink.busy:
+            self.parked = False
+            self._return()
 
     def _told(self, item: Item) -> bytes:
         """Encode again with `dropped`, if its subscription has skipped messages."""
         cohort, publication = item.cohort, item.publication
         if cohort is None or publication is None:
             return item.wire
-        subscription = self._subscriptions.get(cohort.key)
-        if subscription is None or not subscription.dropped:
+        owed = self._owed.get(cohort.key)
+        if owed is None or not owed.dropped:
             return item.wire
-        extra = [*item.extra, ("dropped", str(item.told + subscription.dropped))]
-        subscription.dropped = 0
-        return cohort.encode_with(publication, extra, item.message_id).wire
+        told = item.told + owed.dropped
+        owed.dropped = 0
+        return cohort.item_with(publication, item.extra, item.message_id, told).wire
 
     def _shed(self) -> None:
-        """Bring the backlog back within its bound."""
-        if any(subscription.on_slow is OnSlow.CONFLATE for subscription in self._subscriptions.values()):
+        """Bring what is kept here back within the bound."""
+        if any(owed.on_slow is OnSlow.CONFLATE for owed in self._owed.values()):
             self._conflate()
-        if self.backlog_bytes > self._limit:
+        if self.backlog_bytes > self.limit:
             self._drop_oldest()
-        if self.backlog_bytes > self._limit:
+        # One message that waits alone is never too much.
+        if self.backlog_bytes > self.limit and len(self._backlog or ()) > 1:
             self._sink.overflow()
         # Passes double their distance, so that a large conflated set does not cost a pass per message.
-        self._conflate_at = max(self._limit // 4, min(2 * self.backlog_bytes, self._limit))
+        self._conflate_at = max(self.limit // 4, min(2 * self.backlog_bytes, self.limit))
 
     def _conflate(self) -> None:
         kept: list[Item] = []
         seen: set[tuple[str, str]] = set()
-        skipped: dict[Droppable, int] = {}
+        skipped: dict[Owed, int] = {}
         for item in reversed(self._backlog or ()):
-            subscription = self._subscription(item)
-            conflated = subscription is not None and subscription.on_slow is OnSlow.CONFLATE
-            if subscription and conflated and item.publication is not None and item.cohort is not None:
-                key = (item.cohort.key, item.publication.address.destination)
+            owed = self._owed_for(item)
+            if owed and owed.on_slow is OnSlow.CONFLATE and item.publication is not None and item.cohort is not None:
+                key = (item.cohort.key, item.publication.address.text)
                 if key in seen:
-                    skipped[subscription] = skipped.get(subscription, 0) + 1
-                    subscription.dropped += item.told
+                    skipped[owed] = skipped.get(owed, 0) + 1
+                    owed.dropped += item.told
                     continue
                 seen.add(key)
             kept.append(item)
@@ -215,36 +317,31 @@ class Outbox:
 
     def _drop_oldest(self) -> None:
         # A little below the bound: the next message does not need the next pass, and a pass takes no time to notice.
-        goal = self._limit - self._limit // 32
+        goal = self.limit - self.limit // 32
         backlog = self._backlog or deque()
         kept: list[Item] = []
-        skipped: dict[Droppable, int] = {}
+        skipped: dict[Owed, int] = {}
         size = self.backlog_bytes
-        cohort: Cohort | None = None
-        subscription: Droppable | None = None
-        while backlog and size > goal:
+        while len(backlog) > 1 and size > goal:
             item = backlog.popleft()
-            if item[1] is not cohort:  # most often all are of one
-                cohort = item[1]
-                subscription = self._subscription(item)
-            if subscription is None or subscription.on_slow is OnSlow.DISCONNECT:
+            owed = self._owed_for(item)
+            if owed is None or owed.on_slow is OnSlow.DISCONNECT:
                 kept.append(item)
                 continue
-            size -= len(item[0])
-            skipped[subscription] = skipped.get(subscription, 0) + 1
-            if item[5]:
-                subscription.dropped += item.told
+            size -= len(item.wire)
+            skipped[owed] = skipped.get(owed, 0) + 1
+            owed.dropped += item.told
         self.backlog_bytes = size
         backlog.extendleft(reversed(kept))
         self._count(skipped, "drop-oldest")
 
-    def _subscription(self, item: Item) -> Droppable | None:
-        """Give the subscription of a MESSAGE that is still there."""
-        return None if item.cohort is None else self._subscriptions.get(item.cohort.key)
+    def _owed_for(self, item: Item) -> Owed | None:
+        """Return the subscription of a message that is still there."""
+        return None if item.cohort is None else self._owed.get(item.cohort.key)
 
-    def _count(self, skipped: dict[Droppable, int], reason: str) -> None:
-        for subscription, count in skipped.items():
-            subscription.drop(count, reason)
+    def _count(self, skipped: dict[Owed, int], reason: str) -> None:
+        for owed, count in skipped.items():
+            owed.drop(count, reason)
             self.owing = self.shedding = True
 
     def _replace(self, items: list[Item]) -> None:

@@ -1,4 +1,4 @@
-"""Fewer messages for a dashboard: `max-rate` and `dead-band` of one subscription.
+"""Fewer messages for a dashboard: the stage for `max-rate` and `dead-band`.
 
 Per topic: a message within the period since the last one is held, a newer one replaces it (the newest wins), and the held
 one goes out when the period has passed. With a dead band a reading whose value is closer than that to the last one sent
@@ -7,11 +7,16 @@ is skipped; anything without a number passes. What is replaced or skipped is cou
 Remembers at most MAX_TOPICS topics; the one known for longest is forgotten first, its held message sent at once.
 """
 
+import heapq
 from collections.abc import Callable
+from typing import Final
 
+from hub.broker.options import Options
+from hub.broker.outbox import Owed
 from hub.broker.publication import Publication
 
-MAX_TOPICS = 10_000
+MAX_TOPICS: Final = 10_000
+MOST_AT_ONCE: Final = 500  # held messages that one `release` sends: ten thousand of them would hold the loop
 
 
 class Pace:
@@ -28,59 +33,67 @@ class Pace:
 class Pacer:
     """The state of all topics of one subscription."""
 
-    __slots__ = ("_dead_band", "_emit", "_paces", "_period_s", "_skip", "_wake")
+    __slots__ = ("_dead_band", "_due", "_next", "_owed", "_paces", "_period_s", "_wake")
 
     def __init__(
         self,
-        period_s: float,
-        dead_band: float,
-        emit: Callable[[Publication], None],
-        skip: Callable[[str], None],
-        wake: Callable[[float, str], None],
+        options: Options,
+        owed: Owed,
+        out: Callable[[Publication, float], None],
+        wake: Callable[[float], None],
     ) -> None:
-        """Take what to do: `emit` a message, count a `skip` by reason, and `wake` us for a topic at a time."""
-        self._period_s = period_s
-        self._dead_band = dead_band
-        self._emit = emit
-        self._skip = skip
+        """Take the next stage's `offer`, and what asks for a `release` at a time."""
+        self._period_s = options.period_s
+        self._dead_band = options.dead_band
+        self._owed = owed
+        self._next = out
         self._wake = wake
         self._paces: dict[str, Pace] = {}
-
-    @property
-    def holding(self) -> int:
-        """How many topics have a message that waits for its time."""
-        return sum(pace.held is not None for pace in self._paces.values())
+        self._due: list[tuple[float, str]] = []  # a heap; a topic is in it once at most while it holds a message
 
     def offer(self, publication: Publication, now: float) -> None:
         """Take a message of any topic."""
-        topic = publication.address.destination
+        topic = publication.address.text
         pace = self._paces.get(topic)
         if pace is None:
-            pace = self._remember(topic)
+            pace = self._remember(topic, now)
         if pace.held is not None:
             # The newest wins, also where it is back at what was sent: then nothing goes out.
-            self._skip("max-rate")
+            self._owed.drop(1, "max-rate")
             pace.held = publication
-            self._release(pace, now)
+            self._let_go(pace, now)
         elif self._unchanged(pace, publication):
-            self._skip("dead-band")
+            self._owed.drop(1, "dead-band")
         elif now < pace.next_s:
-            self._wake(pace.next_s, topic)
             pace.held = publication
+            heapq.heappush(self._due, (pace.next_s, topic))
+            if self._due[0][1] == topic:
+                self._wake(pace.next_s)
         else:
             self._send(pace, publication, now)
 
-    def release(self, topic: str, now: float) -> None:
-        """Send the held message of a topic: its time has come."""
-        pace = self._paces.get(topic)
-        if pace is not None:
-            self._release(pace, now)
+    def release(self, now: float) -> float | None:
+        """Send held messages whose time has come, not too many at once; return when to call again."""
+        due = self._due
+        for _ in range(MOST_AT_ONCE):
+            if not due or due[0][0] > now:
+                break
+            _, topic = heapq.heappop(due)
+            pace = self._paces.get(topic)
+            if pace is not None:
+                self._let_go(pace, now)
+        return due[0][0] if due else None
 
-    def _release(self, pace: Pace, now: float) -> None:
+    def end(self) -> None:
+        """Forget what is held."""
+        self._paces.clear()
+        self._due.clear()
+
+    def _let_go(self, pace: Pace, now: float) -> None:
         if pace.held is None or now < pace.next_s:
             return
         if self._unchanged(pace, pace.held):
-            self._skip("dead-band")
+            self._owed.drop(1, "dead-band")
             pace.held = None
         else:
             self._send(pace, pace.held, now)
@@ -98,12 +111,12 @@ class Pacer:
         pace.held = None
         pace.next_s = now + self._period_s
         pace.value = publication.value
-        self._emit(publication)
+        self._next(publication, now)
 
-    def _remember(self, topic: str) -> Pace:
+    def _remember(self, topic: str, now: float) -> Pace:
         if len(self._paces) >= MAX_TOPICS:
             forgotten = self._paces.pop(next(iter(self._paces)))
             if forgotten.held is not None:
-                self._emit(forgotten.held)
+                self._next(forgotten.held, now)
         pace = self._paces[topic] = Pace()
         return pace

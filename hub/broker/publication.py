@@ -1,73 +1,87 @@
-"""A message on its way to subscribers, and its octets.
+"""A message: as it arrives, on its way to subscribers, and encoded for them. No protocol: see `Encode`.
 
-The MESSAGE frame, its WebSocket header included, is the same octets for all subscribers that share a subscription id, a
-dialect and a framing: such subscribers form a `Cohort`, and a cohort encodes a publication once. Every stompjs client
-calls its first subscription `sub-0`, so one cohort often is everybody.
+An `Arrival` is what a client, a bridge or the hub itself publishes; a batch of them has one `Origin`. The broker numbers
+it and makes it a `Publication`. Subscribers whose bytes are the same form a `Cohort`, which encodes a publication once for
+all of them: every stompjs client calls its first subscription `sub-0`, so one cohort often is everybody.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from hub.stomp.dialects import Dialect
-from hub.stomp.encoder import encode_user_headers
-from hub.stomp.escapes import escape
-from hub.stomp.frames import NO_HEADERS, UserHeaders
+from hub.topics.destinations import Destination
 
-# Gives the octets that go before a frame of this length on the wire; `text` says whether the frame is UTF-8.
-Framing = Callable[[int, bool], bytes]
+OVERHEAD = 256  # bytes that a message counts for beside its body and headers
+
+
+class Headers:
+    """Headers of the sender that travel with a message, with the forms that encoders keep of them."""
+
+    __slots__ = ("content_type", "encoded", "items", "retained", "size")
+
+    def __init__(self, items: tuple[tuple[str, str], ...] = (), *, retained: bool = False) -> None:
+        self.items = items
+        self.content_type = next((value for name, value in items if name == "content-type"), None)
+        self.retained = retained  # a bridge's mark of an old MQTT message
+        self.size = sum([len(name) + len(value) for name, value in items])  # characters, for the bounds on memory
+        self.encoded: dict[str, bytes] = {}  # by the encoders' own keys
+
+
+NO_HEADERS = Headers()
+JSON_HEADERS = Headers((("content-type", "application/json"),))
 
 
 class Address:
-    """A destination as it is written into MESSAGE frames, kept per dialect."""
+    """Where a message goes, with the forms that encoders keep of it."""
 
-    __slots__ = ("blocks", "destination")
+    __slots__ = ("destination", "encoded", "name", "text")
 
-    def __init__(self, destination: str) -> None:
+    def __init__(self, destination: Destination) -> None:
         self.destination = destination
-        self.blocks: dict[str, bytes] = {}
+        self.name = destination.name
+        self.text = destination.text
+        self.encoded: dict[str, bytes] = {}
 
-    def block(self, dialect: Dialect) -> bytes:
-        """Give the destination's header line."""
-        block = self.blocks.get(dialect.version)
-        if block is None:
-            block = f"destination:{escape(self.destination, dialect)}\n".encode()
-            self.blocks[dialect.version] = block
-        return block
+
+class Origin(NamedTuple):
+    """Where a batch of messages comes from, and so what is done with it."""
+
+    name: str
+    principal: str = ""  # who: a login, a bridge's name
+    tapped: bool = False  # telemetry is looked for in it
+    consumed: bool = False  # it reaches consumers, which take commands further
+    kept: bool = True  # the last message of each topic is kept for `replay:last`
+
+    @property
+    def bridged(self) -> bool:
+        """Whether it was MQTT."""
+        return self.name == BRIDGE.name
+
+
+CLIENT = Origin("client", tapped=True, consumed=True)
+BRIDGE = Origin("bridge", tapped=True)
+HUB = Origin("hub")
+TELEMETRY = Origin("telemetry", kept=False)  # what the hub decoded; the pipeline knows the last ones, in full
+COMMANDS = Origin("commands", consumed=True)  # of decoders to devices
 
 
 class Publication(NamedTuple):
-    """One message: where to, its number (the hub-wide message-id), body, the sender's headers."""
+    """One message: where to, its number in this hub, body, the sender's headers."""
 
     address: Address
     number: int
     body: bytes
-    headers: UserHeaders = NO_HEADERS
+    headers: Headers = NO_HEADERS
     value: float | None = None  # of a reading, for dead-band; None for anything else
 
     @property
     def text(self) -> bool:
-        """Whether the body is valid UTF-8, and so may travel in a WebSocket text message (RFC 6455, section 5.6)."""
+        """Whether the body is valid UTF-8."""
         return self.body.isascii() or _is_utf8(self.body)
-
-    def frame(self, head: bytes, message_id: bytes, dialect: Dialect) -> bytes:
-        """Give a MESSAGE frame; `head` is the command and the lines of the subscriber."""
-        address, _, body, headers, _ = self
-        return b"%bmessage-id:%b\n%bcontent-length:%d\n%b\n%b\0" % (
-            head,
-            message_id,
-            address.blocks.get(dialect.version) or address.block(dialect),
-            len(body),
-            (headers.encoded.get(dialect.version) or encode_user_headers(headers, dialect)) if headers.items else b"",
-            body,
-        )
 
     @property
     def size(self) -> int:
-        """Give the octets that it counts for in a bounded place."""
+        """Return the bytes that it counts for in a bounded place."""
         return len(self.body) + self.headers.size + OVERHEAD
-
-
-OVERHEAD = 256  # headers and bookkeeping
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -78,52 +92,55 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
-# A NamedTuple's own constructor costs three times as much, for every message.
-new_publication = _new_item = tuple.__new__
+Extra = Sequence[tuple[str, str]]
+Encode = Callable[[Publication, Extra, str | None], bytes]
+"""Turns a publication into what one kind of subscriber reads: a STOMP MESSAGE, an SSE event, a line of NDJSON.
 
-# A 1.0 subscription may have no id: its key is this (no header can contain NUL) and its destination, and its MESSAGEs
-# have no subscription header.
-UNNAMED = "\0"
+Takes what the broker has to say to this subscriber alone (`ack`, `redelivered`, `dropped`; mostly nothing) and the
+delivery's own message id, where it has one: None stands for the publication's number.
+"""
 
 
-class Cohort:
-    """Subscribers whose frames are the same octets."""
+class Cohort(NamedTuple):
+    """Subscribers whose bytes are the same: their subscriptions have one key, and one encoder."""
 
-    __slots__ = ("dialect", "framing", "head", "key")
+    key: str
+    encode: Encode
 
-    def __init__(self, key: str, dialect: Dialect, framing: Framing) -> None:
-        self.key = key
-        self.dialect = dialect
-        self.framing = framing
-        named = "" if key.startswith(UNNAMED) else f"subscription:{escape(key, dialect)}\n"
-        self.head = f"MESSAGE\n{named}".encode()
+    def item(self, publication: Publication) -> "Item":
+        """Encode for all members: nothing to acknowledge, nothing to add."""
+        return new_item(Item, (self.encode(publication, (), None), self, publication, (), None, 0))
 
-    def encode(self, publication: Publication) -> "Item":
-        """Encode for all members: auto acknowledgement, nothing to add."""
-        frame = publication.frame(self.head, b"%d" % publication[1], self.dialect)
-        text = publication[2].isascii() or publication.text
-        return _new_item(Item, (self.framing(len(frame), text) + frame, self, publication, (), None, 0))
-
-    def encode_with(self, publication: Publication, extra: list[tuple[str, str]], message_id: str | None) -> "Item":
-        """Encode for one member, with headers of its own; `message_id` stands for the publication's number."""
-        head = self.head + "".join(f"{name}:{value}\n" for name, value in extra).encode()
-        number = str(publication.number) if message_id is None else message_id
-        frame = publication.frame(head, number.encode(), self.dialect)
-        wire = self.framing(len(frame), publication.text) + frame
-        return Item(wire, self, publication, tuple(extra), message_id)
+    def item_with(self, publication: Publication, extra: Extra, message_id: str | None, told: int = 0) -> "Item":
+        """Encode for one member; `told` is the number of skipped messages that it tells."""
+        more = [*extra, ("dropped", str(told))] if told else extra
+        return Item(self.encode(publication, more, message_id), self, publication, tuple(extra), message_id, told)
 
 
 class Item(NamedTuple):
-    """An encoded frame in an outbox. Only MESSAGEs have a cohort; other frames are never dropped."""
+    """Encoded bytes in an outbox. Only messages have a cohort; answers are never dropped."""
 
     wire: bytes
     cohort: Cohort | None = None
     publication: Publication | None = None
     extra: tuple[tuple[str, str], ...] = ()
     message_id: str | None = None
-    told: int = 0  # the value of its `dropped` header; still to be told if this message is dropped too
+    told: int = 0  # skipped messages that it tells; still to be told if it is dropped itself
 
 
-def control_item(wire: bytes) -> Item:
-    """Give an outbox item for a frame that is not a MESSAGE."""
-    return _new_item(Item, (wire, None, None, (), None, 0))
+# A NamedTuple's own constructor costs three times as much, for every message.
+new_publication = new_item = tuple.__new__
+
+
+def answer_item(wire: bytes) -> Item:
+    """Return an outbox item for what is no message."""
+    return new_item(Item, (wire, None, None, (), None, 0))
+
+
+class Arrival(NamedTuple):
+    """A message that somebody publishes; who and how says the origin of its batch."""
+
+    address: Address  # a topic of the broker's, or the address of a queue: see `Broker.address`
+    body: bytes
+    headers: Headers = NO_HEADERS
+    value: float | None = None

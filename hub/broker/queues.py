@@ -2,23 +2,20 @@
 
 Consumers take turns; one without room (no prefetch left, or not reading) is passed over. A message that comes back (NACK,
 disconnect, UNSUBSCRIBE) goes to the front with `redelivered:true`; after MAX_ATTEMPTS deliveries it moves to
-`/queue/$dead/<name>`. A full queue refuses the publisher; a full dead-letter queue drops its oldest, counted. A queue
-without messages and consumers ceases to exist.
+`/queue/$dead/<name>`. A full queue refuses the publisher (`QueueTable.check_room`); a full dead-letter queue drops its
+oldest, counted. A queue without messages and consumers ceases to exist.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from hub.broker.acks import Delivery
 from hub.broker.counters import Counters
-from hub.broker.publication import Publication
+from hub.broker.publication import OVERHEAD, Arrival, Publication
 from hub.broker.subscription import Subscription
-from hub.stomp.errors import TRY_AGAIN_LATER, SessionError
-from hub.stomp.frames import quoted
+from hub.broker.window import Delivery
+from hub.topics.destinations import Destination
 
-PREFIX = "/queue/"
-DEAD_PREFIX = "/queue/$dead/"
 MAX_ATTEMPTS = 20
 
 
@@ -36,7 +33,11 @@ class Queue:
     __slots__ = ("_consumers", "_counters", "_dead", "_limits", "_ready", "bytes", "destination")
 
     def __init__(
-        self, destination: str, limits: QueueLimits, counters: Counters, dead: Callable[[str, Publication], None]
+        self,
+        destination: Destination,
+        limits: QueueLimits,
+        counters: Counters,
+        dead: Callable[[Destination, Publication], None],
     ) -> None:
         self.destination = destination
         self.bytes = 0
@@ -60,15 +61,8 @@ class Queue:
         return not self._consumers
 
     def put(self, publication: Publication) -> None:
-        """Add a message at the end and deliver what can be delivered.
-
-        Raises:
-            SessionError: the queue is full.
-        """
-        if len(self._ready) >= self._limits.messages or self.bytes + publication.size > self._limits.bytes:
-            if not self.destination.startswith(DEAD_PREFIX):
-                text = f"{quoted(self.destination)} holds {len(self._ready)} messages; consume them or try again later"
-                raise SessionError("Queue full", text, TRY_AGAIN_LATER)
+        """Add a message at the end and deliver what can be delivered."""
+        if is_dead_letter(self.destination):
             self._drop_oldest(publication.size)
         self._ready.append(Delivery(publication, 0))
         self.bytes += publication.size
@@ -77,7 +71,7 @@ class Queue:
     def give_back(self, deliveries: Iterable[Delivery]) -> None:
         """Take deliveries back to the front, in their order. `attempt` counts the deliveries so far."""
         for delivery in reversed(list(deliveries)):
-            if delivery.attempt >= MAX_ATTEMPTS and not self.destination.startswith(DEAD_PREFIX):
+            if delivery.attempt >= MAX_ATTEMPTS and not is_dead_letter(self.destination):
                 self._dead(self.destination, delivery.publication)
                 continue
             self._ready.appendleft(delivery)
@@ -86,7 +80,6 @@ class Queue:
 
     def join(self, consumer: Subscription) -> None:
         """Add a consumer; it gets its first messages with the next `dispatch`."""
-        consumer.queue = self
         self._consumers.append(consumer)
 
     def leave(self, consumer: Subscription) -> None:
@@ -115,3 +108,13 @@ class Queue:
         while self._ready and (len(self._ready) >= limits.messages or self.bytes + size > limits.bytes):
             self.bytes -= self._ready.popleft().publication.size
             self._counters.dropped["dead-letter-full"] += 1
+
+
+def is_dead_letter(destination: Destination) -> bool:
+    """Whether a queue is for messages that nobody could handle."""
+    return destination.name.startswith("$dead/")
+
+
+def message_size(arrival: Arrival) -> int:
+    """Return the bytes that a message will count for in a queue."""
+    return len(arrival.body) + arrival.headers.size + OVERHEAD

@@ -1,51 +1,76 @@
 """Who gets the messages of a topic.
 
-A topic's subscribers are found once in the trees of filters and remembered (`Topic.fanout`), until a subscription that
-could match the topic comes or goes: a wildcard makes all topics stale (`generation`), an exact filter its own one.
-Fan-outs are shared between topics that match the same nodes.
+A topic's channels are found once in the tree of filters and remembered (`Topic.fanout`), until a channel that could match
+the topic comes or goes: a filter with a wildcard makes all topics stale (`generation`), an exact one its own topic.
+Fan-outs are shared between topics that match the same filters.
 """
 
 from collections import Counter
+from typing import Final
 
-from hub.broker.outbox import Outbox
-from hub.broker.publication import Address
-from hub.broker.subscription import Subscription
-from hub.broker.topic import READINGS, STALE, Fanout, Member, Topic, Topics
-from hub.stomp.errors import SessionError
-from hub.stomp.frames import quoted
+from hub.broker.channel import Channel, Offer
+from hub.broker.options import OnSlow
+from hub.broker.outbox import Outbox, Owed
+from hub.broker.publication import Cohort
+from hub.broker.topic import STALE, Fanout, Topic, Topics
+from hub.topics.destinations import Destination, Kind
 from hub.topics.names import ONE, RESERVED, REST, FilterLimits, is_exact, parse_filter, validate_topic
 from hub.topics.tree import TopicTree
 
-TOPIC_PREFIX = "/topic/"
-# What only the hub publishes: readings that it decoded, and what it says of itself.
-RESERVED_TOPICS = ("$SYS/", READINGS)
+Key = tuple[str, Cohort, OnSlow]
+MAX_FANOUTS: Final = 100_000
+
+
+class Member:
+    """A subscription on a topic filter, as routing knows it."""
+
+    __slots__ = ("channel", "consumer", "key", "outbox", "owed")
+
+    def __init__(self, owed: Owed, outbox: Outbox, filter_text: str, *, consumer: bool) -> None:
+        self.owed = owed
+        self.outbox = outbox
+        self.consumer = consumer  # receipts wait for its ACKs
+        self.key: Key = (filter_text, owed.cohort, owed.on_slow)
+        self.channel: Channel | None = None
 
 
 class Routing:
-    """The topics and the filters that match them."""
+    """The topics, and the channels whose filters match them."""
 
-    __slots__ = ("_consumers", "_fanouts", "_filters", "_first_levels", "_limits", "generation", "topics")
+    __slots__ = ("_channels", "_consumers", "_fanouts", "_filters", "_first_levels", "_limits", "generation", "topics")
 
     def __init__(self, limits: FilterLimits, topics: Topics) -> None:
         self.topics = topics
         self.generation = 0  # a topic of another one is to be asked for again
         self._limits = limits
-        self._filters: TopicTree[Member] = TopicTree(limits)
-        # Of consumers, apart: what only the hub publishes is no concern of theirs, and is not encoded for them.
-        self._consumers: TopicTree[Member] = TopicTree(limits)
-        self._first_levels: Counter[str] = Counter()  # never 0, of the filters that are subscribed to
+        self._filters: TopicTree[Channel] = TopicTree(limits)
+        # Those of consumers, apart: some origins do not reach them, and nothing is encoded for them alone.
+        self._consumers: TopicTree[Channel] = TopicTree(limits)
+        self._channels: dict[tuple[Key, bool], Channel] = {}
+        self._first_levels: Counter[str] = Counter()  # never 0, of the filters of `_filters`
         self._fanouts: dict[tuple[int, ...], Fanout] = {}
 
-    def topic(self, destination: str) -> Topic:
-        """Give a topic with its present fan-out.
+    def topic(self, destination: Destination) -> Topic:
+        """Return a topic with its present fan-out.
 
         Raises:
-            TopicError: the destination is not a legal topic.
+            TopicError: its name is not legal.
         """
-        topic = self.topics.get(destination)
-        if topic is not None and topic.generation == self.generation:
+        topic = self.topics.get(destination.text)
+        if topic is None:
+            validate_topic(destination.name)
+            topic = Topic(destination, self._find(destination.name), self.generation)
+            self.topics.add(topic)
             return topic
-        return self._find(destination, topic)
+        return self.fresh(topic)
+
+    def fresh(self, topic: Topic) -> Topic:
+        """Return a topic that was known, found again if what was remembered of it is stale."""
+        if topic.generation != self.generation:
+            if self.topics.get(topic.text) is not topic:  # it was forgotten
+                return self.topic(topic.destination)
+            topic.fanout, topic.generation = self._find(topic.destination.name), self.generation
+        return topic
 
     def listening(self, first_level: str) -> bool:
         """Whether any filter could match a topic that begins with this level: a quick no."""
@@ -53,55 +78,62 @@ class Routing:
         # A leading wildcard does not reach reserved topics (MQTT 3.1.1, section 4.7.2).
         return first_level in levels or ((ONE in levels or REST in levels) and first_level[:1] != RESERVED)
 
-    def add(self, subscription: Subscription, outbox: Outbox) -> None:
-        """Let a subscription on topics take part.
+    def add(self, member: Member, offer: Offer | None) -> None:
+        """Let a subscription on topics take part, by way of a stage, or else plainly.
 
         Raises:
             TopicError: its topic filter is not legal.
         """
-        tree = self._consumers if subscription.options.confirms else self._filters
-        tree.add(subscription.destination.removeprefix(TOPIC_PREFIX), (subscription, outbox))
-        self._changed(subscription, 1)
+        name = (member.key, member.consumer)
+        channel = self._channels.get(name)
+        if channel is None:
+            levels = parse_filter(member.key[0], self._limits)
+            channel = self._channels[name] = Channel(member.owed.cohort, member.owed.on_slow)
+            (self._consumers if member.consumer else self._filters).add(member.key[0], channel)
+            self._changed(levels, 0 if member.consumer else 1)
+        channel.join(member.owed, member.outbox, offer)
+        member.channel = channel
 
-    def remove(self, subscription: Subscription, outbox: Outbox) -> None:
+    def remove(self, member: Member) -> None:
         """Let a subscription take part no more."""
-        tree = self._consumers if subscription.options.confirms else self._filters
-        tree.remove(subscription.destination.removeprefix(TOPIC_PREFIX), (subscription, outbox))
-        self._changed(subscription, -1)
+        channel, member.channel = member.channel, None
+        if channel is None:
+            return
+        channel.leave(member.owed)
+        if channel.empty:
+            del self._channels[member.key, member.consumer]
+            (self._consumers if member.consumer else self._filters).remove(member.key[0], channel)
+            self._changed(parse_filter(member.key[0], self._limits), 0 if member.consumer else -1)
 
-    def _find(self, destination: str, known: Topic | None) -> Topic:
-        """Find a topic's subscribers, again if it is known."""
-        name = destination.removeprefix(TOPIC_PREFIX) if known is None else known.name
-        if known is None:
-            if not destination.startswith(TOPIC_PREFIX):
-                raise SessionError("Bad destination", f"{quoted(destination)} is not a topic")
-            validate_topic(name)
+    def logged_bytes(self) -> int:
+        """Return what channels keep for members that are blocked."""
+        return sum(channel.logged_bytes for channel in self._channels.values())
+
+    def _find(self, name: str) -> Fanout:
         nodes = self._filters.match_nodes(name)
-        reserved = name.startswith(RESERVED_TOPICS)
-        if not reserved:
-            nodes += self._consumers.match_nodes(name)
-        key = tuple(map(id, nodes))
+        consumers = self._consumers.match_nodes(name)
+        key = (*map(id, nodes), 0, *map(id, consumers))
         fanout = self._fanouts.get(key)
         if fanout is None:
-            fanout = self._fanouts[key] = Fanout([member for node in nodes for member in node.values])
-        if known is not None:
-            known.fanout, known.generation = fanout, self.generation
-            return known
-        topic = Topic(Address(destination), name, fanout, self.generation, reserved=reserved)
-        self.topics.add(topic)
-        return topic
+            if len(self._fanouts) >= MAX_FANOUTS:
+                self._fanouts.clear()
+            fanout = self._fanouts[key] = Fanout(
+                [channel for node in nodes for channel in node.values],
+                [channel for node in consumers for channel in node.values],
+            )
+        return fanout
 
-    def _changed(self, subscription: Subscription, by: int) -> None:
-        """Drop what a subscription, more or less, may have changed."""
+    def _changed(self, levels: tuple[str, ...], by: int) -> None:
+        """Drop what a channel, more or less, may have changed."""
         # Fan-outs are shared between topics by their nodes, and the nodes have changed.
         self._fanouts.clear()
-        levels = parse_filter(subscription.destination.removeprefix(TOPIC_PREFIX), self._limits)
-        if not subscription.options.confirms:
+        if by:
             self._first_levels[levels[0]] += by
             if not self._first_levels[levels[0]]:
                 del self._first_levels[levels[0]]
         if is_exact(levels):
-            if (topic := self.topics.get(subscription.destination)) is not None:
+            topic = self.topics.get(Destination(Kind.TOPIC, "/".join(levels)).text)
+            if topic is not None:
                 topic.generation = STALE
         else:
             self.generation += 1

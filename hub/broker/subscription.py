@@ -1,154 +1,152 @@
-"""One subscription of one connection: how a message reaches it.
+"""One subscription of one connection: the row of stages that a message passes on its way to the outbox.
 
-    auto, no options     the broker appends the cohort's frame to the outbox (the fast way; `offer` is not called)
-    auto, paced          through the pacer
-    client modes         within the ack window; on topics what does not fit waits, bounded, under the on-slow policy
-    receipt-after-ack    the same, and receipts wait for its ACKs; what does not fit is refused: their senders are told
+    options          stages
+    none             none: its channel appends the cohort's bytes to the outbox
+    paced            pace → outlet
+    client modes     window → outlet
+    replay           catch-up → the above, until the past is sent
 
-Each message that is written for this subscription alone carries `ack`, `redelivered` (queues) and `dropped` as needed.
+The row is chosen once, at SUBSCRIBE. Each stage has the same three calls: `offer` takes a message, `release` lets go of
+what may go now (time has passed, an ACK made room, the peer reads again) and returns when to call it again, `end` forgets
+what it holds. The outlet is `emit`: it writes to the outbox, with `ack`, `redelivered` and `dropped` as needed.
 """
 
-from collections import deque
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
-from hub.broker.acks import AckWindow, Delivery
-from hub.broker.confirmations import BEHIND, LEFT, Confirmation
+from hub.broker.catch_up import CatchUp
+from hub.broker.confirmations import LEFT
 from hub.broker.counters import Counters
-from hub.broker.options import AckMode, OnSlow, Options
+from hub.broker.options import AckMode, Options
+from hub.broker.outbox import Outbox, Owed
 from hub.broker.pacing import Pacer
-from hub.broker.publication import Cohort, Item, Publication
-
-if TYPE_CHECKING:
-    from hub.broker.queues import Queue
-
-
-class Recipient(Protocol):
-    """The connection of a subscription."""
-
-    def push(self, item: Item) -> None:
-        """Put a frame into the outbox."""
-
-    def note_ack(self, ack_id: str, subscription: "Subscription") -> None:
-        """Remember whom an ack id belongs to."""
-
-    def congested(self) -> bool:
-        """Whether the peer is behind in reading."""
-
-    def give_up(self) -> None:
-        """Close as a slow consumer."""
-
-    def wake(self, when: float, subscription: "Subscription", topic: str) -> None:
-        """Call `subscription.pacer.release(topic, now)` at a time."""
+from hub.broker.publication import Cohort, Publication
+from hub.broker.window import Delivery, Window
+from hub.topics.destinations import Destination
 
 
-class Subscription:
+class Stage(Protocol):
+    """A part of the way of a message to one subscriber."""
+
+    def offer(self, publication: Publication, now: float) -> None:
+        """Take a message."""
+
+    def release(self, now: float) -> float | None:
+        """Let go of what may go now; return when to call again, None if something else has to happen first."""
+
+    def end(self) -> None:
+        """Forget what is held."""
+
+
+class Subscription(Owed):
     """Who wants what, and what is on the way to them."""
 
     __slots__ = (
-        "_counters",
-        "_limit",
-        "_recipient",
-        "_waiting",
-        "_waiting_bytes",
-        "awaited",
-        "cohort",
+        "_acks",
+        "_catching_up",
+        "_outbox",
+        "_pacer",
+        "_wake",
         "destination",
-        "dropped",
         "key",
-        "on_slow",
+        "offer",
         "options",
-        "pacer",
-        "queue",
+        "wakes_at",
         "window",
     )
 
     def __init__(
         self,
-        destination: str,
+        destination: Destination,
         options: Options,
         cohort: Cohort,
-        recipient: Recipient,
+        outbox: Outbox,
+        acks: "dict[str, Subscription]",
         counters: Counters,
-        waiting_limit: int,
+        wake: "Callable[[float, Subscription], None]",
     ) -> None:
+        """Take the connection's outbox and its table of ack ids, and what asks for a `release` at a time."""
+        super().__init__(cohort, options.on_slow, counters)
         self.key = cohort.key
         self.destination = destination
         self.options = options
-        self.cohort = cohort
-        self.on_slow = options.on_slow
-        self.dropped = 0
-        self.queue: Queue | None = None
-        self.window: AckWindow | None = None
-        self.pacer: Pacer | None = None
-        # Of a consumer: what waits for its ACK, by the number of the message. None: receipts do not wait for this one.
-        self.awaited: dict[int, Confirmation] | None = {} if options.confirms else None
+        self.window: Window | None = None
+        self.wakes_at: float | None = None  # when the broker will call `release`
+        self._acks = acks
+        self._outbox = outbox
+        self._wake = wake
+        self._catching_up: CatchUp | None = None
+        self._pacer: Pacer | None = None
+        self.offer: Callable[[Publication, float], None] = self._outlet
         if options.ack is not AckMode.AUTO:
-            self.window = AckWindow(options.prefetch, cumulative=options.ack is AckMode.CLIENT)
+            self.window = Window(options, self, outbox, self._outlet)
+            self.offer = self.window.offer
+            self.awaited = {} if options.confirms else None
         elif options.paced:
-            self.pacer = Pacer(options.period_s, options.dead_band, self.emit, self._skip, self._wake)
-        self._recipient = recipient
-        self._counters = counters
-        self._waiting: deque[Publication] | None = None
-        self._waiting_bytes = 0
-        self._limit = waiting_limit
+            self._pacer = Pacer(options, self, self._outlet, self._wake_me)
+            self.offer = self._pacer.offer
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Return the stages before the outlet, in the order in which a message passes them."""
+        return [stage for stage in (self._catching_up, self._pacer, self.window) if stage is not None]
 
     @property
     def plain(self) -> bool:
-        """Whether the cohort's frame serves it unchanged."""
-        return self.window is None and self.pacer is None
+        """Whether its channel may write the cohort's bytes past it."""
+        return self.options.plain and self._catching_up is None
 
     @property
     def ready(self) -> bool:
         """Whether a work queue may give it the next message."""
-        return (self.window is None or self.window.open) and not self._recipient.congested()
+        return (self.window is None or self.window.acks.open) and not self._outbox.behind()
 
-    def offer(self, publication: Publication, now: float) -> None:
-        """Take a message of a topic that matches."""
-        if self.pacer is not None:
-            self.pacer.offer(publication, now)
-        elif self.window is None or (self.window.open and not self._waiting):
-            self.emit(publication)
-        else:
-            self._wait(publication)
+    def catch_up(self, source: Iterator[Publication]) -> None:
+        """Begin with what a source holds. Call before it joins its channel, then `release`."""
+        self._catching_up = CatchUp(source, self.offer, self._full)
+        self.offer = self._catching_up.offer
+
+    def caught_up(self) -> bool:
+        """Whether the source has just been used up: the stage is taken out of the row."""
+        if self._catching_up is None or not self._catching_up.done:
+            return False
+        self._catching_up = None
+        stage = self._pacer or self.window
+        self.offer = self._outlet if stage is None else stage.offer
+        return True
+
+    def release(self, now: float) -> float | None:
+        """Let go of what may go now; return when to call again."""
+        # What waits in a later stage goes before what an earlier one adds.
+        times = [when for stage in reversed(self.stages) if (when := stage.release(now)) is not None]
+        return min(times, default=None)
 
     def emit(self, publication: Publication, attempt: int = 0) -> None:
         """Write a message now. `attempt` counts a work queue's deliveries from 1; 0 on topics."""
         extra: list[tuple[str, str]] = []
         message_id: str | None = None
         if self.window is not None:
-            message_id = self._counters.next_ack_id()
-            if self.cohort.dialect.ack_header:
-                extra.append(("ack", message_id))
-            self.window.add(message_id, Delivery(publication, max(attempt, 1)))
-            self._recipient.note_ack(message_id, self)
+            message_id = self.counters.next_ack_id()
+            extra.append(("ack", message_id))
+            self.window.acks.add(message_id, Delivery(publication, max(attempt, 1)))
+            self._acks[message_id] = self
         if attempt:
             extra.append(("redelivered", "true" if attempt > 1 else "false"))
-        if extra or self.dropped or message_id is not None:
-            told = [*extra, ("dropped", str(self.dropped))] if self.dropped else extra
-            item = self.cohort.encode_with(publication, told, message_id)
-            item = item._replace(extra=tuple(extra), told=self.dropped)
+        if extra or self.dropped:
+            item = self.cohort.item_with(publication, extra, message_id, self.dropped)
             self.dropped = 0
         else:
-            item = self.cohort.encode(publication)
-        self._counters.messages_out += 1
-        self._recipient.push(item)
-
-    def resume(self) -> None:
-        """Send what waited: acknowledgements made room."""
-        if self.queue is not None:
-            self.queue.dispatch()
-        while self._waiting and self.window is not None and self.window.open:
-            publication = self._waiting.popleft()
-            self._waiting_bytes -= publication.size
-            self.emit(publication)
+            item = self.cohort.item(publication)
+        self.counters.messages_out += 1
+        self._outbox.push(item)
 
     def end(self) -> None:
-        """Forget what waited: a late ACK of a message already written makes room for nobody."""
-        self._waiting = None
-        self._waiting_bytes = 0
+        """Forget what is held; receipts that wait for this one's ACKs are refused."""
+        for stage in self.stages:
+            stage.end()
         if self.awaited:
-            awaited, self.awaited = self.awaited, {}
+            awaited = dict(self.awaited)
+            self.awaited.clear()
             for confirmation in awaited.values():
                 confirmation.refuse(LEFT)
 
@@ -166,38 +164,12 @@ class Subscription:
             else:
                 confirmation.refuse(refusal)
 
-    def drop(self, count: int, reason: str) -> None:
-        """Count messages that this subscription will not get."""
-        self.dropped += count
-        self._counters.dropped[reason] += count
+    def _outlet(self, publication: Publication, now: float) -> None:  # noqa: ARG002 - the signature of `offer`
+        self.emit(publication)
 
-    def _skip(self, reason: str) -> None:
-        self.drop(1, reason)
+    def _full(self) -> bool:
+        """Whether the past has to wait: for the peer to read, or for its ACKs."""
+        return not self.ready
 
-    def _wake(self, when: float, topic: str) -> None:
-        self._recipient.wake(when, self, topic)
-
-    def _wait(self, publication: Publication) -> None:
-        """Hold a message until the window opens, within the bound of an outbox."""
-        if self._waiting is None:
-            self._waiting = deque()
-        if self.awaited is not None and self._waiting_bytes + publication.size > self._limit:
-            # Policy refuse-newest: cutting a bridge off for a heap of commands would stop its devices' readings, too.
-            self._counters.dropped["consumer-behind"] += 1
-            self.settle((Delivery(publication, 0),), BEHIND)
-            return
-        self._waiting.append(publication)
-        self._waiting_bytes += publication.size
-        if self._waiting_bytes <= self._limit:
-            return
-        if self.on_slow is OnSlow.DISCONNECT:
-            self._recipient.give_up()
-            return
-        if self.on_slow is OnSlow.CONFLATE:
-            newest = {waiting.address.destination: waiting for waiting in self._waiting}
-            self.drop(len(self._waiting) - len(newest), "conflated")
-            self._waiting = deque(sorted(newest.values(), key=lambda waiting: waiting.number))
-            self._waiting_bytes = sum(waiting.size for waiting in self._waiting)
-        while self._waiting_bytes > self._limit:
-            self._waiting_bytes -= self._waiting.popleft().size
-            self.drop(1, "drop-oldest")
+    def _wake_me(self, when: float) -> None:
+        self._wake(when, self)

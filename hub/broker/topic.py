@@ -1,79 +1,78 @@
 """What the hub knows of topics: who gets their messages, and what the last one was.
 
-A topic's fan-out is found once and remembered until a subscription that could match it comes or goes. The last message is
-kept for subscribers that ask `replay:last`. Both are bounded, in topics and in octets of last messages; the topic known
-for longest is forgotten first. Forgetting a fan-out costs a look-up; forgetting a last message is counted with reason
+A topic's fan-out is found once and remembered until a channel that could match it comes or goes. The last message is kept
+for subscribers that ask `replay:last`. Both are bounded, in topics and in bytes of last messages; the topic known for
+longest is forgotten first. Forgetting a fan-out costs a look-up; forgetting a last message is counted with the reason
 `retained-evicted`. A topic that was forgotten is stale: who still holds it asks again before using it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator
 
-from hub.broker.outbox import Outbox
-from hub.broker.publication import OVERHEAD, Address, Cohort, Item, Publication
-from hub.broker.subscription import Subscription
-from hub.stomp.frames import UserHeaders
+from hub.broker.channel import Channel
+from hub.broker.confirmations import Confirmation
+from hub.broker.publication import OVERHEAD, Address, Cohort, Headers, Publication
+from hub.topics.destinations import Destination
+from hub.topics.name_tree import NameTree
 
-READINGS = "readings/"
 STALE = -1  # a generation that never is the present one
-Member = tuple[Subscription, Outbox]
 # A last message: its number, body and headers. A tuple and no Publication: most are never asked for.
-Last = tuple[int, bytes, UserHeaders]
+Last = tuple[int, bytes, Headers]
 
 
 class Fanout:
-    """The subscribers of some topics, ready for the hot path. Never changed: a change makes a new one."""
+    """The channels of some topics, ready for the hot path. Never changed: a change makes a new one."""
 
-    __slots__ = ("bystanders", "cohorts", "consumers", "dirty", "groups", "outboxes", "size", "special", "wanted")
+    __slots__ = ("consumers", "groups")
 
-    def __init__(self, members: Sequence[Member]) -> None:
-        self.special = [subscription for subscription, _ in members if not subscription.plain]
-        # Receipts wait for the ACKs of these; and those of the special that are none.
-        self.consumers = [subscription for subscription in self.special if subscription.awaited is not None]
-        self.bystanders = [subscription for subscription in self.special if subscription.awaited is None]
-        groups: dict[Cohort, list[list[Item]]] = {}
-        for subscription, outbox in members:
-            if subscription.plain:
-                groups.setdefault(subscription.cohort, []).append(outbox.pending)
-        self.cohorts = [(cohort, [pending.append for pending in all_of]) for cohort, all_of in groups.items()]
-        self.groups = list(groups.items())  # the same for many messages at once
-        self.outboxes = list({id(outbox): outbox for subscription, outbox in members if subscription.plain}.values())
-        self.size = sum(len(pendings) for _, pendings in self.groups)
-        self.dirty = False  # it has frames that were not flushed
-        self.wanted = bool(self.size or self.special)  # whether anybody is in it
+    def __init__(self, channels: Iterable[Channel] = (), consumers: Iterable[Channel] = ()) -> None:
+        groups: dict[Cohort, list[Channel]] = {}
+        for channel in channels:
+            groups.setdefault(channel.cohort, []).append(channel)
+        self.groups = list(groups.items())
+        # Receipts wait for the ACKs of these; some origins do not reach them.
+        self.consumers = [(channel.cohort, [channel]) for channel in consumers]
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is in it, consumers aside."""
+        return bool(self.groups)
+
+    def expect(self, confirmation: Confirmation, number: int) -> None:
+        """Let a confirmation wait for the consumers of a message."""
+        for _, channels in self.consumers:
+            for channel in channels:
+                for consumer in channel.special:
+                    if consumer.awaited is not None:
+                        confirmation.expect()
+                        consumer.awaited[number] = confirmation
 
 
-NOBODY = Fanout(())
+NOBODY = Fanout()
 
 
-class Topic:
+class Topic(Address):
     """One topic that was published or asked about."""
 
-    __slots__ = ("address", "fanout", "generation", "kept", "last", "name", "reserved")
+    __slots__ = ("fanout", "generation", "last")
 
-    def __init__(self, address: Address, name: str, fanout: Fanout, generation: int, *, reserved: bool) -> None:
-        self.address = address
-        self.name = name  # without /topic/
+    def __init__(self, destination: Destination, fanout: Fanout, generation: int) -> None:
+        super().__init__(destination)
         self.fanout = fanout
-        self.generation = generation  # of the wildcard subscriptions that the fan-out was found with
-        self.reserved = reserved  # only the hub publishes here
-        self.kept = not name.startswith(READINGS)  # their last ones are known to a replay source, in full
+        self.generation = generation  # of the wildcard filters that the fan-out was found with
         self.last: Last | None = None
-
-
-# A message to be published: topic, body, the sender's headers, its value if it is a reading.
-Outgoing = tuple[Topic, bytes, UserHeaders, float | None]
 
 
 class Topics:
     """All known topics by destination, oldest first."""
 
-    __slots__ = ("_dropped", "_max_bytes", "_max_topics", "_topics", "bytes", "get")
+    __slots__ = ("_dropped", "_max_bytes", "_max_topics", "_names", "_topics", "bytes", "get")
 
     def __init__(self, max_topics: int, max_bytes: int, dropped: Counter[str]) -> None:
         self._topics: dict[str, Topic] = {}
         # Asked several times for each message: the dictionary's own method, without one of ours around it.
         self.get = self._topics.get
+        self._names: NameTree[Topic] = NameTree()  # of those with a last message
         self._max_topics = max_topics
         self._max_bytes = max_bytes
         self._dropped = dropped
@@ -86,7 +85,7 @@ class Topics:
         """Know another one."""
         while len(self._topics) >= self._max_topics:
             self._forget_oldest()
-        self._topics[topic.address.destination] = topic
+        self._topics[topic.text] = topic
 
     def keep(self, topic: Topic, message: Last) -> None:
         """Remember the last message of a topic that is known."""
@@ -96,28 +95,28 @@ class Topics:
             self.bytes += len(message[1]) - len(last[1])
         else:
             self.bytes += _size(message) - (0 if last is None else _size(last))
+            if last is None:
+                self._names.add(topic.destination.name, topic)
         if self.bytes > self._max_bytes:
             while self.bytes > self._max_bytes and self._topics:
                 self._forget_oldest()
 
-    def last_messages(self, matches: Callable[[str], bool]) -> list[Publication]:
-        """Give the last messages of the destinations that match, oldest first."""
-        found = [
-            Publication(topic.address, *topic.last)
-            for destination, topic in self._topics.items()
-            if topic.last is not None and matches(destination)
-        ]
-        return sorted(found, key=lambda publication: publication.number)
+    def last_messages(self, levels: tuple[str, ...]) -> Iterator[Publication]:
+        """Return the last messages of the topics that a filter's levels match, one by one, as they are when asked for."""
+        for topic in self._names.matching(levels):
+            if topic.last is not None:
+                yield Publication(topic, *topic.last)
 
     def _forget_oldest(self) -> None:
         topic = self._topics.pop(next(iter(self._topics)))
         topic.generation = STALE
         if topic.last is not None:
+            self._names.remove(topic.destination.name)
             self.bytes -= _size(topic.last)
             topic.last = None
             self._dropped["retained-evicted"] += 1
 
 
 def _size(message: Last) -> int:
-    """Give the octets that a last message counts for."""
+    """Return the bytes that a last message counts for."""
     return len(message[1]) + message[2].size + OVERHEAD

@@ -62,7 +62,7 @@ class _Listener(Audience):
     """The end where messages would be fanned out: it wants explanations only."""
 
     def __init__(self) -> None:
-        super().__init__(Broker(BrokerLimits(), time.monotonic, lambda: None))
+        super().__init__(Broker(BrokerLimits(), "offline", time.monotonic, lambda: None, lambda _: None))
         self.heard: list[bytes] = []
 
     @property

@@ -76,7 +76,8 @@ async def retry(
     report = RetryReport()
     sink = _Sink(store)
     # A broker without subscribers: a payload of yesterday is not news.
-    pipeline = Pipeline(routes, sink, Audience(Broker(BrokerLimits(), time.monotonic, lambda: None)), window)
+    broker = Broker(BrokerLimits(), "offline", time.monotonic, lambda: None, lambda _: None)
+    pipeline = Pipeline(routes, sink, Audience(broker), window)
     for payload in sorted(payloads, key=lambda payload: payload.item.received_us):
         item = payload.item
         if item.origin == "storage":

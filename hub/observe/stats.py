@@ -5,13 +5,13 @@ import asyncio
 import orjson
 
 from hub.broker.broker import Broker
+from hub.broker.publication import HUB, JSON_HEADERS
 from hub.observe.loop_lag import LoopLag
-from hub.stomp.frames import UserHeaders
+from hub.topics.destinations import Destination, Kind
 from hub.transports.services import Services
 
-DESTINATION = "/topic/$SYS/hub/stats"
+DESTINATION = Destination(Kind.TOPIC, "$SYS/hub/stats")
 PERIOD_S = 1.0
-_HEADERS = UserHeaders((("content-type", "application/json"),))
 
 
 class StatsTopic:
@@ -35,7 +35,7 @@ class StatsTopic:
 
     def _tick(self) -> None:
         self.start()
-        if not self._broker.wanted(DESTINATION):
+        if not self._broker.wanted(DESTINATION.name):
             return
         counters = self._broker.counters
         body = {
@@ -46,4 +46,4 @@ class StatsTopic:
             "dropped": sum(counters.dropped.values()),
             "loop_lag_s": round(self._lag.take_highest(), 4),
         }
-        self._broker.publish(DESTINATION, orjson.dumps(body), _HEADERS)
+        self._broker.publish_one(DESTINATION, orjson.dumps(body), JSON_HEADERS, HUB)

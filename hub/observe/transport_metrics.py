@@ -34,7 +34,13 @@ def broker_rows(broker: Broker) -> Sequence[Row]:
             lambda: sum(len(queue) for queue in broker.queues.values()),
         ),
         Row("hub_topics", "gauge", "Topics that are remembered.", lambda: len(broker.topics)),
-        Row("hub_retained_bytes", "gauge", "Octets of the last messages.", lambda: broker.topics.bytes),
+        Row(
+            "hub_backlog_bytes",
+            "gauge",
+            "Bytes that are kept for blocked subscribers, once for all that share them.",
+            broker.routing.logged_bytes,
+        ),
+        Row("hub_retained_bytes", "gauge", "Bytes of the last messages.", lambda: broker.topics.bytes),
     )
 
 
@@ -45,15 +51,15 @@ def transport_rows(services: Services, lag: LoopLag) -> Sequence[Row]:
         Row("hub_connections", "gauge", "Open STOMP connections.", lambda: len(services.connections)),
         Row("hub_connections_accepted_total", "counter", "STOMP connections taken.", lambda: counters.accepted),
         Row("hub_connections_refused_total", "counter", "Not let in, by reason.", lambda: counters.refused, "reason"),
-        Row("hub_received_bytes_total", "counter", "Octets of STOMP from clients.", lambda: counters.bytes_in),
-        Row("hub_sent_bytes_total", "counter", "Octets handed to sockets.", lambda: counters.bytes_out),
+        Row("hub_received_bytes_total", "counter", "Bytes of STOMP from clients.", lambda: counters.bytes_in),
+        Row("hub_sent_bytes_total", "counter", "Bytes handed to sockets.", lambda: counters.bytes_out),
         Row("hub_errors_total", "counter", "ERROR frames, by their message.", lambda: counters.errors, "message"),
         Row("hub_publishers_paused", "gauge", "Held back as storage is full.", lambda: counters.publishers_paused),
         Row(
             "hub_outbox_bytes",
             "gauge",
-            "Octets that wait for slow peers.",
-            lambda: sum(connection.outbox_bytes for connection in services.connections),
+            "Bytes that wait for slow peers.",
+            lambda: sum(connection.waiting_bytes for connection in services.connections),
         ),
         Row("hub_event_loop_lag_seconds", "gauge", "How late the event loop was.", lambda: lag.last_s),
     )

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.broker.broker import BrokerLimits
-from hub.broker.client import ClientLimits
 from hub.broker.queues import QueueLimits
+from hub.broker.subscriber import SubscriberLimits
+from hub.stomp.deadlines import DeadlineLimits
 from hub.stomp.header_block import CodecLimits
 from hub.stomp.session import SessionLimits
 from hub.stomp.transactions import TransactionLimits
@@ -123,9 +124,13 @@ class Limits(BaseModel):
             self.retained_bytes,
         )
 
-    def for_client(self) -> ClientLimits:
+    def for_deadlines(self) -> DeadlineLimits:
+        """Return how long a client may take."""
+        return DeadlineLimits(self.connect_s, self.frame_s, self.stall_s, self.close_s, self.confirm_s)
+
+    def for_subscriber(self) -> SubscriberLimits:
         """Return what one connection needs."""
-        return ClientLimits(self.subscriptions, self.subscription_id_chars, self.outbox_bytes)
+        return SubscriberLimits(self.subscriptions, self.subscription_id_chars, self.outbox_bytes)
 
     @property
     def message_bytes(self) -> int:

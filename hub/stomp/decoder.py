@@ -10,9 +10,9 @@ result by their octets, bounded in octets.
 
 import re
 
+from hub.refusal import Reason
 from hub.stomp.dialects import OPENING, Dialect
-from hub.stomp.errors import TOO_BIG, FrameError
-from hub.stomp.frames import CLIENT, MAX_COMMAND, SEND, Frame, Head, Side
+from hub.stomp.frames import CLIENT, MAX_COMMAND, SEND, Frame, FrameError, Head, Side
 from hub.stomp.header_block import (
     CodecLimits,
     block_too_long,
@@ -211,7 +211,7 @@ class FrameDecoder:
                     return self._suspend(head, receipt, position, body_start)
                 if buffer[body_end] != 0:
                     raise FrameError(
-                        "Bad content-length",
+                        Reason.BAD_CONTENT_LENGTH,
                         f"the octet after the {length} octets of the {head.command} body is not NUL: "
                         "content-length does not match the body",
                         receipt=receipt,
@@ -222,7 +222,7 @@ class FrameDecoder:
             position = body_end + 1
             if body and head.command != SEND and head.command not in self._side.with_body:
                 if body.strip(b"\r\n"):
-                    raise FrameError("Unexpected body", f"{head.command} cannot have a body", receipt=receipt)
+                    raise FrameError(Reason.UNEXPECTED_BODY, f"{head.command} cannot have a body", receipt=receipt)
                 body = b""
             frames.append(_new_frame(Frame, (head, body, receipt)))
             if opening:
@@ -239,7 +239,7 @@ class FrameDecoder:
         match = _GAP.match(buffer, position)
         end = position if match is None else match.end()
         if end < len(buffer) and buffer[end] == 13 and end + 1 < len(buffer):
-            raise FrameError("Bad frame", "a carriage return that is not part of a line end stands between frames")
+            raise FrameError(Reason.BAD_FRAME, "a carriage return that is not part of a line end stands between frames")
         if end == len(buffer) - 1 and buffer[end] == 13:
             return end  # the LF of this CR is still on its way
         return end
@@ -313,8 +313,7 @@ class FrameDecoder:
 
     def _body_too_big(self, head: Head, receipt: str | None) -> FrameError:
         return FrameError(
-            "Body too large",
+            Reason.BODY_TOO_LARGE,
             f"the body of a {head.command} is larger than the limit of {self._limits.body_bytes} octets",
-            TOO_BIG,
             receipt=receipt,
         )

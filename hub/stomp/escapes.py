@@ -1,8 +1,8 @@
 """Escapes in header names and values, by dialect (STOMP 1.2, "Value Encoding")."""
 
+from hub.refusal import Reason, quoted
 from hub.stomp.dialects import BY_VERSION, OPENING, Dialect
-from hub.stomp.errors import FrameError
-from hub.stomp.frames import quoted
+from hub.stomp.frames import FrameError
 
 _ESCAPED = {row.version: row.escaped for row in (OPENING, *BY_VERSION.values())}
 
@@ -29,7 +29,7 @@ def unescape(text: str, dialect: Dialect) -> str:
         else:
             code, rest = "", ""
         if code not in dialect.escapes:
-            raise FrameError("Bad escape", f"{quoted(chr(92) + code)} is not defined in STOMP {dialect.version}")
+            raise FrameError(Reason.BAD_ESCAPE, f"{quoted(chr(92) + code)} is not defined in STOMP {dialect.version}")
         plain += (dialect.escapes[code], rest)
         position += 1
     return "".join(plain)

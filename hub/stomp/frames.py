@@ -7,6 +7,9 @@ is never changed after it was made. `headers` keeps the first of repeated header
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from hub.broker.publication import NO_HEADERS, Headers
+from hub.refusal import Reason, Refusal, quoted
+
 CONNECT = "CONNECT"
 STOMP = "STOMP"
 CONNECTED = "CONNECTED"
@@ -49,14 +52,11 @@ SECRETS = frozenset({"authorization"})
 # What makes a SEND more than a message to be routed; a receipt is answered on the way.
 _UNUSUAL = frozenset({"transaction", "message-id", "reply-to"})
 
-MAX_QUOTE = 64
-
 
 class Head:
     """Command and headers of a frame, with what is derived from them once."""
 
     __slots__ = (
-        "checked",
         "command",
         "content_length",
         "content_type",
@@ -76,22 +76,21 @@ class Head:
         self.receipt = headers.get("receipt")
         self.transaction = headers.get("transaction")
         self.content_type = headers.get("content-type")
-        self.retained = "retained" in headers  # the bridge's mark of an old MQTT message
+        self.retained = headers.get("retained") in {"true", "True"}  # the bridge's mark of an old MQTT message
         self.wants_reply = "reply-to" in headers
-        self.checked = False  # a SEND with this head was found routable; what is checked never changes
         # A SEND that asks for nothing but to be routed: the hot path has nothing to check.
         self.plain_send = command == SEND and bool(headers.get("destination")) and _UNUSUAL.isdisjoint(headers)
-        self.kept_user_headers: UserHeaders | None = None
+        self.kept_user_headers: Headers | None = None
 
     @property
-    def user_headers(self) -> "UserHeaders":
-        """Give the headers of a SEND that travel to the MESSAGE."""
+    def user_headers(self) -> Headers:
+        """Return the headers of a SEND that travel to the MESSAGE."""
         if self.kept_user_headers is None:
             owned = CONSUMED | FORGEABLE
             items = tuple(
                 item for item in self.headers.items() if item[0] not in owned and item[0].lower() not in SECRETS
             )
-            self.kept_user_headers = UserHeaders(items) if items else NO_HEADERS
+            self.kept_user_headers = Headers(items, retained=self.retained) if items else NO_HEADERS
         return self.kept_user_headers
 
 
@@ -111,22 +110,10 @@ class Frame(NamedTuple):
         return self.head.headers
 
 
-class UserHeaders:
-    """Headers that pass through the hub, with their encoded forms kept per escape rule."""
-
-    __slots__ = ("encoded", "items", "size")
-
-    def __init__(self, items: tuple[tuple[str, str], ...] = ()) -> None:
-        self.items = items
-        self.size = sum([len(name) + len(value) for name, value in items])  # characters, for the bounds on memory
-        # Filled by `hub.stomp.encoder.encode_user_headers`, keyed by the dialect's name.
-        self.encoded: dict[str, bytes] = {}
+class FrameError(Refusal):
+    """The input is not a legal frame of the connection's version, or is larger than a limit."""
 
 
-NO_HEADERS = UserHeaders()
-
-
-def quoted(text: str) -> str:
-    """Quote client text in an explanation: bounded, on one line."""
-    shown = text if len(text) <= MAX_QUOTE else text[:MAX_QUOTE] + "…"
-    return '"' + shown.encode("unicode_escape").decode("ascii") + '"'
+def missing_header(command: str, name: str, receipt: str | None) -> Refusal:
+    """Return the refusal of a frame without a header that it needs."""
+    return Refusal(Reason.MISSING_HEADER, f"{command} needs the header {quoted(name)}", about=name, receipt=receipt)

@@ -3,10 +3,10 @@
 import re
 from typing import NamedTuple
 
+from hub.refusal import Reason, quoted
 from hub.stomp.dialects import Dialect
-from hub.stomp.errors import TOO_BIG, FrameError
 from hub.stomp.escapes import unescape
-from hub.stomp.frames import CLIENT, CONNECT, CONNECTED, MAX_COMMAND, STOMP, Head, Side, quoted
+from hub.stomp.frames import CLIENT, CONNECT, CONNECTED, MAX_COMMAND, STOMP, FrameError, Head, Side
 
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -34,30 +34,30 @@ def decode_block(block: bytes, dialect: Dialect, limits: CodecLimits, side: Side
         if len(block) > limits.header_block_bytes:
             raise block_too_long(limits)
     if len(lines) - 1 > limits.headers:
-        raise FrameError("Too many headers", f"more than {limits.headers} header lines", TOO_BIG)
+        raise FrameError(Reason.TOO_MANY_HEADERS, f"more than {limits.headers} header lines")
     plain = command in {CONNECT, STOMP, CONNECTED} or not dialect.escapes
     headers: dict[str, str] = {}
     for line in lines[1:]:
         try:
             text = line.removesuffix(b"\r").decode()
         except UnicodeDecodeError:
-            raise FrameError("Bad header", f"a header of {command} is not UTF-8") from None
+            raise FrameError(Reason.BAD_HEADER, f"a header of {command} is not UTF-8") from None
         name, colon, value = text.partition(":")
         if not colon:
             # Not quoted: it may be a passcode or a part of a payload.
-            raise FrameError("Bad header", f"a header line of {command} has no colon")
+            raise FrameError(Reason.BAD_HEADER, f"a header line of {command} has no colon")
         if not name:
-            raise FrameError("Bad header", f"a header line of {command} has no name before its colon")
+            raise FrameError(Reason.BAD_HEADER, f"a header line of {command} has no name before its colon")
         if "\r" in text and dialect.lone_cr_is_error:
-            raise FrameError("Bad header", f"a header of {command} contains a carriage return: write it as \\r")
+            raise FrameError(Reason.BAD_HEADER, f"a header of {command} contains a carriage return: write it as \\r")
         if "\0" in text:
-            raise FrameError("Bad header", f"a header of {command} contains NUL")
+            raise FrameError(Reason.BAD_HEADER, f"a header of {command} contains NUL")
         if "\\" in text and not plain:
             name, value = unescape(name, dialect), unescape(value, dialect)
         if dialect.trims_values:
             value = value.lstrip(" ")
         if name == "content-length" and headers.get(name, value) != value:
-            raise FrameError("Bad content-length", f"two different content-length headers on {command}")
+            raise FrameError(Reason.BAD_CONTENT_LENGTH, f"two different content-length headers on {command}")
         headers.setdefault(name, value)
     return Head(command, headers, _content_length(headers.get("content-length"), command))
 
@@ -66,7 +66,7 @@ def _content_length(text: str | None, command: str) -> int | None:
     if text is None:
         return None
     if _DIGITS.fullmatch(text.strip(" ")) is None:
-        raise FrameError("Bad content-length", f"content-length of {command} is not a number: {quoted(text)}")
+        raise FrameError(Reason.BAD_CONTENT_LENGTH, f"content-length of {command} is not a number: {quoted(text)}")
     return int(text)
 
 
@@ -84,13 +84,13 @@ def check_line(line: bytes, limits: CodecLimits) -> None:
 
 
 def line_too_long(limits: CodecLimits) -> FrameError:
-    return FrameError("Headers too large", f"a header line is longer than {limits.header_line_bytes} octets", TOO_BIG)
+    return FrameError(Reason.HEADERS_TOO_LARGE, f"a header line is longer than {limits.header_line_bytes} octets")
 
 
 def block_too_long(limits: CodecLimits) -> FrameError:
-    return FrameError("Headers too large", f"more than {limits.header_block_bytes} octets of headers", TOO_BIG)
+    return FrameError(Reason.HEADERS_TOO_LARGE, f"more than {limits.header_block_bytes} octets of headers")
 
 
 def unknown_command(raw: bytes) -> FrameError:
     shown = quoted(raw[:MAX_COMMAND].decode("utf-8", "replace"))
-    return FrameError("Unknown command", f"{shown} is not a command that a client may send")
+    return FrameError(Reason.UNKNOWN_COMMAND, f"{shown} is not a command that a client may send")

@@ -7,8 +7,8 @@ monotonic clock, given by the caller.
 
 from enum import Enum
 
-from hub.stomp.errors import FrameError
-from hub.stomp.frames import quoted
+from hub.refusal import Reason, quoted
+from hub.stomp.frames import FrameError
 
 BEAT = b"\n"
 # We beat a little early, so that timer jitter does not break the guarantee (stomp.py gives up after 1.5 periods).
@@ -36,7 +36,7 @@ def parse_heart_beat(text: str | None) -> tuple[int, int]:
         return 0, 0
     parts = [part.strip(" ") for part in text.split(",")]
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) <= 9 for part in parts):
-        raise FrameError("Bad heart-beat", f"heart-beat must be two numbers of milliseconds, not {quoted(text)}")
+        raise FrameError(Reason.BAD_HEART_BEAT, f"heart-beat must be two numbers of milliseconds, not {quoted(text)}")
     return int(parts[0]), int(parts[1])
 
 

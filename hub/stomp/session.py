@@ -1,27 +1,21 @@
 """The server's side of one STOMP connection as a state machine, without I/O.
 
-`receive` takes octets and the time, and gives events in order; the caller acts on each and writes what it answers.
-
-    state           CONNECT / STOMP            another frame          input after it
-    WAITING         Connect event, PENDING     Failure                waits
-    PENDING         (input waits for `accept` or `fail`: frames may be pipelined behind CONNECT)
-    OPEN            Failure                    its event
-    DISCONNECTING   ignored                    ignored                ignored
-    FAILED          discarded                  discarded              discarded
+`receive` takes bytes and the time, and returns events in order; the caller acts on each and writes what it answers.
+`TRANSITIONS` is the machine; docs/reference/states.md draws it.
 
 Events are: `Connect`, a `Frame` (SEND, SUBSCRIBE, UNSUBSCRIBE, ACK, NACK outside transactions; DISCONNECT), `Commit`,
 `Receipt` (BEGIN, ABORT: nothing else is to be done) and, last, `Failure`. SENDs within a transaction are checked on
 arrival by the capability `check_send`, so that a bad one is refused before COMMIT.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from enum import Enum
 from typing import NamedTuple
 
+from hub.refusal import Reason, Refusal
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import OPENING, VERSIONS, Dialect, negotiate
 from hub.stomp.encoder import encode_frame
-from hub.stomp.errors import POLICY_VIOLATION, TOO_BIG, FrameError, SessionError, StompError, missing_header
 from hub.stomp.frames import (
     ABORT,
     ACK,
@@ -37,7 +31,9 @@ from hub.stomp.frames import (
     SUBSCRIBE,
     UNSUBSCRIBE,
     Frame,
-    quoted,
+    FrameError,
+    Head,
+    missing_header,
 )
 from hub.stomp.header_block import CodecLimits
 from hub.stomp.heartbeat import Heartbeat, offer_for, parse_heart_beat
@@ -56,11 +52,36 @@ class State(Enum):
     FAILED = "failed"
 
 
+class Input(Enum):
+    """What moves a connection from state to state."""
+
+    CONNECT = "CONNECT or STOMP"
+    ACCEPTED = "login accepted"
+    FRAME = "another frame"
+    DISCONNECT = "DISCONNECT"
+    FAULT = "refused"
+    CLOSED = "connection closed"
+
+
+TRANSITIONS: dict[tuple[State, Input], State] = {
+    (State.WAITING, Input.CONNECT): State.PENDING,  # what is pipelined behind it waits for the answer
+    (State.WAITING, Input.FAULT): State.FAILED,  # another frame is one, too
+    (State.WAITING, Input.CLOSED): State.DISCONNECTING,
+    (State.PENDING, Input.ACCEPTED): State.OPEN,
+    (State.PENDING, Input.FAULT): State.FAILED,
+    (State.PENDING, Input.CLOSED): State.DISCONNECTING,
+    (State.OPEN, Input.FRAME): State.OPEN,
+    (State.OPEN, Input.DISCONNECT): State.DISCONNECTING,
+    (State.OPEN, Input.FAULT): State.FAILED,
+    (State.OPEN, Input.CLOSED): State.DISCONNECTING,
+    (State.DISCONNECTING, Input.FAULT): State.FAILED,
+}
+"""What is not here changes nothing: input after DISCONNECT is ignored, after a fault discarded."""
+
+
 class Connect(NamedTuple):
     """The client asks to open; answer with `Session.accept` or `Session.fail`."""
 
-    login: str | None
-    passcode: str | None
     headers: dict[str, str]
 
 
@@ -81,7 +102,7 @@ class Receipt(NamedTuple):
 class Failure(NamedTuple):
     """The connection is over: write the ERROR, then close with the error's code."""
 
-    error: StompError
+    error: Refusal
 
 
 Event = Connect | Frame | Commit | Receipt | Failure
@@ -104,6 +125,7 @@ class Session:
 
     __slots__ = (
         "_check_send",
+        "_checked",
         "_decoder",
         "_limits",
         "_opening_bytes",
@@ -113,12 +135,20 @@ class Session:
         "state",
     )
 
-    def __init__(self, limits: SessionLimits, caches: HeaderCache, check_send: Callable[[Frame], None]) -> None:
+    def __init__(
+        self,
+        limits: SessionLimits,
+        caches: HeaderCache,
+        check_send: Callable[[Frame], None],
+        checked: Container[Head] = frozenset(),
+    ) -> None:
+        """Take the bounds, the shared cache, what checks a SEND, and the heads of SENDs that need no further check."""
         self.state = State.WAITING
         self.dialect: Dialect = OPENING
         self.heartbeat: Heartbeat | None = None
         self._limits = limits
         self._check_send = check_send
+        self._checked = checked
         self._decoder = FrameDecoder(limits.codec, caches)
         self._opening_bytes = 0
         self._transactions: Transactions | None = None
@@ -130,11 +160,11 @@ class Session:
 
     @property
     def frame_new(self) -> bool:
-        """Whether that frame began with the octets received last."""
+        """Whether that frame began with the bytes received last."""
         return self._decoder.started_anew
 
     def receive(self, data: bytes, now: float) -> list[Event]:
-        """Take octets and give what they mean. After a Connect event call again, with no octets, once it is answered."""
+        """Take bytes and return what they mean. After a Connect event call again, with no bytes, once it is answered."""
         if self.state is State.OPEN:
             return self._receive_open(data, now)
         if self.state is State.WAITING or self.state is State.PENDING:
@@ -150,11 +180,11 @@ class Session:
                 head = frame[0]
                 if head.plain_send and self.state is State.OPEN:
                     events.append(frame)
-                elif head.checked and self._transactions is not None and self.state is State.OPEN:
+                elif head in self._checked and self._transactions is not None and self.state is State.OPEN:
                     self._transactions.add(head.transaction or "", frame)
                 elif (event := self._open_event(frame)) is not None:
                     events.append(event)
-        except StompError as error:
+        except Refusal as error:
             events.append(self._failure(error))
             return events
         if self._decoder.error is not None and self.state is State.OPEN:
@@ -163,7 +193,7 @@ class Session:
 
     def _receive_opening(self, data: bytes) -> list[Event]:
         events: list[Event] = []
-        # Only octets within the budget are read, so that the answer does not depend on how the stream was cut.
+        # Only bytes within the budget are read, so that the answer does not depend on how the stream was cut.
         room = max(0, self._limits.opening_bytes - self._opening_bytes)
         self._opening_bytes += len(data)
         frames = self._decoder.feed(data[:room]) if self.state is State.WAITING else []
@@ -171,22 +201,22 @@ class Session:
             self._decoder.hold(data[room:])
             try:
                 events.append(self._connect_event(frames[0]))
-            except StompError as error:
+            except Refusal as error:
                 events.append(self._failure(error))
         elif self._decoder.error is not None:
             events.append(self._failure(self._decoder.error))
         elif len(data) > room:
-            over = f"more than {self._limits.opening_bytes} octets came before the connection was open"
-            events.append(self._failure(FrameError("Too much before CONNECT", over, TOO_BIG)))
+            over = f"more than {self._limits.opening_bytes} bytes came before the connection was open"
+            events.append(self._failure(FrameError(Reason.TOO_MUCH_BEFORE_CONNECT, over)))
         elif self.state is State.PENDING:
             self._decoder.hold(data)
         return events
 
     def accept(self, session_id: str, now: float) -> bytes:
-        """Open the connection; gives the CONNECTED frame."""
+        """Open the connection; return the CONNECTED frame."""
         if self.heartbeat is None:
             raise RuntimeError("accept is the answer to a Connect event")
-        self.state = State.OPEN
+        self._move(Input.ACCEPTED)
         self._decoder.use(self.dialect)
         self.heartbeat.last_received = self.heartbeat.last_sent = now
         sends, wants = self.heartbeat.offer
@@ -198,8 +228,8 @@ class Session:
         ]
         return encode_frame(CONNECTED, headers, b"", self.dialect)
 
-    def fail(self, error: StompError) -> bytes:
-        """End the connection; gives the ERROR frame that must be written before it closes."""
+    def fail(self, error: Refusal) -> bytes:
+        """End the connection; return the ERROR frame that must be written before it closes."""
         self._failure(error)
         body = error.detail.encode()
         headers = [("message", error.summary)]
@@ -210,23 +240,26 @@ class Session:
 
     def close(self) -> None:
         """Forget what is open: the connection is gone."""
-        if self.state is not State.FAILED:
-            self.state = State.DISCONNECTING
+        self._move(Input.CLOSED)
         if self._transactions is not None:
             self._transactions.clear()
 
-    def _failure(self, error: StompError) -> Failure:
-        self.close()
-        self.state = State.FAILED
+    def _failure(self, error: Refusal) -> Failure:
+        if self._transactions is not None:
+            self._transactions.clear()
+        self._move(Input.FAULT)
         return Failure(error)
+
+    def _move(self, by: Input) -> None:
+        self.state = TRANSITIONS.get((self.state, by), self.state)
 
     def _connect_event(self, frame: Frame) -> Connect:
         headers = frame.headers
         if frame.command not in {CONNECT, STOMP}:
-            raise SessionError("Not connected", f"the first frame must be CONNECT or STOMP, not {frame.command}")
+            raise Refusal(Reason.NOT_CONNECTED, f"the first frame must be CONNECT or STOMP, not {frame.command}")
         dialect = negotiate(headers.get("accept-version"))
         if dialect is None:
-            raise SessionError("Version mismatch", f"Supported versions are {VERSIONS}")
+            raise Refusal(Reason.VERSION_MISMATCH, f"Supported versions are {VERSIONS}")
         if dialect.trims_values:
             # Such a CONNECT was read before the version was known.
             headers = {name: value.lstrip(" ") for name, value in headers.items()}
@@ -235,8 +268,8 @@ class Session:
         offer = offer_for(client, self._limits.heart_beat_min_ms, self._limits.heart_beat_max_ms)
         self.dialect = dialect
         self.heartbeat = Heartbeat(client, offer, 0.0)
-        self.state = State.PENDING
-        return Connect(headers.get("login"), headers.get("passcode"), dict(headers))
+        self._move(Input.CONNECT)
+        return Connect(dict(headers))
 
     def _open_event(self, frame: Frame) -> Event | None:
         """Check a frame of an open connection and turn it into its event; None if it waits for COMMIT."""
@@ -249,20 +282,19 @@ class Session:
             if not headers.get("destination"):
                 raise missing_header(SEND, "destination", frame.receipt)
             if "message-id" in headers:
-                text = "message-id is given by the hub and cannot be set on a SEND"
-                raise SessionError("Bad header", text, receipt=frame.receipt)
+                text = "the hub sets message-id; a SEND cannot"
+                raise Refusal(Reason.BAD_HEADER, text, about="message-id", receipt=frame.receipt)
             if head.transaction is None:
                 return frame
             self._check_send(frame)
             self._opened().add(head.transaction, frame)
-            head.checked = True
             return None
         return self._rare_event(frame, command, frame.receipt)
 
     def _rare_event(self, frame: Frame, command: str, receipt: str | None) -> Event | None:
         headers = frame.head.headers
         if command in {CONNECT, STOMP}:
-            raise SessionError("Already connected", f"{command} on a connection that is open")
+            raise Refusal(Reason.ALREADY_CONNECTED, f"{command} on a connection that is open")
         if command in {BEGIN, COMMIT, ABORT}:
             name = headers.get("transaction")
             if name is None:
@@ -287,7 +319,9 @@ class Session:
             if "id" not in headers and (self.dialect.subscription_id_required or "destination" not in headers):
                 raise missing_header(UNSUBSCRIBE, "id", receipt)
         elif command == DISCONNECT:
-            self.close()
+            self._move(Input.DISCONNECT)
+            if self._transactions is not None:
+                self._transactions.clear()
         return frame
 
     def _check_subscribe(self, frame: Frame, receipt: str | None) -> None:
@@ -296,12 +330,6 @@ class Session:
             raise missing_header(SUBSCRIBE, "destination", receipt)
         if "id" not in headers and self.dialect.subscription_id_required:
             raise missing_header(SUBSCRIBE, "id", receipt)
-        if "selector" in headers:
-            text = "selectors are not evaluated; subscribe to a narrower topic filter"
-            raise SessionError("Not supported", text, POLICY_VIOLATION, receipt=receipt)
-        if headers.get("ack", "auto") not in {"auto", "client", "client-individual"}:
-            text = f"ack must be auto, client or client-individual, not {quoted(headers['ack'])}"
-            raise SessionError("Bad header", text, receipt=receipt)
 
     def _opened(self) -> Transactions:
         if self._transactions is None:

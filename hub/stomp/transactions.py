@@ -7,8 +7,8 @@ forgets everything. Bounded in transactions, in frames and in octets.
 
 from typing import NamedTuple
 
-from hub.stomp.errors import TOO_BIG, SessionError
-from hub.stomp.frames import Frame, quoted
+from hub.refusal import Reason, Refusal, quoted
+from hub.stomp.frames import Frame
 
 FRAME_OVERHEAD = 200  # octets counted for a frame beside its body, so that empty frames are not free
 
@@ -48,13 +48,13 @@ class Transactions:
         """Open one.
 
         Raises:
-            SessionError: it is open already, or too many are.
+            Refusal: it is open already, or too many are.
         """
         if name in self._open:
-            raise SessionError("Bad transaction", f"transaction {quoted(name)} is already open", receipt=receipt)
+            raise Refusal(Reason.BAD_TRANSACTION, f"transaction {quoted(name)} is already open", receipt=receipt)
         if len(self._open) >= self._limits.open:
-            raise SessionError(
-                "Too many transactions", f"at most {self._limits.open} may be open at once", receipt=receipt
+            raise Refusal(
+                Reason.TOO_MANY_TRANSACTIONS, f"at most {self._limits.open} may be open at once", receipt=receipt
             )
         self._open[name] = Transaction()
 
@@ -62,7 +62,7 @@ class Transactions:
         """Put a frame into an open one.
 
         Raises:
-            SessionError: it is not open, or would grow over a limit.
+            Refusal: it is not open, or would grow over a limit.
         """
         transaction = self._open.get(name)
         if transaction is None:
@@ -72,10 +72,9 @@ class Transactions:
         frames.append(frame)
         transaction.size += len(body) + (head.kept_user_headers or head.user_headers).size + FRAME_OVERHEAD
         if len(frames) > self._limits.frames or transaction.size > self._limits.bytes:
-            raise SessionError(
-                "Transaction too large",
+            raise Refusal(
+                Reason.TRANSACTION_TOO_LARGE,
                 f"transaction {quoted(name)} holds more than {self._limits.frames} frames or {self._limits.bytes} octets",
-                TOO_BIG,
                 receipt=frame.receipt,
             )
 
@@ -83,7 +82,7 @@ class Transactions:
         """Put an ACK or NACK into an open one.
 
         Raises:
-            SessionError: as `add` does.
+            Refusal: as `add` does.
         """
         self.add(name, frame)
         self._open[name].settles = True
@@ -92,7 +91,7 @@ class Transactions:
         """Close one and give it.
 
         Raises:
-            SessionError: it is not open.
+            Refusal: it is not open.
         """
         return self._close("COMMIT", name, receipt)
 
@@ -100,7 +99,7 @@ class Transactions:
         """Close one and forget its frames.
 
         Raises:
-            SessionError: it is not open.
+            Refusal: it is not open.
         """
         self._close("ABORT", name, receipt)
 
@@ -115,9 +114,9 @@ class Transactions:
         return transaction
 
     @staticmethod
-    def _unknown(command: str, name: str, receipt: str | None) -> SessionError:
-        return SessionError(
-            "Unknown transaction",
+    def _unknown(command: str, name: str, receipt: str | None) -> Refusal:
+        return Refusal(
+            Reason.UNKNOWN_TRANSACTION,
             f"{command}: no transaction {quoted(name)} is open on this connection",
             receipt=receipt,
         )

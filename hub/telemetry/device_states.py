@@ -6,19 +6,20 @@ The newest by time counts; a repeat of what is known is no news (retained wills 
 Bounded in devices: full means forget all and learn again. After a restart it is filled from the database.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 from typing import Final, Protocol
 
 import orjson
 
-from hub.stomp.frames import UserHeaders
+from hub.broker.publication import JSON_HEADERS, Address, Arrival
 from hub.telemetry.clock import iso_utc
-from hub.telemetry.readings_topic import level
+from hub.topics.destinations import Destination, Kind
+from hub.topics.name_tree import NameTree
+from hub.topics.names import as_level
 from storage.device_state import DeviceState
 
-PREFIX: Final = "/topic/$SYS/devices/"
+PREFIX: Final = "$SYS/devices/"
 MAX_DEVICES: Final = 200_000
-HEADERS: Final = UserHeaders((("content-type", "application/json"),))
 
 
 class KnownDevice(Protocol):
@@ -45,6 +46,7 @@ class DeviceStates:
 
     def __init__(self) -> None:
         self._states: dict[str, DeviceState] = {}
+        self._names: NameTree[str] = NameTree()
 
     def __len__(self) -> int:
         return len(self._states)
@@ -56,6 +58,9 @@ class DeviceStates:
             return False
         if known is None and len(self._states) >= MAX_DEVICES:
             self._states.clear()
+            self._names.clear()
+        if known is None:
+            self._names.add(topic_of(state.device), state.device)
         self._states[state.device] = state
         return known is None or known[1:3] != state[1:3]
 
@@ -65,18 +70,18 @@ class DeviceStates:
             if device.online is not None and device.state_us is not None:
                 self.learn(DeviceState(device.name, device.online, device.state, device.state_us))
 
-    def messages(self, matches: Callable[[str], bool]) -> list[tuple[str, bytes, UserHeaders]]:
-        """Give destination, body and headers of each device's state whose destination matches."""
-        return [
-            (destination_of(state.device), body_of(state), HEADERS)
-            for state in self._states.values()
-            if matches(destination_of(state.device))
-        ]
+    def messages(self, levels: tuple[str, ...]) -> Iterator[Arrival]:
+        """Return the states of the devices that a filter's levels match, one by one."""
+        for device in self._names.matching(levels):
+            state = self._states.get(device)
+            if state is not None:
+                address = Address(Destination(Kind.TOPIC, topic_of(device)))
+                yield Arrival(address, body_of(state), JSON_HEADERS)
 
 
-def destination_of(device: str) -> str:
-    """Return where a device's state is published."""
-    return f"{PREFIX}{level(device)}"
+def topic_of(device: str) -> str:
+    """Return the topic on which a device's state is published."""
+    return f"{PREFIX}{as_level(device)}"
 
 
 def body_of(state: DeviceState) -> bytes:

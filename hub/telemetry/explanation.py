@@ -19,15 +19,13 @@ from typing import Any, Final
 
 import orjson
 
-from hub.stomp.frames import UserHeaders
 from hub.telemetry.clock import from_number, from_text, iso_utc
 from hub.telemetry.notes import Notes, PayloadError
 from storage.device_state import DeviceState
 from storage.reading import Reading
 
 EXPLAIN_LEVEL: Final = "$SYS"
-PREFIX: Final = f"/topic/{EXPLAIN_LEVEL}/explain/"
-HEADERS: Final = UserHeaders((("content-type", "application/json"),))
+PREFIX: Final = f"{EXPLAIN_LEVEL}/explain/"
 _TIME_NAME: Final = re.compile(
     r"(?:^|[._-])(?:ts|tst|time|timestamp|time_?stamp|date_?time|datetime|date|epoch|utc|at|dt)$|(?:Time|Date|At|Stamp)$"
     r"|^(?:time|date)[A-Z_]",

@@ -7,18 +7,18 @@ series included.
 Bounded in series: full means forget all and learn again, as the pipeline's memory of topics.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from operator import attrgetter
 from typing import Final, Protocol
 
-from hub.stomp.frames import UserHeaders
-from hub.telemetry.readings_topic import Series
+from hub.broker.publication import JSON_HEADERS, Address, Arrival
+from hub.telemetry.readings_topic import Series, topic_of
+from hub.topics.name_tree import NameTree
 from storage.reading import Reading
 
 MAX_SERIES: Final = 200_000
 FILL_SERIES: Final = 50_000  # looked up at start: enough for a first page, little work for the database
 _CHUNK: Final = 1_000
-READING_HEADERS: Final = UserHeaders((("content-type", "application/json"),))
 
 
 class NamedSeries(Protocol):
@@ -49,25 +49,30 @@ class LastReadings:
     """All known series with their last readings."""
 
     def __init__(self) -> None:
-        self._series: dict[tuple[str, str], Series] = {}
+        self._series: NameTree[Series] = NameTree()
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._series)
+        return self._count
 
     @property
     def full(self) -> bool:
-        return len(self._series) >= MAX_SERIES
+        return self._count >= MAX_SERIES
 
     def series(self, device: str, metric: str) -> Series:
-        """Give a series, known from now on. The names must be checked."""
-        series = self._series.get((device, metric))
+        """Return a series, known from now on. The names must be checked."""
+        topic = topic_of(device, metric)
+        series = self._series.get(topic)
         if series is None:
-            series = self._series[device, metric] = Series(device, metric)
+            series = Series(device, metric)
+            self._series.add(topic, series)
+            self._count += 1
         return series
 
     def clear(self) -> None:
         """Forget all."""
         self._series.clear()
+        self._count = 0
 
     def learn(self, reading: Reading) -> None:
         """Take a reading from the database, unless a newer one has come."""
@@ -93,13 +98,13 @@ class LastReadings:
         if names:
             await self._learn_all(catalogue, names)
 
-    def messages(self, matches: Callable[[str], bool]) -> list[tuple[str, bytes, UserHeaders]]:
-        """Give destination, body and headers of the last reading of each series whose destination matches."""
-        return [
-            (series.destination, series.body_of(series.last), READING_HEADERS)
-            for series in self._series.values()
-            if series.last is not None and matches(series.destination)
-        ]
+    def messages(self, levels: tuple[str, ...]) -> Iterator[Arrival]:
+        """Return the last reading of each series that a filter's levels match, one by one."""
+        for series in self._series.matching(levels):
+            last = series.last
+            if last is not None:
+                number = last.value if last.value.__class__ is float else None
+                yield Arrival(Address(series.destination), series.body_of(last), JSON_HEADERS, number)
 
     async def _learn_all(self, catalogue: Catalogue, names: list[tuple[str, str]]) -> None:
         found = [reading async for reading in catalogue.latest(names, each_unit=True)]

@@ -18,7 +18,7 @@ from typing import Final, Literal, Protocol
 
 import structlog
 
-from hub.broker.publisher import Arrival
+from hub.broker.publication import Address, Arrival, Headers
 from hub.telemetry import clock
 from hub.telemetry.audience import Audience, Seen
 from hub.telemetry.counters import PipelineCounters
@@ -30,6 +30,7 @@ from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.readings_topic import Series
 from hub.telemetry.routes import Route, Routes
 from hub.telemetry.validation import MAX_ITEMS, OLDEST_US, US_PER_S, TimeWindow, name_fault, value_fault
+from hub.topics.destinations import Destination, Kind
 from storage.clock import DatabaseClock
 from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
@@ -108,7 +109,9 @@ class Pipeline:
         bridged: bool = False,
     ) -> asyncio.Future[None] | None:
         """Take one message; see `accept_all`. Return the future of its durability, None when no route takes the topic."""
-        return next(iter(self.accept_all(((topic, body, content_type, retained),), now_us, bridged)), None)
+        items = () if content_type is None else (("content-type", content_type),)
+        arrival = Arrival(Address(Destination(Kind.TOPIC, topic)), body, Headers(items, retained=retained))
+        return next(iter(self.accept_all((arrival,), now_us, bridged)), None)
 
     def accept_all(  # noqa: C901, PLR0912, PLR0915 - the hot path: a call of a function costs as much as a reading
         self, arrivals: Iterable[Arrival], now_us: int, bridged: bool = False
@@ -134,7 +137,10 @@ class Pipeline:
         size = taken = 0
         received_us = clock.before_next(self._received_us, now_us)
         notes = self._notes
-        for topic, body, content_type, retained in arrivals:
+        for address, body, headers, _ in arrivals:
+            topic = address.name
+            content_type = headers.content_type
+            retained = headers.retained and bridged
             try:
                 place = places[topic]
             except KeyError:

@@ -11,20 +11,21 @@ from typing import Final
 import orjson
 
 from hub.telemetry.clock import iso_bytes
+from hub.topics.destinations import Destination, Kind
+from hub.topics.names import as_level
 from storage.reading import Reading
 
 FIRST_LEVEL: Final = "readings"
-PREFIX: Final = f"/topic/{FIRST_LEVEL}/"
-_ENCODED: Final = str.maketrans({"%": "%25", "/": "%2F", "+": "%2B", "#": "%23"})
 
 
 class Series:
     """What is the same for all readings of one series, and its last reading by device time."""
 
-    __slots__ = ("_head", "destination", "last", "sound_kind", "sound_unit", "unit")
+    __slots__ = ("_head", "_shown", "destination", "last", "sound_kind", "sound_unit", "text", "unit")
 
     def __init__(self, device: str, metric: str) -> None:
-        self.destination = f"{PREFIX}{level(device)}/{level(metric)}"
+        self.destination = Destination(Kind.TOPIC, topic_of(device, metric))
+        self.text = self.destination.text  # kept: looked up for each reading that somebody watches
         self.last: Reading | None = None
         self.unit = ""
         """As stored before the start; for decoders that learn units from retained messages, until they have."""
@@ -32,6 +33,7 @@ class Series:
         # are looked at one by one.
         self.sound_kind: type | None = None
         self.sound_unit: str | None = None
+        self._shown: tuple[Reading, str, bytes] | None = None  # the body of the last reading, once it was asked for
         # Without the closing brace: the body goes on from here.
         self._head = orjson.dumps({"device": device, "metric": metric})[:-1] + b',"t":"'
 
@@ -49,10 +51,14 @@ class Series:
         return body + (b',"late":true}' if late else b"}")
 
     def body_of(self, reading: Reading) -> bytes:
-        """Return a last reading as one JSON object; it is not late, whatever came after it."""
-        return self.body(reading.time_us, reading.value, reading.unit, late=False)
+        """Return a last reading as one JSON object, encoded once; it is not late, whatever came after it."""
+        shown = self._shown
+        if shown is None or shown[0] is not reading or shown[1] != self.unit:
+            body = self.body(reading.time_us, reading.value, reading.unit, late=False)
+            shown = self._shown = (reading, self.unit, body)
+        return shown[2]
 
 
-def level(name: str) -> str:
-    """Percent-encode `name` so that it is one topic level."""
-    return name.translate(_ENCODED)
+def topic_of(device: str, metric: str) -> str:
+    """Return the topic of a series."""
+    return f"{FIRST_LEVEL}/{as_level(device)}/{as_level(metric)}"

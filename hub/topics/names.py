@@ -23,6 +23,9 @@ ONE_ALIAS = "*"
 RESERVED = "$"
 
 
+_ENCODED = str.maketrans({"%": "%25", "/": "%2F", "+": "%2B", "#": "%23"})
+
+
 class TopicError(ValueError):
     """A topic name or filter that is not legal; the text says why."""
 
@@ -64,6 +67,10 @@ def parse_filter(text: str, limits: FilterLimits = FilterLimits()) -> tuple[str,
     if len(levels) > limits.levels:
         raise TopicError(f"the filter has {len(levels)} levels, at most {limits.levels} are allowed")
     for position, level in enumerate(levels):
+        if foreign := foreign_wildcard(level):
+            raise TopicError(
+                f"{foreign} is no wildcard here: + stands for one level and # for the rest, levels are separated by /"
+            )
         if level in {ONE, REST}:
             if level == REST and position != len(levels) - 1:
                 raise TopicError("# is only allowed as the last level")
@@ -73,6 +80,20 @@ def parse_filter(text: str, limits: FilterLimits = FilterLimits()) -> tuple[str,
     if wildcards > limits.wildcards:
         raise TopicError(f"the filter has {wildcards} wildcards, at most {limits.wildcards} are allowed")
     return levels
+
+
+def foreign_wildcard(level: str) -> str | None:
+    """Return what another broker would take for a wildcard in a level, where subscribing to it would match nothing."""
+    if level in {">", "**"}:
+        return level
+    if level.endswith((".>", ".#")):
+        return level[-2:]
+    return "* within a level" if ONE_ALIAS in level and level != ONE else None
+
+
+def as_level(name: str) -> str:
+    """Percent-encode a name so that it is one level of a topic."""
+    return name.translate(_ENCODED)
 
 
 def is_exact(levels: tuple[str, ...]) -> bool:

@@ -12,7 +12,7 @@ class BrokerClock:
         self._release: Callable[[float], float | None] | None = None
 
     def drive(self, release: Callable[[float], float | None]) -> None:
-        """Say whom to wake."""
+        """Set what is called."""
         self._release = release
 
     def wake_at(self, when: float) -> None:
@@ -24,7 +24,7 @@ class BrokerClock:
         self._timer = asyncio.get_running_loop().call_at(when, self._tick)
 
     def stop(self) -> None:
-        """Wake nobody any more."""
+        """Stop the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

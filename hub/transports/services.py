@@ -1,24 +1,23 @@
-"""What every connection shares: broker, telemetry, limits, logins, counters. Built once by `hub.app`."""
+"""What every connection shares: the parts of the hub, limits, counters, and who is connected. Built once by `hub.app`."""
 
 import asyncio
-import hmac
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
 
-from hub.broker.broker import Broker
-from hub.broker.client import Clock
-from hub.broker.publisher import Arrival
+import structlog
+
+from hub.refusal import Refusal
 from hub.settings.limits import Limits
-from hub.stomp.decoder import HeaderCache
-from hub.stomp.errors import POLICY_VIOLATION, SessionError
+from hub.stomp.conversation import Shared
 
-if TYPE_CHECKING:
-    from hub.transports.connection import Connection
+log = structlog.get_logger("hub.connections")
+QUIET_S: Final = 60.0  # the same is logged once in this time for one peer, with how often it came
+MAX_LOGGED: Final = 10_000
 
 
-class Ingest(Protocol):
-    """Where telemetry goes: `Pipeline` and `Store` behind it."""
+class Room(Protocol):
+    """The store, as far as publishers have to wait for it."""
 
     @property
     def full(self) -> bool:
@@ -27,10 +26,20 @@ class Ingest(Protocol):
     def wait_not_full(self) -> Awaitable[None]:
         """Return when there is room again."""
 
-    def accept_all(
-        self, arrivals: Iterable[Arrival], now_us: int, bridged: bool = False
-    ) -> "Mapping[asyncio.Future[None], None]":
-        """Take messages that came together; the futures of their durability, none for topics that no route takes."""
+
+class Member(Protocol):
+    """A connection."""
+
+    def shut_down(self) -> None:
+        """End because the hub stops."""
+
+    @property
+    def owed(self) -> "tuple[asyncio.Future[None], ...]":
+        """Return what receipts wait for."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Return the bytes that wait for the peer."""
 
 
 class TransportCounters:
@@ -43,36 +52,30 @@ class TransportCounters:
         self.bytes_in = 0
         self.bytes_out = 0
         self.publishers_paused = 0
-        self.errors: Counter[str] = Counter()  # ERROR frames by their summary
+        self.errors: Counter[str] = Counter()  # refusals by their reason
         self.refused: Counter[str] = Counter()  # connections that were not let in, by reason
 
 
 class Services:
     """The parts, and who is connected."""
 
-    def __init__(
-        self, broker: Broker, clock: Clock, limits: Limits, users: Mapping[str, str], ingest: Ingest | None
-    ) -> None:
-        """Take the parts; without `ingest` (benchmarks) nothing is stored. `users`: passwords by login."""
-        self.broker = broker
-        self.clock = clock
+    def __init__(self, shared: Shared, limits: Limits, room: Room | None) -> None:
+        """Take the parts; without a `room` (benchmarks) nothing is stored and nobody waits."""
+        self.shared = shared
         self.limits = limits
-        self.ingest = ingest
-        self.session_limits = limits.for_session()
-        self.client_limits = limits.for_client()
-        self.header_cache = HeaderCache()
+        self.room = room
         self.counters = TransportCounters()
-        self.connections: set[Connection] = set()
+        self.connections: set[Member] = set()
         self.draining = False
-        self._users = users
         self._emptied: asyncio.Event | None = None
+        self._logged: dict[tuple[str, str], tuple[float, int]] = {}  # by peer and reason: when, how often since
 
     @property
     def crowded(self) -> bool:
         """Whether no further connection is let in."""
         return len(self.connections) >= self.limits.connections
 
-    def leave(self, connection: "Connection") -> None:
+    def leave(self, connection: Member) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
         if self._emptied is not None and not self.connections:
@@ -84,23 +87,21 @@ class Services:
         if self.connections:
             await self._emptied.wait()
 
-    def authenticate(self, login: str | None, passcode: str | None, *, loopback: bool) -> None:
-        """Let a client in, or not.
+    def told(self, peer: str) -> Callable[[Refusal, str], None]:
+        """Return what takes the refusals of a peer: counted, and logged unless the same was a moment ago."""
 
-        Raises:
-            SessionError: wrong login; or none is configured and the peer is not on this machine.
-        """
-        if not self._users:
-            if loopback:
+        def refused(refusal: Refusal, login: str) -> None:
+            reason = refusal.reason.value
+            self.counters.errors[reason] += 1
+            now = self.shared.clock()
+            when, count = self._logged.get((peer, reason), (-QUIET_S, 0))
+            if now - when < QUIET_S:
+                self._logged[peer, reason] = (when, count + 1)
                 return
-            text = (
-                "no users are configured ([[users]]), so only clients on the hub's own machine may connect; whoever comes "
-                "through a proxy counts by the address it forwards, if http.trusted_proxies names the proxy"
-            )
-            raise SessionError("Bad CONNECT", text, POLICY_VIOLATION)
-        expected = self._users.get(login or "")
-        given = (passcode or "").encode()
-        # Compared for unknown logins too: the time does not tell which logins exist.
-        same = hmac.compare_digest(given, (expected or "").encode())
-        if expected is None or not same:
-            raise SessionError("Bad CONNECT", "login or passcode is wrong", POLICY_VIOLATION)
+            if len(self._logged) >= MAX_LOGGED:
+                self._logged.clear()
+            self._logged[peer, reason] = (now, 0)
+            more = {"same_since_then": count} if count else {}
+            log.warning("refused", peer=peer, login=login, reason=refusal.summary, detail=refusal.detail, **more)
+
+        return refused

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from tornado.iostream import IOStream, StreamClosedError
 
-from hub.broker.publication import Framing
 from hub.http.peers import is_loopback
+from hub.stomp.encoder import Framing
 from hub.transports.burst_reader import BurstReader
 from hub.transports.connection import Connection
 from hub.transports.door import DoorStream

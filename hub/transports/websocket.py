@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from tornado.websocket import WebSocketClosedError
 
-from hub.broker.publication import Framing
 from hub.http.endpoints import WEBSOCKET, upgrade_asked
 from hub.http.peers import Peer
 from hub.stomp.dialects import pick_subprotocol
+from hub.stomp.encoder import Framing
 from hub.transports.burst_websocket import BurstProtocol, BurstWebSocketHandler
 from hub.transports.connection import Connection
 from hub.transports.door import DoorStream

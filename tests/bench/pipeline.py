@@ -66,7 +66,7 @@ def cpu_us(accept: Callable[..., object], body: bytes, flush: Callable[[], None]
 
 async def main() -> None:
     for name, watched in (("nobody subscribes", False), ("every reading published", True)):
-        broker = Broker(BrokerLimits(), clock=lambda: 0.0, schedule=lambda: None)
+        broker = Broker(BrokerLimits(), "e", lambda: 0.0, lambda: None, lambda _: None)
         wire = watch(broker, "/topic/readings/#") if watched else Wire()
 
         def flush(broker: Broker = broker, wire: Wire = wire) -> None:

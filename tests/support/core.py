@@ -1,25 +1,29 @@
-"""Session, client and broker without a socket: a test writes octets and reads the frames that come back.
+"""Conversations without a socket: a test writes bytes and reads the frames that come back.
 
-`Hub` is a broker with a clock that the test moves. `Peer` is one connection: it does with the session's events what
-`hub.transports.connection` does, but for durable receipts, time-outs and closing the wire. `Wire` is what a socket is to
-an outbox; a test makes it busy to play a peer that does not read.
+`Hub` is a broker with a clock that the test moves. `Peer` is one `Conversation` on a `Wire`, which is what a socket is to
+it; a test makes it busy to play a peer that does not read.
 """
 
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
+from hub.access.logins import Login, Logins
 from hub.broker.broker import Broker, BrokerLimits
-from hub.broker.client import Client, ClientLimits
-from hub.broker.outbox import Joined
-from hub.broker.publication import control_item
+from hub.broker.publication import HUB, NO_HEADERS, TELEMETRY, Arrival, Headers
+from hub.broker.subscriber import Subscriber, SubscriberLimits
+from hub.refusal import Refusal
+from hub.stomp.conversation import Conversation, Shared
+from hub.stomp.deadlines import DeadlineLimits
 from hub.stomp.decoder import HeaderCache
 from hub.stomp.dialects import OPENING, Dialect
-from hub.stomp.encoder import encode_receipt
-from hub.stomp.errors import StompError
+from hub.stomp.encoder import Encoders, Framing
 from hub.stomp.escapes import unescape
-from hub.stomp.frames import DISCONNECT, SEND, SUBSCRIBE, UNSUBSCRIBE, Frame
-from hub.stomp.session import Commit, Connect, Event, Failure, Receipt, Session, SessionLimits
+from hub.stomp.session import Session, SessionLimits
+from hub.topics.destinations import parse_destination
 
-BROKER, CLIENT, SESSION = BrokerLimits(), ClientLimits(), SessionLimits()
+EPOCH = "e"
+BROKER, SUBSCRIBER, SESSION, DEADLINES = BrokerLimits(), SubscriberLimits(), SessionLimits(), DeadlineLimits()
+NOBODY: Mapping[str, Login] = {}
 
 
 class ServerFrame(NamedTuple):
@@ -31,14 +35,14 @@ class ServerFrame(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Give the headers; a repeated one is an error of the hub."""
+        """Return the headers; a repeated one is an error of the hub."""
         headers = dict(self.items)
         assert len(headers) == len(self.items), self.items
         return headers
 
 
 def octets(text: str) -> bytes:
-    """Give a test's frames as octets: `^@` stands for NUL."""
+    """Return a test's frames as bytes: `^@` stands for NUL."""
     return text.replace("^@", "\0").encode()
 
 
@@ -73,13 +77,23 @@ def no_framing(length: int, text: bool) -> bytes:
 class Wire:
     """The writing side of a connection."""
 
+    loopback = True
+
     def __init__(self) -> None:
         self.busy = False
         self.busy_after_write = False  # the next write is not taken whole at once
         self.data = b""
         self.writes = 0
         self.overflows = 0
-        self.peer: Peer | None = None
+        self.kept_alive = False
+        self.closed: tuple[int, str] | None = None
+        self.talk: Conversation | None = None
+
+    def framing(self) -> Framing:
+        return no_framing
+
+    def keep_alive(self) -> None:
+        self.kept_alive = True
 
     def write(self, data: bytes) -> None:
         assert not self.busy, "a busy wire is not written to"
@@ -88,46 +102,87 @@ class Wire:
         self.busy, self.busy_after_write = self.busy_after_write, False
 
     def overflow(self) -> None:
-        self.overflows += 1
-        if self.peer is not None:
-            self.peer.lose()
+        if self.closed is None:
+            self.overflows += 1
+        if self.talk is not None:
+            self.talk.overflow()
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = self.closed or (code, reason)
+        if self.talk is not None:
+            self.talk.closed()
 
 
 class Hub:
-    """A broker and its clock; also the `Clock` of its clients."""
+    """A broker, its clock, and the conversations with it."""
 
     def __init__(
         self,
         broker: BrokerLimits = BROKER,
-        client: ClientLimits = CLIENT,
+        client: SubscriberLimits = SUBSCRIBER,
         session: SessionLimits = SESSION,
+        deadlines: DeadlineLimits = DEADLINES,
+        logins: Mapping[str, Login] = NOBODY,
     ) -> None:
         self.now = 1_000.0
-        self.broker = Broker(broker, lambda: self.now, self._scheduled)
-        self.client_limits = client
-        self.session_limits = session
-        self.caches = HeaderCache()
+        self.broker = Broker(broker, EPOCH, lambda: self.now, self._scheduled, self._woken)
+        self.shared = Shared(
+            self.broker,
+            lambda: self.now,
+            Logins(logins),
+            session,
+            client,
+            deadlines,
+            HeaderCache(),
+            Encoders(EPOCH),
+        )
         self.flushes_asked = 0
         self.peers = 0
+        self.refusals: list[tuple[Refusal, str]] = []
+        self.due: list[float] = []
 
-    def peer(self, version: str = "1.2") -> "Peer":
-        """Give a connection that is open in a version of STOMP."""
+    def peer(self, version: str = "1.2", *lines: str) -> "Peer":
+        """Return a connection that is open in a version of STOMP; `lines` are more headers of its CONNECT."""
         peer = Peer(self)
         accept = f"accept-version:{version}\nhost:h\n" if version != "1.0" else ""
-        peer.send(f"CONNECT\n{accept}\n^@")
+        peer.send(f"CONNECT\n{accept}{''.join(line + chr(10) for line in lines)}\n^@")
         assert ["CONNECTED"] == [frame.command for frame in peer.frames()]
         return peer
 
-    def pass_time(self, seconds: float) -> None:
-        """Move the clock and send what is due."""
-        self.now += seconds
-        self.broker.agenda.release(self.now)
+    def bridge(self, name: str = "b") -> "Peer":
+        """Return a connection of a bridge."""
+        return self.peer("1.2", f"telemetry-bridge:{name}")
 
-    def wake_at(self, when: float) -> None:
-        """Nothing: `pass_time` releases."""
+    def publish(
+        self, destination: str, body: bytes = b"", headers: Headers = NO_HEADERS, value: float | None = None
+    ) -> None:
+        """Publish a message of the hub's own; readings, which have a value, as telemetry."""
+        address = self.broker.address(parse_destination(destination))
+        self.broker.publish([Arrival(address, body, headers, value)], HUB if value is None else TELEMETRY)
+
+    def wanted(self, destination: str) -> bool:
+        """Whether anybody would get a message of the hub's own there."""
+        return self.broker.wanted(parse_destination(destination).name)
+
+    def last_messages(self, topic_filter: str) -> list[str]:
+        """Return the bodies of the last messages of topics."""
+        return [last.body.decode() for last in self.broker.topics.last_messages(tuple(topic_filter.split("/")))]
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock and do what is due."""
+        self.now += seconds
+        self.settle()
+
+    def settle(self) -> None:
+        """Do what is due now, slice by slice."""
+        while (due := self.broker.release_due(self.now)) is not None and due <= self.now:
+            pass
 
     def _scheduled(self) -> None:
         self.flushes_asked += 1
+
+    def _woken(self, when: float) -> None:
+        self.due.append(when)
 
 
 class Peer:
@@ -138,30 +193,41 @@ class Peer:
         self.hub = hub
         self.name = f"s{hub.peers}"
         self.wire = Wire()
-        self.wire.peer = self
-        self.client: Client | None = None
-        self.closed = False
-        self.session = Session(hub.session_limits, hub.caches, self._check_send)
+        self.waits: list[Hashable] = []  # tokens that were asked for
+        self.talk = Conversation(
+            hub.shared,
+            self.wire,
+            self.name,
+            hub.now,
+            self.waits.append,
+            lambda refusal, login: hub.refusals.append((refusal, login)),
+        )
+        self.wire.talk = self.talk
         self._read = 0
 
+    @property
+    def closed(self) -> bool:
+        """Whether the hub has ended the connection."""
+        return self.wire.closed is not None
+
+    @property
+    def session(self) -> Session:
+        return self.talk._session
+
+    @property
+    def client(self) -> Subscriber:
+        """Return the connection as the broker sees it."""
+        assert self.talk._subscriber is not None
+        return self.talk._subscriber
+
     def send(self, data: str | bytes) -> None:
-        """Let the client send octets."""
-        if self.closed:
-            return
-        events = self.session.receive(octets(data) if isinstance(data, str) else data, self.hub.now)
-        while events:
-            opened = False
-            try:
-                for event in events:
-                    opened = opened or isinstance(event, Connect)
-                    self._handle(event)
-            except StompError as error:
-                self._fail(error)
-                return
-            events = self.session.receive(b"", self.hub.now) if opened else []
+        """Let the client send bytes."""
+        if not self.closed:
+            self.talk.receive(octets(data) if isinstance(data, str) else data, self.hub.now)
 
     def frames(self) -> list[ServerFrame]:
-        """Flush, and give what was written since the last call."""
+        """Flush, and return what was written since the last call."""
+        self.hub.settle()
         self.hub.broker.flush()
         data, self._read = self.wire.data[self._read :], len(self.wire.data)
         return server_frames(data, self.session.dialect)
@@ -173,11 +239,16 @@ class Peer:
         return frames
 
     def error(self) -> ServerFrame:
-        """Give the ERROR that was the last thing written, and see that it ended the connection."""
+        """Return the ERROR that was the last thing written, and see that it ended the connection."""
         frame = self.frames()[-1]
         assert frame.command == "ERROR", frame
         assert self.closed
         return frame
+
+    def refusal(self) -> tuple[str, str | None]:
+        """Return the reason of that ERROR, without what it is about, and its receipt."""
+        headers = self.error().headers
+        return headers["message"].partition(" (")[0], headers.get("receipt-id")
 
     def stall(self) -> None:
         """Let the peer stop reading."""
@@ -187,74 +258,10 @@ class Peer:
     def read_again(self) -> None:
         """Let the peer read what waits."""
         self.wire.busy = False
-        if self.client is not None and not self.closed:
-            self.client.outbox.flush(Joined())
-            for subscription in tuple(self.client.subscriptions.values()):
-                if subscription.queue is not None:
-                    subscription.queue.dispatch()
+        if not self.closed:
+            self.talk.resume_writing()
 
     def lose(self) -> None:
         """Let the connection be lost."""
-        self.closed = True
-        self.session.close()
-        if self.client is not None:
-            self.client.close()
-
-    def _check_send(self, frame: Frame) -> None:
-        assert self.client is not None
-        self.client.publisher.check(frame)
-
-    def _handle(self, event: Event) -> None:
-        client = self.client
-        if isinstance(event, Connect):
-            connected = self.session.accept(self.name, self.hub.now)
-            self.client = Client(
-                self.hub.broker,
-                self.wire,
-                self.hub,
-                no_framing,
-                self.session.dialect,
-                self.name,
-                self.hub.client_limits,
-            )
-            self.client.push(control_item(connected))
-        elif isinstance(event, Failure):
-            raise event.error
-        elif client is None:
-            raise AssertionError(event)
-        elif isinstance(event, Receipt):
-            self._receipt(event.receipt)
-        elif isinstance(event, Commit):
-            client.commit(event.frames, event.settles, False, [])
-            for frame in event.frames:
-                self._receipt(frame.receipt)
-            self._receipt(event.receipt)
-        elif event.command == SEND:
-            client.publisher.send(event)
-            self._receipt(event.receipt)
-        elif event.command == SUBSCRIBE:
-            key = client.subscribe(event)
-            self._receipt(event.receipt)
-            client.after_subscribe(key)
-        elif event.command == DISCONNECT:
-            self.hub.broker.flush()
-            client.close()
-            self._receipt(event.receipt)
-            self.closed = True
-        else:
-            (client.unsubscribe if event.command == UNSUBSCRIBE else client.acknowledge)(event)
-            self._receipt(event.receipt)
-
-    def _receipt(self, receipt: str | None) -> None:
-        if receipt is not None and self.client is not None:
-            self.client.push(control_item(encode_receipt(receipt, self.session.dialect)))
-
-    def _fail(self, error: StompError) -> None:
-        frame = self.session.fail(error)
-        self.hub.broker.flush()
-        if self.client is None:
-            self.wire.write(frame)
-        else:
-            self.client.push(control_item(frame))
-            self.client.outbox.flush(Joined())
-        self.lose()
+        self.wire.closed = self.wire.closed or (1006, "lost")
+        self.talk.closed()

@@ -1,24 +1,31 @@
 """Ends for the telemetry pipeline that keep what they are given: a store without a database, a broker with dashboards."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from hub.broker.broker import Broker, BrokerLimits
-from hub.broker.client import Client, ClientLimits
-from hub.broker.topic import Outgoing, Topic
+from hub.broker.options import parse_options
+from hub.broker.publication import Address, Arrival, Origin
+from hub.broker.subscriber import Subscriber, SubscriberLimits
 from hub.stomp.dialects import V1_2
-from hub.stomp.frames import SUBSCRIBE, Frame, Head, UserHeaders
+from hub.stomp.encoder import MessageEncoder
 from hub.telemetry.audience import Audience
 from hub.telemetry.formats import FormatSettings
 from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.routes import DEFAULT_ROUTES, Routes, RouteSettings
+from hub.topics.destinations import Destination, Kind, parse_destination
 from storage.device_state import DeviceState
 from storage.quarantine import QuarantinedPayload
 from storage.reading import Reading
-from tests.support.core import Hub, Wire, no_framing
+from tests.support.core import Wire, no_framing
 
 NONE: Mapping[str, str] = {}
 NOW_US = 1_795_190_400_000_000  # 2026-11-20T16:00:00Z
+
+
+def arrival(topic: str, body: bytes) -> Arrival:
+    """Return a message as a client publishes it."""
+    return Arrival(Address(Destination(Kind.TOPIC, topic)), body)
 
 
 class KeepingStore:
@@ -52,27 +59,22 @@ class KeepingBroker(Broker):
     """The hub's broker with a dashboard on each filter; keeps what is published."""
 
     def __init__(self, *filters: str) -> None:
-        super().__init__(BrokerLimits(), lambda: 0.0, lambda: None)
+        super().__init__(BrokerLimits(), "e", lambda: 0.0, lambda: None, lambda _: None)
         self.published: list[tuple[str, bytes]] = []
-        for number, topic_filter in enumerate(filters):
-            watch(self, topic_filter, number)
+        for topic_filter in filters:
+            watch(self, topic_filter)
 
-    def publish_on(
-        self, topic: Topic, body: bytes, headers: UserHeaders, value: float | None = None, *, consumed: bool = True
-    ) -> int:
-        self.published.append((topic.address.destination, body))
-        return super().publish_on(topic, body, headers, value, consumed=consumed)
-
-    def publish_all(self, messages: Sequence[Outgoing], *, consumed: bool = True) -> None:
-        self.published += [(topic.address.destination, body) for topic, body, _, _ in messages]
-        super().publish_all(messages, consumed=consumed)
+    def publish(self, batch: Sequence[Arrival], origin: Origin, *, confirm: bool = False) -> Sequence[Hashable]:
+        self.published += [(arrival.address.text, arrival.body) for arrival in batch]
+        return super().publish(batch, origin, confirm=confirm)
 
 
-def watch(broker: Broker, topic_filter: str, number: int = 0, headers: Mapping[str, str] = NONE) -> Wire:
+def watch(broker: Broker, topic_filter: str, headers: Mapping[str, str] = NONE) -> Wire:
     """Subscribe a client; what it gets is written to the wire at a flush."""
     wire = Wire()
-    client = Client(broker, wire, Hub(), no_framing, V1_2, f"watcher-{number}", ClientLimits())
-    client.subscribe(Frame(Head(SUBSCRIBE, {"id": "0", "destination": topic_filter, **headers}, None), b"", None))
+    subscriber = Subscriber(broker, wire, SubscriberLimits())
+    encode = MessageEncoder("0", V1_2, no_framing, "e")
+    subscriber.begin(subscriber.subscribe("0", parse_destination(topic_filter), parse_options(headers), encode))
     return wire
 
 

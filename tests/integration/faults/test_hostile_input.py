@@ -13,7 +13,9 @@ import psutil
 import pytest
 
 from hub.app import HubApp
+from hub.broker.publication import CLIENT, NO_HEADERS
 from hub.settings.limits import Limits
+from hub.topics.destinations import Destination, Kind
 from tests.support.hub import RunningHub
 from tests.support.raw_stomp import RawStomp, WebSocketOctets, client_frame, ended, tcp, websocket
 from tests.support.waiting import wait_for
@@ -91,7 +93,7 @@ def test_a_flood_of_headers_is_refused_while_it_arrives(hub: RunningHub, block: 
     with opened(hub) as client:
         client.send(block if summary == "Unknown command" else f"SEND\ndestination:/topic/a\n{block}\n^@")
         error = client.frame()
-        assert error.headers["message"] in {summary, "Headers too large"}
+        assert error.headers["message"].partition(" (")[0] in {summary, "Headers too large"}
         client.expect_end()
 
 
@@ -121,7 +123,7 @@ def test_a_wildcard_bomb_is_refused(hub: RunningHub, topic_filter: str) -> None:
     with opened(hub) as client:
         client.send(f"SUBSCRIBE\nid:1\ndestination:/topic/{topic_filter}\n\n^@")
         error = client.frame()
-        assert error.headers["message"] in {"Bad destination", "Bad escape"}
+        assert error.headers["message"].partition(" (")[0] in {"Bad destination", "Bad escape"}
         client.expect_end()
 
 
@@ -142,7 +144,8 @@ def test_publishing_stays_cheap_beside_many_wildcards(hub: RunningHub) -> None:
         def act(app: HubApp) -> float:
             begun = time.perf_counter()
             for number in range(200):
-                app.broker.publish(f"/topic/a/{number % 8}/{number % 128}/x/{number}", b"x")
+                destination = Destination(Kind.TOPIC, f"a/{number % 8}/{number % 128}/x/{number}")
+                app.broker.publish_one(destination, b"x", NO_HEADERS, CLIENT)
             return (time.perf_counter() - begun) / 200
 
         return hub.look(act)

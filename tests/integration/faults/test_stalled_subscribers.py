@@ -44,7 +44,7 @@ def test_the_stalled_are_cut_and_the_healthy_get_everything(tmp_path: Path) -> N
                 for client in healthy:
                     client.expect("MESSAGE", number=str(number))
                 taken_s.append(time.monotonic() - begun)
-                peak = max(peak, hub.look(lambda app: max(one.outbox_bytes for one in app.services.connections)))
+                peak = max(peak, hub.look(lambda app: max(one.waiting_bytes for one in app.services.connections)))
             assert psutil.Process().memory_info().rss - before < STALLED * OUTBOX + 50 * MIB
             assert peak <= OUTBOX + 2 * len(BODY)
             # A stalled one is waited for, if at all, for as long as it may stall: then half of the messages would be late.

@@ -197,7 +197,8 @@ async def test_a_retry_decodes_by_the_content_type_as_the_first_time(
     config = tmp_path / "hub.toml"
     config.write_text(MISTAKEN)
     routes = routes_of(load_settings(config, {}).settings.telemetry)
-    pipeline = Pipeline(routes, store, Audience(Broker(BrokerLimits(), time.monotonic, lambda: None)))
+    broker = Broker(BrokerLimits(), "e", time.monotonic, lambda: None, lambda _: None)
+    pipeline = Pipeline(routes, store, Audience(broker))
     done = pipeline.accept("devices/d/telemetry", CBOR, "application/cbor", NOW, bridged=bridged)
     assert done is not None
     await done

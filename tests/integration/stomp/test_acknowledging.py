@@ -264,7 +264,7 @@ def test_overlapping_subscriptions_each_get_their_message(dial: Dial, name: str)
     assert {"a:1", "b\\", "c"} == {frame.headers["subscription"] for frame in client.round_trip()}
 
 
-@pytest.mark.parametrize("topic", ["a//b", "/a/b/", "a.b/c", " a ", "ä/雪", "*", "a*"])
+@pytest.mark.parametrize("topic", ["a//b", "/a/b/", "a.b/c", " a ", "ä/雪", "*"])
 def test_topics_are_carried_unchanged(dial: Dial, name: str, topic: str) -> None:
     client = opened(dial)
     subscribe(client, f"/topic/{name}/{topic}")

@@ -13,8 +13,8 @@ from hub.app import HubApp
 from hub.errors import HubError, PortInUseError
 from hub.http.peers import is_loopback
 from hub.processes.ports import is_free
+from hub.refusal import Refusal
 from hub.settings.model import HttpSettings, HubSettings, StompSettings, UserSettings
-from hub.stomp.errors import SessionError
 from hub.transports.burst_websocket import BurstProtocol
 from hub.transports.door import DoorStream
 from hub.transports.websocket import StompWebSocketHandler
@@ -208,10 +208,12 @@ def test_without_users_only_this_machine_is_served(hub: RunningHub, address: str
     loopback = is_loopback(address)
     assert served is loopback
     if served:
-        hub.look(lambda app: app.services.authenticate(None, None, loopback=loopback))
+        hub.look(lambda app: app.services.shared.logins.admit({}, loopback=loopback))
     else:
-        with pytest.raises(SessionError, match="Bad CONNECT"):
-            hub.look(lambda app: app.services.authenticate("ann", "any", loopback=loopback))
+        with pytest.raises(Refusal, match="Bad CONNECT"):
+            hub.look(
+                lambda app: app.services.shared.logins.admit({"login": "ann", "passcode": "any"}, loopback=loopback)
+            )
 
 
 def test_a_hub_for_others_does_not_start_without_users(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def behind(hub: RunningHub, dial: Dial, count: int = 30) -> RawStomp:
         for number in range(count):
             publisher.send(f"SEND\ndestination:/topic/flood\nnumber:{number}\n\n" + "x" * BIG + "^@")
         publisher.round_trip()
-    assert 0 < hub.look(lambda app: max(connection.outbox_bytes for connection in app.services.connections))
+    assert 0 < hub.look(lambda app: max(connection.waiting_bytes for connection in app.services.connections))
     return client
 
 

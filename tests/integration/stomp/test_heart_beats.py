@@ -181,7 +181,7 @@ def test_a_tcp_peer_without_beats_is_looked_after_by_the_kernel(pinging_hub: Run
         beating.connect("1.2", "heart-beat:60000,0")
 
         def probed(app: HubApp) -> list[int]:
-            sockets = [connection._wire._socket for connection in app.services.connections]  # type: ignore[attr-defined]
+            sockets = [connection._talk._carrier._socket for connection in app.services.connections]  # type: ignore[attr-defined]
             return sorted(one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for one in sockets)
 
         assert [0, 1] == pinging_hub.look(probed)

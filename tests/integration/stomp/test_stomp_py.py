@@ -122,7 +122,7 @@ def test_an_error_reaches_the_listener_before_the_end(hub: RunningHub, kind: str
     with StompPy(hub, kind).connect() as client:
         client.send("/nowhere", "x", receipt="r")
         assert client.heard.disconnected.wait(10)
-        assert [("Bad destination", "r")] == [
+        assert [("Bad destination (/nowhere)", "r")] == [
             (error.headers["message"], error.headers["receipt-id"]) for error in client.heard.errors
         ]
 

@@ -80,7 +80,7 @@ def test_transactions_and_unsubscribe(stompjs: StompJs, hub: RunningHub, name: s
 def test_an_error_is_seen_before_the_close(stompjs: StompJs, hub: RunningHub) -> None:
     result = stompjs.start("refusal", {"url": hub.ws_url}).result()
 
-    assert ("Bad destination", "r") == (
+    assert ("Bad destination (/nowhere)", "r") == (
         result["error"]["headers"]["message"],
         result["error"]["headers"]["receipt-id"],
     )

@@ -1,18 +1,16 @@
-"""docs/reference/stomp.md has a row for each limit with its default, each ERROR that the source can send, each option."""
+"""docs/reference/stomp.md has a row for each limit with its default, each option; refusals are a page of their own."""
 
-import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hub.broker import options
+from hub.refusal import ANSWERS, Reason, page
 from hub.settings.limits import Limits
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/reference/stomp.md").read_text(encoding="utf-8")
-ERRORS = {"FrameError", "SessionError", "StompError"}
 # One way to write a number of octets, seconds or things.
 UNITS = {"": 1.0, "s": 1.0, "KiB": 1024.0, "MiB": 1024.0 * 1024.0}
 
@@ -25,20 +23,13 @@ def rows(section: str) -> dict[str, list[str]]:
     return {name: cells.split(" | ") for name, cells in found}
 
 
-def raised() -> Iterator[str]:
-    """Give the summary of each error that the source makes."""
-    for path in (ROOT / "hub").rglob("*.py"):
-        if "node_modules" in path.parts:
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS:
-                summary = node.args[0]
-                assert isinstance(summary, ast.Constant), f"{path}:{node.lineno}: the summary is a fixed text"
-                yield str(summary.value)
+def test_the_page_of_refusals_is_fresh() -> None:
+    assert page() == (ROOT / "docs/reference/refusals.md").read_text(encoding="utf-8"), "run `make docs`"
 
 
-def test_each_error_has_its_row_and_each_row_its_error() -> None:
-    assert sorted(set(raised())) == sorted(rows("Errors"))
+def test_reasons_that_the_page_names_exist() -> None:
+    named = set(re.findall(r"ERROR `([A-Z][^`]+)`", PAGE))
+    assert named <= {reason.value for reason in Reason}
 
 
 def test_each_limit_has_its_row_and_each_row_its_limit() -> None:
@@ -57,6 +48,12 @@ def test_each_option_of_a_subscription_has_its_row() -> None:
     assert described == documented
 
 
-def test_limits_that_an_error_names_exist() -> None:
-    named = {name for cells in rows("Errors").values() for name in re.findall(r"`([a-z_]+_[a-z]+)`", cells[-1])}
-    assert named <= set(Limits.model_fields)
+def test_limits_that_a_refusal_names_exist() -> None:
+    meanings = " ".join(answer.meaning for answer in ANSWERS.values())
+    assert set(re.findall(r"`limits\.([a-z_]+)`", meanings)) <= set(Limits.model_fields)
+
+
+def test_options_of_other_brokers_are_in_the_table_of_who_comes_from_there() -> None:
+    section = PAGE.partition("## Coming from")[2].partition("\n## ")[0]
+    missing = [name for name in options.FOREIGN if f"`{name}`" not in section and "durable-subscriber" not in name]
+    assert [] == missing

@@ -4,16 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.broker.client import ClientLimits
 from hub.broker.confirmations import BEHIND, LEFT, Confirmation
-from hub.stomp.frames import UserHeaders
+from hub.broker.publication import CLIENT, Arrival
+from hub.broker.subscriber import SubscriberLimits
+from hub.topics.destinations import parse_destination
 from tests.support.core import Hub, Peer
 
 TOPIC = "/topic/devices/press-7/commands"
 
 
 def consume(hub: Hub, destination: str = "/topic/+/+/commands", *lines: str) -> Peer:
-    peer = hub.peer()
+    peer = hub.bridge()
     more = "".join(f"{line}\n" for line in lines)
     ack = "" if "ack:" in more else "ack:client-individual\n"
     peer.send(f"SUBSCRIBE\nid:c\ndestination:{destination}\n{ack}receipt-after-ack:true\n{more}\n^@")
@@ -21,16 +22,14 @@ def consume(hub: Hub, destination: str = "/topic/+/+/commands", *lines: str) -> 
 
 
 class Told:
-    """A confirmation of messages, and what it was settled with."""
+    """Messages of a client, and how their receipt was settled."""
 
     def __init__(self, hub: Hub, *destinations: str, body: bytes = b"go") -> None:
         self.outcomes: list[str | None] = []
-        confirmation = Confirmation(hub.broker.confirmations)
-        for destination in destinations:
-            topic = hub.broker.routing.topic(destination)
-            hub.broker.expect(topic, confirmation)
-            hub.broker.publish_on(topic, body, UserHeaders(()))
-        confirmation.when_settled(self.outcomes.append)
+        batch = [Arrival(hub.broker.address(parse_destination(destination)), body) for destination in destinations]
+        for token in hub.broker.publish(batch, CLIENT, confirm=True):
+            assert isinstance(token, Confirmation)
+            token.when_settled(self.outcomes.append)
 
 
 def answer(peer: Peer, command: str = "ACK", *lines: str) -> None:
@@ -91,7 +90,7 @@ def test_what_waits_for_the_window_waits_for_its_ack_too() -> None:
 
 
 def test_what_does_not_fit_is_refused_and_the_consumer_stays() -> None:
-    hub = Hub(client=ClientLimits(outbox_bytes=100_000))
+    hub = Hub(client=SubscriberLimits(outbox_bytes=100_000))
     consumer = consume(hub, TOPIC, "prefetch-count:1")
     told = [Told(hub, TOPIC, body=b"x" * 40_000) for _ in range(5)]
     assert [[], [], [], [BEHIND], [BEHIND]] == [each.outcomes for each in told]
@@ -104,24 +103,33 @@ def test_what_does_not_fit_is_refused_and_the_consumer_stays() -> None:
 def test_ordinary_subscribers_are_not_waited_for() -> None:
     hub = Hub()
     hub.peer().send(f"SUBSCRIBE\nid:c\ndestination:{TOPIC}\nack:client\n\n^@")
-    assert not hub.broker.routing.topic(TOPIC).fanout.consumers
+    assert [] == Told(hub, TOPIC).outcomes
+    assert not hub.broker.confirmations
 
 
 def test_consumers_get_nothing_that_only_the_hub_publishes() -> None:
     hub = Hub()
     consume(hub, "/topic/+/+/commands")
-    assert not hub.broker.wanted("/topic/readings/press-7/commands")
+    assert not hub.wanted("/topic/readings/press-7/commands")
     assert not hub.broker.routing.listening("readings")
 
 
 @pytest.mark.parametrize(
     ("destination", "lines"),
-    [(TOPIC, "ack:auto"), (TOPIC, "on-slow:conflate"), ("/queue/q", "ack:client"), (TOPIC, "receipt-after-ack:yes")],
+    [(TOPIC, "ack:auto"), (TOPIC, "on-slow:conflate"), (TOPIC, "receipt-after-ack:yes")],
 )
 def test_only_who_acknowledges_every_message_of_a_topic_can_be_a_consumer(destination: str, lines: str) -> None:
-    peer = Hub().peer()
+    peer = Hub().bridge()
     ack = "" if lines.startswith("ack") else "ack:client\n"
     header = "" if lines.startswith("receipt") else "receipt-after-ack:true\n"
     peer.send(f"SUBSCRIBE\nid:c\ndestination:{destination}\n{ack}{header}{lines}\nreceipt:r\n\n^@")
     headers = peer.error().headers
-    assert ("Bad header", "r") == (headers["message"], headers["receipt-id"])
+    assert ("Bad header", "r") == (headers["message"].partition(" (")[0], headers["receipt-id"])
+
+
+@pytest.mark.parametrize(("bridge", "destination"), [(False, TOPIC), (False, "/topic/#"), (True, "/queue/q")])
+def test_only_a_bridge_can_make_receipts_wait_for_it(bridge: bool, destination: str) -> None:
+    hub = Hub()
+    peer = hub.bridge() if bridge else hub.peer()
+    peer.send(f"SUBSCRIBE\nid:c\ndestination:{destination}\nack:client\nreceipt-after-ack:true\nreceipt:r\n\n^@")
+    assert ("Not allowed", "r") == peer.refusal()

@@ -1,30 +1,18 @@
 """The outbox: one write a flush, bounded in octets while the peer does not read, by the policy of each subscription."""
 
-from collections import Counter
-
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.broker.counters import Counters
 from hub.broker.options import OnSlow
-from hub.broker.outbox import CHUNK_BYTES, Joined, Outbox
-from hub.broker.publication import Address, Cohort, Item, Publication, control_item
+from hub.broker.outbox import CHUNK_BYTES, Joined, Outbox, Owed
+from hub.broker.publication import Address, Cohort, Item, Publication, answer_item
 from hub.stomp.dialects import V1_2
+from hub.stomp.encoder import MessageEncoder
+from hub.topics.destinations import parse_destination
 from tests.support.core import Hub, ServerFrame, Wire, no_framing, server_frames
 
 LIMIT = 10_000
-
-
-class Slow:
-    """A subscription as an outbox knows it."""
-
-    def __init__(self, on_slow: OnSlow) -> None:
-        self.on_slow = on_slow
-        self.dropped = 0
-        self.reasons: Counter[str] = Counter()
-
-    def drop(self, count: int, reason: str) -> None:
-        self.dropped += count
-        self.reasons[reason] += count
 
 
 class Rig:
@@ -32,14 +20,22 @@ class Rig:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.wire = Wire()
-        self.subscriptions = {policy.value: Slow(policy) for policy in OnSlow}
-        self.outbox = Outbox(self.wire, limit, self.subscriptions)
-        self.cohorts = {policy.value: Cohort(policy.value, V1_2, no_framing) for policy in OnSlow}
+        self.counters = Counters("e")
+        self.subscriptions = {
+            policy.value: Owed(
+                Cohort(policy.value, MessageEncoder(policy.value, V1_2, no_framing, "e")), policy, self.counters
+            )
+            for policy in OnSlow
+        }
+        self.marks = 0
+        self.left = 0
+        self.outbox = Outbox(self.wire, limit, self.subscriptions, self._mark, self._leave, lambda: None)
         self.number = 0
 
     def message(self, key: str, size: int = 100, topic: str = "/topic/a") -> Item:
         self.number += 1
-        return self.cohorts[key].encode(Publication(Address(topic), self.number, b"x" * size))
+        address = Address(parse_destination(topic))
+        return self.subscriptions[key].cohort.item(Publication(address, self.number, b"x" * size))
 
     def push(self, *items: Item) -> None:
         self.outbox.pending += items
@@ -51,9 +47,19 @@ class Rig:
         assert 0 == self.outbox.backlog_bytes
         return server_frames(self.wire.data, V1_2)
 
+    def _mark(self, outbox: Outbox) -> None:
+        self.marks += outbox is self.outbox
+
+    def _leave(self) -> None:
+        self.left += 1
+
+
+def number_of(frame: ServerFrame) -> int:
+    return int(frame.headers["message-id"].removeprefix("e-"))
+
 
 def numbers(frames: list[ServerFrame]) -> list[int]:
-    return [int(frame.headers["message-id"]) for frame in frames]
+    return [number_of(frame) for frame in frames]
 
 
 def test_frames_of_a_tick_are_one_write_in_order() -> None:
@@ -102,11 +108,11 @@ def test_conflate_keeps_the_newest_of_each_topic_and_tells_what_was_skipped() ->
     assert rig.outbox.shedding
     frames = rig.written()
     # The newest of each topic is there, in order, and each message is accounted for.
-    newest = {frame.headers["destination"]: int(frame.headers["message-id"]) for frame in frames}
+    newest = {frame.headers["destination"]: number_of(frame) for frame in frames}
     assert {"/topic/0": 298, "/topic/1": 299, "/topic/2": 300} == newest
     assert sorted(numbers(frames)) == numbers(frames)
     assert 300 == len(frames) + sum(int(frame.headers.get("dropped", 0)) for frame in frames)
-    assert {"conflated": 300 - len(frames)} == rig.subscriptions["conflate"].reasons
+    assert {"conflated": 300 - len(frames)} == rig.counters.dropped
     assert not rig.outbox.shedding
 
 
@@ -119,14 +125,14 @@ def test_drop_oldest_keeps_the_newest_messages_and_tells_how_many_are_gone() -> 
     assert numbers(frames) == list(range(301 - len(frames), 301))
     assert str(300 - len(frames)) == frames[0].headers["dropped"]
     assert all("dropped" not in frame.headers for frame in frames[1:])
-    assert {"drop-oldest": 300 - len(frames)} == rig.subscriptions["drop-oldest"].reasons
+    assert {"drop-oldest": 300 - len(frames)} == rig.counters.dropped
 
 
 def test_a_count_that_could_not_be_told_is_told_on_the_next_message() -> None:
     rig = Rig()
     rig.subscriptions["drop-oldest"].drop(3, "x")
     rig.outbox.owing = True
-    rig.push(control_item(b"\n"))
+    rig.push(answer_item(b"\n"))
     rig.push(rig.message("drop-oldest"), rig.message("drop-oldest"))
     assert ["\n", "3", None] == [frame.headers.get("dropped", None) or frame.command for frame in rig.written()[:2]] + [
         None
@@ -137,8 +143,8 @@ def test_a_count_that_could_not_be_told_is_told_on_the_next_message() -> None:
 def test_a_count_on_a_message_that_is_dropped_itself_is_not_forgotten() -> None:
     rig = Rig()
     rig.wire.busy = True
-    told = rig.cohorts["drop-oldest"].encode_with(Publication(Address("/topic/a"), 0, b""), [("dropped", "5")], None)
-    rig.push(told._replace(told=5))
+    address = Address(parse_destination("/topic/a"))
+    rig.push(rig.subscriptions["drop-oldest"].cohort.item_with(Publication(address, 0, b""), (), None, told=5))
     for _ in range(300):
         rig.push(rig.message("drop-oldest"))
     frames = rig.written()
@@ -162,7 +168,7 @@ def test_receipts_are_never_dropped_and_what_may_be_goes_first() -> None:
     rig = Rig()
     rig.wire.busy = True
     for _ in range(200):
-        rig.push(rig.message("drop-oldest"), control_item(b"RECEIPT\nreceipt-id:1\n\n\0"))
+        rig.push(rig.message("drop-oldest"), answer_item(b"RECEIPT\nreceipt-id:1\n\n\0"))
     assert 0 == rig.wire.overflows
     assert 200 == sum(frame.command == "RECEIPT" for frame in rig.written())
 
@@ -170,7 +176,7 @@ def test_receipts_are_never_dropped_and_what_may_be_goes_first() -> None:
 def test_unsubscribing_takes_back_what_was_not_written_in_order() -> None:
     rig = Rig()
     rig.wire.busy = True
-    rig.push(*[rig.message(key) for key in ("conflate", "disconnect", "conflate")], control_item(b"\n"))
+    rig.push(*[rig.message(key) for key in ("conflate", "disconnect", "conflate")], answer_item(b"\n"))
     taken = rig.outbox.discard("conflate")
     assert [1, 3] == [item.publication.number for item in taken if item.publication]
     assert ["MESSAGE", "\n"] == [frame.command for frame in rig.written()]
@@ -180,9 +186,9 @@ def test_unsubscribing_takes_back_what_was_not_written_in_order() -> None:
 def test_leaving_takes_back_all_messages_and_no_answer() -> None:
     rig = Rig()
     rig.wire.busy = True
-    rig.push(rig.message("conflate"), control_item(b"\n"))
+    rig.push(rig.message("conflate"), answer_item(b"\n"))
     pending = rig.outbox.pending
-    pending += [rig.message("disconnect"), control_item(b"\n")]
+    pending += [rig.message("disconnect"), answer_item(b"\n")]
     taken = rig.outbox.take_messages()
     assert [1, 2] == [item.publication.number for item in taken if item.publication]
     assert pending is rig.outbox.pending
@@ -211,7 +217,7 @@ def test_every_message_is_written_once_in_order_or_counted_and_told(
             rig.written()
         elif step == "receipt":
             receipts += 1
-            rig.push(control_item(b"\n"))
+            rig.push(answer_item(b"\n"))
         elif not isinstance(step, str):
             rig.push(rig.message(step[0], step[2], f"/topic/{step[1]}"))
         assert rig.outbox.backlog_bytes <= 5_000 or rig.wire.overflows
@@ -221,7 +227,7 @@ def test_every_message_is_written_once_in_order_or_counted_and_told(
     assert receipts == len(frames) - len(messages)
     told = sum(int(frame.headers.get("dropped", 0)) for frame in messages)
     untold = sum(subscription.dropped for subscription in rig.subscriptions.values())
-    skipped = sum(sum(subscription.reasons.values()) for subscription in rig.subscriptions.values())
+    skipped = sum(rig.counters.dropped.values())
     assert rig.number == len(messages) + skipped
     assert skipped == told + untold
 
@@ -236,3 +242,20 @@ def test_a_peer_that_reads_again_gets_its_next_frame_at_once_though_nothing_wait
     peer.read_again()
     peer.send("SEND\ndestination:/topic/a\n\n2^@")
     assert ["2"] == [frame.body.decode() for frame in peer.messages()]
+
+
+def test_a_message_that_waits_alone_is_never_too_much() -> None:
+    for key in ("disconnect", "drop-oldest", "conflate"):
+        rig = Rig()
+        rig.wire.busy = True
+        rig.push(rig.message(key, 2 * LIMIT))
+        assert (0, {}) == (rig.wire.overflows, rig.counters.dropped)
+        assert [1] == numbers(rig.written())
+
+
+def test_plain_subscriptions_leave_the_fan_out_once_while_the_peer_does_not_read() -> None:
+    rig = Rig()
+    rig.wire.busy_after_write = True
+    rig.push(rig.message("disconnect"))
+    rig.push(rig.message("disconnect"))
+    assert (1, True) == (rig.left, rig.outbox.parked)

@@ -6,8 +6,12 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.broker.pacing import MAX_TOPICS, Pacer
-from hub.broker.publication import Address, Publication
+from hub.broker.counters import Counters
+from hub.broker.options import OnSlow, Options
+from hub.broker.outbox import Owed
+from hub.broker.pacing import MAX_TOPICS, MOST_AT_ONCE, Pacer
+from hub.broker.publication import Address, Cohort, Publication
+from hub.topics.destinations import parse_destination
 
 
 class Paced:
@@ -15,36 +19,40 @@ class Paced:
 
     def __init__(self, period_s: float = 0.0, dead_band: float = 0.0) -> None:
         self.sent: list[tuple[float, str, int]] = []
-        self.skipped: Counter[str] = Counter()
-        self.wakes: list[tuple[float, str]] = []
+        self.counters = Counters("e")
+        self.wakes: list[float] = []
         self.now = 0.0
-        self.pacer = Pacer(period_s, dead_band, self._emit, self._skip, self._wake)
+        owed = Owed(Cohort("s", lambda *_: b""), OnSlow.DROP_OLDEST, self.counters)
+        self.pacer = Pacer(Options(period_s=period_s, dead_band=dead_band), owed, self._emit, self.wakes.append)
+
+    @property
+    def skipped(self) -> Counter[str]:
+        return self.counters.dropped
 
     def offer(self, now: float, number: int, value: float | None = None, topic: str = "/topic/a") -> None:
         self.release(now)
         self.now = now
-        self.pacer.offer(Publication(Address(topic), number, b"", value=value), now)
+        self.hold(now, number, value, topic)
+
+    def hold(self, now: float, number: int, value: float | None = None, topic: str = "/topic/a") -> None:
+        """Offer a message, whatever is due."""
+        self.pacer.offer(Publication(Address(parse_destination(topic)), number, b"", value=value), now)
 
     def release(self, now: float) -> None:
-        """Do what the broker's clock does."""
-        for when, topic in sorted(self.wakes):
-            if when <= now:
-                self.wakes.remove((when, topic))
-                self.now = when
-                self.pacer.release(topic, when)
+        """Do what the broker does at the times that were asked for."""
+        while self.wakes and min(self.wakes) <= now:
+            self.now = min(self.wakes)
+            self.wakes.remove(self.now)
+            following = self.pacer.release(self.now)
+            if following is not None:
+                self.wakes.append(following)
 
     @property
     def numbers(self) -> list[int]:
         return [number for _, _, number in self.sent]
 
-    def _emit(self, publication: Publication) -> None:
-        self.sent.append((self.now, publication.address.destination, publication.number))
-
-    def _skip(self, reason: str) -> None:
-        self.skipped[reason] += 1
-
-    def _wake(self, when: float, topic: str) -> None:
-        self.wakes.append((when, topic))
+    def _emit(self, publication: Publication, now: float) -> None:
+        self.sent.append((now, publication.address.text, publication.number))
 
 
 def test_the_first_message_goes_at_once_and_the_newest_when_the_period_is_over() -> None:
@@ -68,13 +76,13 @@ def test_each_topic_has_its_own_rate() -> None:
 def test_a_release_that_comes_late_neither_sends_an_old_message_nor_one_too_early() -> None:
     paced = Paced(period_s=1.0)
     paced.offer(0.0, 1)
-    paced.pacer.offer(Publication(Address("/topic/a"), 2, b""), 0.5)
-    paced.pacer.offer(Publication(Address("/topic/a"), 3, b""), 1.5)  # the release of 1.0 has not come yet
+    paced.hold(0.5, 2)
+    paced.hold(1.5, 3)  # the release of 1.0 has not come yet
     assert [1, 3] == paced.numbers
-    paced.pacer.offer(Publication(Address("/topic/a"), 4, b""), 1.6)
-    paced.pacer.release("/topic/a", 1.7)
+    paced.hold(1.6, 4)
+    paced.pacer.release(1.7)
     assert [1, 3] == paced.numbers
-    paced.pacer.release("/topic/a", 2.5)
+    paced.pacer.release(2.5)
     assert [1, 3, 4] == paced.numbers
     assert {"max-rate": 1} == paced.skipped
 
@@ -108,11 +116,9 @@ def test_topics_that_are_remembered_are_bounded_and_a_held_message_is_not_lost()
     paced = Paced(period_s=1_000.0)
     paced.offer(0.0, 1, topic="/topic/first")
     paced.offer(0.0, 2, topic="/topic/first")
-    assert 1 == paced.pacer.holding
     for number in range(MAX_TOPICS):
         paced.offer(0.0, 10 + number, topic=f"/topic/{number}")
     assert 2 in paced.numbers
-    assert 0 == paced.pacer.holding
     assert MAX_TOPICS == len(paced.pacer._paces)
 
 
@@ -146,3 +152,13 @@ def test_paced_messages_keep_their_rate_their_order_and_the_newest_state(
         shown = sent[-1][1]
         assert shown == number or abs(values[shown] - value) < dead_band
     assert len(steps) == len(paced.sent) + sum(paced.skipped.values())
+
+
+def test_a_release_sends_a_bounded_number_and_asks_to_be_called_again() -> None:
+    paced = Paced(period_s=1.0)
+    for number in range(2 * (MOST_AT_ONCE + 10)):
+        paced.hold(0.0, number, topic=f"/topic/{number // 2}")
+    assert 1.0 == paced.pacer.release(1.0)
+    assert 2 * MOST_AT_ONCE + 10 == len(paced.sent)
+    assert paced.pacer.release(1.0) is None
+    assert 2 * (MOST_AT_ONCE + 10) == len(paced.sent)

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from hub.broker.queues import MAX_ATTEMPTS
+from hub.topics.destinations import queue
 from tests.support.core import Hub, Peer
 
 PEERS = st.integers(0, 2)
 MODES = ["client", "client-individual", "auto"]
-DEAD = "/queue/$dead/q"
+DEAD = queue("$dead/q")
 
 
 class Queues(RuleBasedStateMachine):
@@ -169,7 +170,7 @@ class Queues(RuleBasedStateMachine):
         queues = self.hub.broker.queues
         return [
             int(delivery.publication.body)
-            for name in ("/queue/q", DEAD)
+            for name in (queue("q"), DEAD)
             if name in queues
             for delivery in queues[name]._ready
         ]
@@ -198,8 +199,8 @@ class Queues(RuleBasedStateMachine):
     @invariant()
     def no_message_waits_beside_an_idle_consumer(self) -> None:
         for peer, modes in zip(self.peers, self.modes, strict=True):
-            queue = self.hub.broker.queues.get("/queue/q")
-            if modes and queue is not None and len(queue):
+            waiting = self.hub.broker.queues.get(queue("q"))
+            if modes and waiting is not None and len(waiting):
                 assert peer.client is not None
                 assert not any(subscription.ready for subscription in peer.client.subscriptions.values())
 

@@ -4,44 +4,38 @@ import pytest
 
 from hub.broker.counters import Counters
 from hub.broker.options import AckMode, OnSlow, Options
+from hub.broker.outbox import Outbox
 from hub.broker.publication import Address, Cohort, Item, Publication
 from hub.broker.subscription import Subscription
 from hub.stomp.dialects import V1_1, V1_2, Dialect
-from tests.support.core import no_framing, server_frames
+from hub.stomp.encoder import MessageEncoder
+from hub.topics.destinations import parse_destination
+from tests.support.core import Wire, no_framing, server_frames
 
 
-class Recorder:
-    """A connection that keeps what it is given."""
+class Made:
+    """A subscription with an outbox that a test looks into."""
 
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-        self.acks: list[str] = []
-        self.slow = False
-        self.given_up = 0
+    def __init__(self, options: Options, dialect: Dialect = V1_2, limit: int = 1_000) -> None:
+        self.wire = Wire()
+        self.acks: dict[str, Subscription] = {}
+        counters = Counters("e")
+        cohort = Cohort("s", MessageEncoder("s", dialect, no_framing, "e"))
+        subscriptions: dict[str, Subscription] = {}
+        self.outbox = Outbox(self.wire, limit, subscriptions, lambda _: None, lambda: None, lambda: None)
+        destination = parse_destination("/topic/a")
+        self.subscription = Subscription(
+            destination, options, cohort, self.outbox, self.acks, counters, lambda _when, _who: None
+        )
+        subscriptions["s"] = self.subscription
 
-    def push(self, item: Item) -> None:
-        self.items.append(item)
-
-    def note_ack(self, ack_id: str, subscription: Subscription) -> None:
-        assert subscription.window is not None
-        self.acks.append(ack_id)
-
-    def congested(self) -> bool:
-        return self.slow
-
-    def give_up(self) -> None:
-        self.given_up += 1
-
-    def wake(self, when: float, subscription: Subscription, topic: str) -> None:
-        raise AssertionError((when, subscription.key, topic))
-
-
-def subscription(options: Options, recorder: Recorder, dialect: Dialect = V1_2, limit: int = 1_000) -> Subscription:
-    return Subscription("/topic/a", options, Cohort("s", dialect, no_framing), recorder, Counters(), limit)
+    @property
+    def items(self) -> list[Item]:
+        return self.outbox.pending
 
 
 def publication(number: int = 1) -> Publication:
-    return Publication(Address("/topic/a"), number, b"x")
+    return Publication(Address(parse_destination("/topic/a")), number, b"x")
 
 
 @pytest.mark.parametrize(
@@ -55,49 +49,71 @@ def publication(number: int = 1) -> Publication:
     ],
 )
 def test_only_auto_without_pacing_is_served_by_the_frame_of_all(options: Options, plain: bool) -> None:
-    assert plain == subscription(options, Recorder()).plain
+    assert plain == Made(options).subscription.plain
 
 
 @pytest.mark.parametrize(("dialect", "has_ack"), [(V1_1, False), (V1_2, True)])
 def test_a_delivery_to_acknowledge_has_an_id_of_its_own(dialect: Dialect, has_ack: bool) -> None:
-    recorder = Recorder()
-    made = subscription(Options(ack=AckMode.CLIENT), recorder, dialect)
+    made = Made(Options(ack=AckMode.CLIENT), dialect)
     for attempt in (1, 2):
-        made.emit(publication(), attempt)
-    frames = [server_frames(item.wire, dialect)[0].headers for item in recorder.items]
-    assert recorder.acks == [headers["message-id"] for headers in frames]
-    assert 2 == len(set(recorder.acks))
+        made.subscription.emit(publication(), attempt)
+    frames = [server_frames(item.wire, dialect)[0].headers for item in made.items]
+    assert list(made.acks) == [headers["message-id"] for headers in frames]
+    assert 2 == len(made.acks)
     assert [has_ack, has_ack] == ["ack" in headers for headers in frames]
     assert ["false", "true"] == [headers["redelivered"] for headers in frames]
 
 
 def test_a_queue_gives_to_who_has_room_and_reads() -> None:
-    recorder = Recorder()
     for options in (Options(), Options(ack=AckMode.CLIENT, prefetch=1)):
-        made = subscription(options, recorder)
+        made = Made(options)
         readiness = []
-        for recorder.slow in (False, True, False):
-            readiness.append(made.ready)
+        for made.wire.busy in (False, True, False):
+            readiness.append(made.subscription.ready)
         assert [True, False, True] == readiness
-    made.emit(publication(), 1)
-    assert not made.ready
+    made.subscription.emit(publication(), 1)
+    assert not made.subscription.ready
 
 
-def test_what_waits_is_bounded_by_giving_the_connection_up() -> None:
-    recorder = Recorder()
-    made = subscription(Options(ack=AckMode.CLIENT, prefetch=1, on_slow=OnSlow.DISCONNECT), recorder)
+def test_what_waits_for_the_window_is_bounded_by_giving_the_connection_up() -> None:
+    made = Made(Options(ack=AckMode.CLIENT, prefetch=1, on_slow=OnSlow.DISCONNECT))
     for number in range(4):
-        made.offer(publication(number), 0.0)
-    assert (1, 0) == (len(recorder.items), recorder.given_up)
-    made.offer(publication(), 0.0)
-    assert 1 == recorder.given_up
+        made.subscription.offer(publication(number), 0.0)
+    assert (1, 0) == (len(made.items), made.wire.overflows)
+    made.subscription.offer(publication(), 0.0)
+    assert 1 == made.wire.overflows
 
 
 def test_dropped_is_told_once_on_the_next_message() -> None:
-    recorder = Recorder()
-    made = subscription(Options(), recorder)
-    made.drop(3, "why")
-    made.emit(publication())
-    made.emit(publication())
-    assert ["3", None] == [server_frames(item.wire, V1_2)[0].headers.get("dropped") for item in recorder.items]
-    assert [3, 0] == [item.told for item in recorder.items]
+    made = Made(Options())
+    made.subscription.drop(3, "why")
+    made.subscription.emit(publication())
+    made.subscription.emit(publication())
+    assert ["3", None] == [server_frames(item.wire, V1_2)[0].headers.get("dropped") for item in made.items]
+    assert [3, 0] == [item.told for item in made.items]
+
+
+# The first stage, with a list as its source.
+
+
+def test_what_a_source_holds_comes_first_and_then_live_messages_pass() -> None:
+    made = Made(Options())
+    made.subscription.catch_up(iter([publication(number) for number in range(3)]))
+    assert made.subscription.plain is False
+    assert made.subscription.release(1.0) is None
+    assert made.subscription.caught_up() is True
+    made.subscription.offer(publication(9), 1.0)
+    assert [0, 1, 2, 9] == [item.publication.number for item in made.items if item.publication]
+    assert (True, False) == (made.subscription.plain, made.subscription.caught_up())
+
+
+def test_a_source_goes_through_the_stages_behind_it() -> None:
+    made = Made(Options(ack=AckMode.CLIENT, prefetch=2))
+    made.subscription.catch_up(iter([publication(number) for number in range(5)]))
+    sent = []
+    for _ in range(3):
+        made.subscription.release(1.0)
+        sent.append(len(made.items))
+        assert made.subscription.window is not None
+        made.subscription.window.acks.take_all()
+    assert [2, 4, 5] == sent

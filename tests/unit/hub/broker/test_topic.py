@@ -5,9 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.broker.publication import Address
+from hub.broker.publication import NO_HEADERS
 from hub.broker.topic import Fanout, Topic, Topics
-from hub.stomp.frames import NO_HEADERS
+from hub.topics.destinations import Destination, Kind
 
 
 class Known:
@@ -17,23 +17,23 @@ class Known:
         self.number = 0
 
     def publish(self, destination: str, size: int = 10) -> None:
-        topic = self.topics.get(destination)
+        topic = self.topics.get(f"/topic/{destination}")
         if topic is None:
-            topic = Topic(Address(destination), destination, Fanout([]), 0, reserved=False)
+            topic = Topic(Destination(Kind.TOPIC, destination), Fanout(), 0)
             self.topics.add(topic)
         self.number += 1
         self.topics.keep(topic, (self.number, b"x" * size, NO_HEADERS))
 
     def last(self) -> list[int]:
-        return [publication.number for publication in self.topics.last_messages(lambda _: True)]
+        return sorted(publication.number for publication in self.topics.last_messages(("#",)))
 
 
-def test_the_last_message_of_each_topic_is_kept_oldest_first() -> None:
+def test_the_last_message_of_each_topic_is_kept() -> None:
     known = Known()
     for destination in ["a", "b", "a", "c"]:
         known.publish(destination)
     assert [2, 3, 4] == known.last()
-    assert [3] == [last.number for last in known.topics.last_messages(lambda destination: destination == "a")]
+    assert [3] == [last.number for last in known.topics.last_messages(("a",))]
 
 
 def test_the_number_of_topics_is_bounded_and_what_is_forgotten_counted() -> None:
@@ -57,5 +57,5 @@ def test_octets_of_last_messages_are_counted_right_and_bounded(steps: list[tuple
         known.publish(destination, size)
         assert known.topics.bytes <= 2_500
         assert len(known.topics) <= 4
-        last = known.topics.last_messages(lambda _: True)
+        last = list(known.topics.last_messages(("#",)))
         assert known.topics.bytes == sum(publication.size for publication in last)

@@ -2,12 +2,12 @@
 
 import pytest
 
+from hub.refusal import CloseCode
 from hub.stomp import decoder as decoder_module
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import BY_VERSION, OPENING, V1_0, V1_1, V1_2, Dialect
-from hub.stomp.errors import TOO_BIG, FrameError
 from hub.stomp.escapes import unescape
-from hub.stomp.frames import Frame
+from hub.stomp.frames import Frame, FrameError
 from hub.stomp.header_block import CodecLimits
 from tests.support.core import octets
 
@@ -55,7 +55,7 @@ def test_line_ends_and_nul_between_frames_are_skipped(gap: str) -> None:
 
 @pytest.mark.parametrize("gap", ["\rx", "\r\r\n", "\n\r^@", "\r\r"])
 def test_a_lone_carriage_return_between_frames_is_an_error(gap: str) -> None:
-    assert "Bad frame" == refused(gap + "SEND\n\n^@").summary
+    assert "Bad frame" == refused(gap + "SEND\n\n^@").reason.value
 
 
 def test_a_carriage_return_at_the_end_of_the_input_waits_for_its_line_feed() -> None:
@@ -78,7 +78,7 @@ def test_crlf_is_read_before_the_version_is_known() -> None:
     "command", ["send", "Send", "SEND ", " SEND", "SENDX", "MESSAGE", "CONNECTED", "RECEIPT", "ERROR", "\t", "É"]
 )
 def test_a_command_is_exact_and_a_servers_frame_is_no_command(command: str) -> None:
-    assert "Unknown command" == refused(f"{command}\n\n^@").summary
+    assert "Unknown command" == refused(f"{command}\n\n^@").reason.value
 
 
 def test_a_command_is_refused_while_it_arrives() -> None:
@@ -88,7 +88,7 @@ def test_a_command_is_refused_while_it_arrives() -> None:
     assert no_error(reader)
     reader.feed(b"X")
     assert reader.error is not None
-    assert "Unknown command" == reader.error.summary
+    assert "Unknown command" == reader.error.reason.value
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,12 @@ def test_every_client_command_is_known(command: str) -> None:
 
 def test_a_line_without_colon_is_an_error_that_does_not_tell_the_line() -> None:
     error = refused("CONNECT\npasscode=s3cret\n\n^@", OPENING)
-    assert "Bad header" == error.summary
+    assert "Bad header" == error.reason.value
     assert "s3cret" not in str(error)
 
 
 def test_an_empty_name_is_an_error_and_an_empty_value_is_not() -> None:
-    assert "Bad header" == refused("SEND\n:v\n\n^@").summary
+    assert "Bad header" == refused("SEND\n:v\n\n^@").reason.value
     for dialect in BY_VERSION.values():
         assert {"k": ""} == frame("SEND\nk:\n\n^@", dialect).headers
 
@@ -139,20 +139,20 @@ def test_names_are_case_sensitive() -> None:
 
 def test_commands_and_headers_are_utf_8() -> None:
     assert {"ü": "☃"} == frame("SEND\nü:☃\n\n^@").headers
-    assert "Bad header" == refused(b"SEND\nk:\xff\n\n\0").summary
-    assert "Unknown command" == refused(b"S\xff\n\n\0").summary
+    assert "Bad header" == refused(b"SEND\nk:\xff\n\n\0").reason.value
+    assert "Unknown command" == refused(b"S\xff\n\n\0").reason.value
 
 
 def test_a_lone_carriage_return_in_a_header_is_an_error_in_1_2_and_before_the_version_is_known() -> None:
     for dialect in (V1_2, OPENING):
-        assert "Bad header" == refused("CONNECT\nk:a\rb\n\n^@", dialect).summary
+        assert "Bad header" == refused("CONNECT\nk:a\rb\n\n^@", dialect).reason.value
     for dialect in (V1_0, V1_1):
         assert {"k": "a\rb"} == frame("SEND\nk:a\rb\n\n^@", dialect).headers
         assert {"k": "a"} == frame("SEND\nk:a\r\n\n^@", dialect).headers
 
 
 def test_a_nul_within_a_header_is_an_error() -> None:
-    assert "Bad header" == refused("SEND\nk:a^@b\n\n^@").summary
+    assert "Bad header" == refused("SEND\nk:a^@b\n\n^@").reason.value
 
 
 def test_a_nul_in_place_of_a_header_ends_a_frame_without_body() -> None:
@@ -183,18 +183,18 @@ def test_an_empty_body_may_be_said(value: str) -> None:
     ["-1", "+5", "1e3", "", " ", "1 2", "0x1", "5\u0661", "\u0661", "1000000000000", "0000000001", "1.0", "1,1"],
 )
 def test_a_content_length_is_digits_or_an_error(value: str) -> None:
-    assert "Bad content-length" == refused(f"SEND\ncontent-length:{value}\n\nx^@").summary
+    assert "Bad content-length" == refused(f"SEND\ncontent-length:{value}\n\nx^@").reason.value
 
 
 def test_two_content_lengths_may_be_equal_and_not_differ() -> None:
     assert b"abc" == frame("SEND\ncontent-length:3\ncontent-length:3\n\nabc^@").body
-    assert "Bad content-length" == refused("SEND\ncontent-length:3\ncontent-length:4\n\nabc^@").summary
+    assert "Bad content-length" == refused("SEND\ncontent-length:3\ncontent-length:4\n\nabc^@").reason.value
 
 
 @pytest.mark.parametrize("length", [0, 1, 2])
 def test_the_octet_after_the_body_must_be_nul(length: int) -> None:
     error = refused(f"SEND\nreceipt:r\ncontent-length:{length}\n\nabc^@")
-    assert ("Bad content-length", "r") == (error.summary, error.receipt)
+    assert ("Bad content-length", "r") == (error.reason.value, error.receipt)
     assert "does not match" in error.detail
 
 
@@ -207,7 +207,7 @@ def test_content_length_holds_on_every_frame() -> None:
 def test_only_send_has_a_body_but_line_ends_are_forgiven(command: str) -> None:
     assert b"" == frame(f"{command}\nk:v\n\n\n\r\n\n^@").body
     error = refused(f"{command}\nreceipt:r\n\n x^@")
-    assert ("Unexpected body", "r") == (error.summary, error.receipt)
+    assert ("Unexpected body", "r") == (error.reason.value, error.receipt)
 
 
 # Limits.
@@ -217,7 +217,7 @@ def test_a_body_is_refused_by_its_length_before_it_arrives() -> None:
     reader = decoder(limits=LIMITS)
     reader.feed(b"SEND\ncontent-length:101\n\n")
     assert reader.error is not None
-    assert ("Body too large", TOO_BIG) == (reader.error.summary, reader.error.code)
+    assert ("Body too large", CloseCode.TOO_BIG) == (reader.error.reason.value, reader.error.answer.close_code)
     assert 100 == len(frame("SEND\ncontent-length:100\n\n" + "x" * 100 + "^@", limits=LIMITS).body)
 
 
@@ -228,32 +228,32 @@ def test_a_body_without_length_is_refused_as_soon_as_it_is_too_long() -> None:
     assert no_error(reader)
     reader.feed(b"x")
     assert reader.error is not None
-    assert "Body too large" == reader.error.summary
+    assert "Body too large" == reader.error.reason.value
 
 
 @pytest.mark.parametrize("receipt", ["r", "r 1", "a:b"])
 def test_a_refused_body_names_its_receipt_however_the_header_was_decoded(receipt: str) -> None:
     for text in (f"SEND\nreceipt:{receipt}\ncontent-length:101\n\n", f"SEND\nreceipt:{receipt}\n\n" + "x" * 101):
         error = refused(text, limits=LIMITS)
-        assert ("Body too large", receipt) == (error.summary, error.receipt)
+        assert ("Body too large", receipt) == (error.reason.value, error.receipt)
 
 
 def test_header_lines_are_bounded_in_number_repeated_ones_included() -> None:
     assert {"k": "1"} == frame("SEND\n" + "k:1\n" * 5 + "\n^@", limits=LIMITS).headers
-    assert ("Too many headers", TOO_BIG) == (
-        (error := refused("SEND\n" + "k:1\n" * 6 + "\n^@", limits=LIMITS)).summary,
-        error.code,
+    assert ("Too many headers", CloseCode.TOO_BIG) == (
+        (error := refused("SEND\n" + "k:1\n" * 6 + "\n^@", limits=LIMITS)).reason.value,
+        error.answer.close_code,
     )
-    assert "Too many headers" == refused("SEND\n" + "k:1\r\n" * 6 + "\n^@", limits=LIMITS).summary
+    assert "Too many headers" == refused("SEND\n" + "k:1\r\n" * 6 + "\n^@", limits=LIMITS).reason.value
 
 
 def test_a_header_line_is_bounded() -> None:
     assert 300 == len("k:" + frame("SEND\nk:" + "x" * 298 + "\n\n^@", limits=LIMITS).headers["k"])
-    assert ("Headers too large", TOO_BIG) == (
-        (error := refused("SEND\nk:" + "x" * 299 + "\n\n^@", limits=LIMITS)).summary,
-        error.code,
+    assert ("Headers too large", CloseCode.TOO_BIG) == (
+        (error := refused("SEND\nk:" + "x" * 299 + "\n\n^@", limits=LIMITS)).reason.value,
+        error.answer.close_code,
     )
-    assert "Headers too large" == refused("SEND\nk:" + "x" * 500, limits=LIMITS).summary
+    assert "Headers too large" == refused("SEND\nk:" + "x" * 500, limits=LIMITS).reason.value
 
 
 @pytest.mark.parametrize("end", ["\n\n", "\n\r\n"])
@@ -261,7 +261,7 @@ def test_a_header_block_is_bounded_to_the_octet(end: str) -> None:
     block = "SEND\n" + "".join(f"{number}:{'x' * 196}\n" for number in range(4)) + "f:" + "y" * 197
     assert 1_000 == len(block)
     assert 5 == len(frame(block + end + "^@", limits=LIMITS).headers)
-    assert "Headers too large" == refused(block + "y" + end + "^@", limits=LIMITS).summary
+    assert "Headers too large" == refused(block + "y" + end + "^@", limits=LIMITS).reason.value
 
 
 def test_after_an_error_input_is_discarded() -> None:
@@ -315,7 +315,7 @@ def test_names_and_values_are_unescaped_in_one_pass(dialect: Dialect, wire: str,
 )
 def test_an_undefined_escape_is_an_error(dialect: Dialect, wire: str) -> None:
     for line in (f"k:{wire}", f"{wire}:v"):
-        assert "Bad escape" == refused(f"SEND\n{line}\n\n^@", dialect).summary
+        assert "Bad escape" == refused(f"SEND\n{line}\n\n^@", dialect).reason.value
 
 
 @pytest.mark.parametrize("command", ["CONNECT", "STOMP"])

@@ -11,10 +11,11 @@ import tracemalloc
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hub.broker.publication import Headers
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import BY_VERSION, OPENING, V1_0, V1_1, V1_2, Dialect
 from hub.stomp.encoder import encode_user_headers
-from hub.stomp.frames import Frame, UserHeaders
+from hub.stomp.frames import Frame
 from hub.stomp.header_block import CodecLimits
 
 SMALL = CodecLimits(body_bytes=60, headers=4, header_line_bytes=64, header_block_bytes=100)
@@ -67,7 +68,7 @@ def read(
     return (
         # A shared head may lack the receipt, which the frame has.
         [(one.command, {**one.headers, "receipt": one.receipt or ""}, one.body, one.receipt) for one in found],
-        None if error is None else (error.summary, error.detail, error.code, error.receipt),
+        None if error is None else (error.reason.value, error.detail, error.answer.close_code, error.receipt),
     )
 
 
@@ -128,7 +129,7 @@ def _sayable(text: str, dialect: Dialect, *, name: bool = False) -> str:
 @given(st.dictionaries(_names, _text, max_size=6), st.sampled_from(list(BY_VERSION.values())), st.binary(max_size=50))
 def test_headers_that_are_encoded_are_decoded_again(headers: dict[str, str], dialect: Dialect, body: bytes) -> None:
     """In 1.0 and 1.1 what cannot be said has become a space."""
-    wire = encode_user_headers(UserHeaders(tuple(headers.items())), dialect)
+    wire = encode_user_headers(Headers(tuple(headers.items())), dialect)
     data = b"SEND\n%bcontent-length:%d\n\n%b\0" % (wire, len(body), body)
     limits = CodecLimits(header_line_bytes=100_000, header_block_bytes=1_000_000)
     expected: dict[str, str] = {}

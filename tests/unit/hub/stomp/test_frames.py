@@ -1,8 +1,9 @@
-"""Heads: which headers travel to the MESSAGE; client text in explanations."""
+"""Heads: which headers travel to the MESSAGE."""
 
 import pytest
 
-from hub.stomp.frames import MAX_QUOTE, NO_HEADERS, Head, quoted
+from hub.broker.publication import NO_HEADERS
+from hub.stomp.frames import Head, missing_header
 
 
 def test_user_headers_travel_and_what_the_server_owns_does_not() -> None:
@@ -40,7 +41,10 @@ def test_user_headers_know_how_large_they_are() -> None:
     assert 7 == Head("SEND", {"destination": "/topic/a", "abc": "defg"}, None).user_headers.size
 
 
-def test_quoted_client_text_is_short_and_on_one_line() -> None:
-    assert '"a\\nb\\r\\x00\\xe9"' == quoted("a\nb\r\0é")
-    assert len(quoted("x" * 10_000)) < MAX_QUOTE + 20
-    assert quoted("x" * 10_000).isascii()
+def test_a_missing_header_is_named() -> None:
+    refusal = missing_header("SUBSCRIBE", "id", "r-1")
+    assert ("Missing header (id)", 'SUBSCRIBE needs the header "id"', "r-1") == (
+        refusal.summary,
+        refusal.detail,
+        refusal.receipt,
+    )

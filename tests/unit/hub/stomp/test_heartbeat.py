@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.stomp.errors import FrameError
+from hub.stomp.frames import FrameError
 from hub.stomp.heartbeat import SEND_MARGIN, TOLERANCE, Heartbeat, Pulse, parse_heart_beat
 
 OURS = (10_000, 10_000)

@@ -172,7 +172,7 @@ def _word(event: Event) -> str:
     if isinstance(event, Receipt):
         return f"Receipt {event.receipt}"
     if isinstance(event, Failure):
-        return f"!{event.error.summary}"
+        return f"!{event.error.reason.value}"
     assert isinstance(event, Connect)
     return "Connect"
 

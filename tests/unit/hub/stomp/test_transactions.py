@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.stomp.errors import TOO_BIG, SessionError
+from hub.refusal import CloseCode, Refusal
 from hub.stomp.frames import Frame, Head
 from hub.stomp.transactions import TransactionLimits, Transactions
 
@@ -55,15 +55,15 @@ def test_transactions_interleave() -> None:
 def test_what_is_open_cannot_begin_and_what_is_not_cannot_end() -> None:
     opened = transactions()
     opened.begin("t", None)
-    with pytest.raises(SessionError, match="already open") as begun:
+    with pytest.raises(Refusal, match="already open") as begun:
         opened.begin("t", "r")
-    assert ("Bad transaction", "r") == (begun.value.summary, begun.value.receipt)
+    assert ("Bad transaction", "r") == (begun.value.reason.value, begun.value.receipt)
     opened.abort("t", None)
     for end in (opened.commit, opened.abort):
-        with pytest.raises(SessionError, match="no transaction") as ended:
+        with pytest.raises(Refusal, match="no transaction") as ended:
             end("t", "r")
-        assert ("Unknown transaction", "r") == (ended.value.summary, ended.value.receipt)
-    with pytest.raises(SessionError, match="no transaction") as added:
+        assert ("Unknown transaction", "r") == (ended.value.reason.value, ended.value.receipt)
+    with pytest.raises(Refusal, match="no transaction") as added:
         opened.add("t", send(receipt="r"))
     assert "r" == added.value.receipt
 
@@ -72,7 +72,7 @@ def test_open_transactions_are_bounded() -> None:
     opened = transactions(open=2)
     opened.begin("a", None)
     opened.begin("b", None)
-    with pytest.raises(SessionError, match="at most 2"):
+    with pytest.raises(Refusal, match="at most 2"):
         opened.begin("c", None)
 
 
@@ -81,9 +81,9 @@ def test_frames_of_a_transaction_are_bounded_in_number() -> None:
     opened.begin("t", None)
     for _ in range(3):
         opened.add("t", send())
-    with pytest.raises(SessionError, match="more than 3 frames") as refused:
+    with pytest.raises(Refusal, match="more than 3 frames") as refused:
         opened.add("t", send(receipt="r"))
-    assert (TOO_BIG, "r") == (refused.value.code, refused.value.receipt)
+    assert (CloseCode.TOO_BIG, "r") == (refused.value.answer.close_code, refused.value.receipt)
 
 
 @pytest.mark.parametrize("frame", [send(b"x" * 10_000), send(header="x" * 10_000)], ids=["body", "headers"])
@@ -92,7 +92,7 @@ def test_frames_of_a_transaction_are_bounded_in_octets_headers_included(frame: F
     opened.begin("t", None)
     opened.add("t", frame)
     opened.add("t", frame)
-    with pytest.raises(SessionError, match="25000 octets"):
+    with pytest.raises(Refusal, match="25000 octets"):
         opened.add("t", frame)
 
 

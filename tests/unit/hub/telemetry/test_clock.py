@@ -11,7 +11,7 @@ from hub.telemetry import clock
 from hub.telemetry.notes import PayloadError
 from hub.telemetry.routes import RouteSettings
 from storage.reading import Reading
-from tests.support.telemetry import NOW_US, Bench
+from tests.support.telemetry import NOW_US, Bench, arrival
 
 S = 1_763_654_400
 
@@ -129,8 +129,8 @@ def times(bench: Bench) -> list[int]:
 async def test_messages_that_came_together_have_times_of_their_own() -> None:
     bench = Bench()
 
-    bench.pipeline.accept_all([(TOPIC, b'{"a":%d}' % n, None, False) for n in range(3)], NOW_US)
-    bench.pipeline.accept_all([(TOPIC, b'{"a":3}', None, False)], NOW_US + 1)
+    bench.pipeline.accept_all([arrival(TOPIC, b'{"a":%d}' % n) for n in range(3)], NOW_US)
+    bench.pipeline.accept_all([arrival(TOPIC, b'{"a":3}')], NOW_US + 1)
     bench.accept('{"a":4}', now_us=NOW_US + 100)
 
     assert [0, 1, 2, 3, 100] == times(bench)
@@ -140,7 +140,7 @@ async def test_a_device_time_is_not_touched() -> None:
     bench = Bench()
     body = b'{"ts":%d,"a":1}' % (NOW_US // 1000)
 
-    bench.pipeline.accept_all([(TOPIC, body, None, False)] * 2, NOW_US + 5)
+    bench.pipeline.accept_all([arrival(TOPIC, body)] * 2, NOW_US + 5)
 
     assert [0, 0] == times(bench)
 

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 import hub.telemetry.device_states as device_states_module
-from hub.telemetry.device_states import DeviceStates, body_of, destination_of
+from hub.telemetry.device_states import DeviceStates, body_of, topic_of
 from storage.device_state import DeviceState
 from tests.support.telemetry import NOW_US
 
@@ -22,11 +22,11 @@ def test_an_older_state_changes_nothing() -> None:
     states.learn(DeviceState("d", True, "online", 5))
 
     assert not states.learn(DeviceState("d", False, "offline", 4))
-    assert orjson.loads(states.messages(lambda _: True)[0][1])["online"] is True
+    assert orjson.loads(next(states.messages(("$SYS", "#"))).body)["online"] is True
 
 
 def test_a_name_is_one_level_of_the_destination() -> None:
-    assert destination_of("a/b+c") == "/topic/$SYS/devices/a%2Fb%2Bc"
+    assert topic_of("a/b+c") == "$SYS/devices/a%2Fb%2Bc"
 
 
 def test_the_body_says_since_when() -> None:
@@ -42,4 +42,4 @@ def test_full_means_forget_and_learn_again(monkeypatch: pytest.MonkeyPatch) -> N
         states.learn(DeviceState(f"d{number}", True, "online", number))
         assert len(states) <= 3
 
-    assert [destination for destination, _, _ in states.messages(lambda _: True)] == ["/topic/$SYS/devices/d9"]
+    assert [address.text for address, *_ in states.messages(("$SYS", "devices", "+"))] == ["/topic/$SYS/devices/d9"]

@@ -40,7 +40,7 @@ class Stored:
 
 
 def values(last: LastReadings) -> dict[str, object]:
-    return {destination: orjson.loads(body)["v"] for destination, body, _ in last.messages(lambda _: True)}
+    return {address.text: orjson.loads(body)["v"] for address, body, *_ in last.messages(("#",))}
 
 
 async def test_it_is_filled_from_the_database() -> None:
@@ -68,7 +68,7 @@ async def test_a_reading_is_shown_with_its_own_unit_and_none_when_it_came_withou
     series = last.series("a", "t")
 
     assert "Cel" == series.unit
-    ((_, body, _),) = last.messages(lambda _: True)
+    ((_, body, *_),) = last.messages(("#",))
     assert "unit" not in orjson.loads(body)
     assert "degF" == orjson.loads(series.body(2, 2.5, "degF", late=False))["unit"]
 
@@ -78,7 +78,7 @@ def test_only_what_matches_is_encoded() -> None:
     last.learn(Reading("a", "t", 1, 1.0))
     last.learn(Reading("b", "t", 1, 2.0))
 
-    assert [destination for destination, _, _ in last.messages(lambda name: "/b/" in name)] == ["/topic/readings/b/t"]
+    assert [address.text for address, *_ in last.messages(("readings", "b", "+"))] == ["/topic/readings/b/t"]
 
 
 def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ async def test_numbers_are_handed_on_for_the_dead_band() -> None:
 async def test_the_real_store_and_broker_fit(tmp_path: Path) -> None:
     """The store is not started: what it is given waits in memory."""
     flushes: list[int] = []
-    broker = Broker(BrokerLimits(), clock=lambda: 0.0, schedule=lambda: flushes.append(1))
+    broker = Broker(BrokerLimits(), "e", lambda: 0.0, lambda: flushes.append(1), lambda _: None)
     store = Store(StorageSettings(), tmp_path)
     pipeline = Pipeline(Routes(), store, Audience(broker))
 
@@ -120,11 +120,11 @@ async def test_an_undecodable_payload_is_quarantined_and_the_next_one_processed(
 async def test_the_quarantine_keeps_what_the_decoding_depended_on(body: bytes) -> None:
     bench = Bench()
 
-    bench.accept(body, content_type="application/json", bridged=False, retained=True)
-    bench.accept(body, content_type=None, bridged=True)
+    bench.accept(body, content_type="application/json", bridged=True, retained=True)
+    bench.accept(body, content_type=None, bridged=False, retained=True)
 
     kept = [(item.content_type, item.origin, item.retained) for item in bench.store.quarantined]
-    assert kept == [("application/json", "direct", True), (None, "bridge", False)]
+    assert kept == [("application/json", "bridge", True), (None, "direct", False)], "only a bridge says that it is old"
 
 
 async def test_the_quarantine_keeps_the_time_of_receipt_though_its_readings_were_set_apart() -> None:

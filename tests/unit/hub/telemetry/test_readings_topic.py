@@ -6,22 +6,23 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.telemetry.readings_topic import PREFIX, Series, level
+from hub.telemetry.readings_topic import Series
+from hub.topics.names import as_level
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 def test_names_are_one_level_each() -> None:
-    assert Series("a/b+c", "50%#").destination == "/topic/readings/a%2Fb%2Bc/50%25%23"
+    assert Series("a/b+c", "50%#").text == "/topic/readings/a%2Fb%2Bc/50%25%23"
 
 
 def test_plain_names_stay_readable() -> None:
-    assert Series("press-7", "env.t ä").destination == "/topic/readings/press-7/env.t ä"
+    assert Series("press-7", "env.t ä").text == "/topic/readings/press-7/env.t ä"
 
 
 @given(NAMES)
 def test_an_encoded_name_is_one_literal_level_and_decodes_to_itself(name: str) -> None:
-    encoded = level(name)
+    encoded = as_level(name)
 
     assert not set("/+#") & set(encoded)
     assert unquote(encoded) == name
@@ -41,7 +42,7 @@ def test_the_body_is_json_with_everything_in_it(device: str, metric: str, value:
         "unit": unit,
         "late": True,
     }
-    assert series.destination.startswith(PREFIX)
+    assert series.text.startswith("/topic/readings/")
 
 
 def test_unit_and_late_stand_only_where_they_say_something() -> None:

@@ -12,7 +12,7 @@ from hub.telemetry.origin import Origin
 from hub.telemetry.routes import RouteSettings
 from storage.device_state import DeviceState
 from storage.reading import Reading
-from tests.support.telemetry import NOW_US, Bench
+from tests.support.telemetry import NOW_US, Bench, arrival
 
 Remark = Callable[[Notes], None]
 
@@ -102,7 +102,7 @@ async def test_a_transient_reading_keeps_its_place_among_those_that_came_with_it
         readings=[Reading("devices", "m", NOW_US, 0.0)],
     )
 
-    made.pipeline.accept_all([("devices/d/telemetry", b"x", None, False)] * 3, NOW_US, bridged=True)
+    made.pipeline.accept_all([arrival("devices/d/telemetry", b"x")] * 3, NOW_US, bridged=True)
 
     assert [orjson.loads(body)["v"] for _, body in made.broker.published] == [0.0, 1.0, 0.0, 2.0, 0.0, 3.0]
     assert made.pipeline.counters.published == 6

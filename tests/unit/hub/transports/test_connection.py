@@ -1,19 +1,22 @@
-"""A connection without sockets: who is held back while the store is full, what of a failed COMMIT is stored."""
+"""A connection without sockets: who is held back while the store is full, and its timer."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import pytest
 
+from hub.access.logins import Logins
 from hub.broker.broker import Broker, BrokerLimits
-from hub.broker.publication import Framing
-from hub.broker.publisher import Arrival
-from hub.broker.queues import QueueLimits
+from hub.broker.publication import Arrival, Origin
+from hub.broker.subscriber import SubscriberLimits
 from hub.settings.limits import Limits
-from hub.transports.broker_clock import BrokerClock
+from hub.stomp.conversation import Shared
+from hub.stomp.decoder import HeaderCache
+from hub.stomp.encoder import Encoders
 from hub.transports.connection import Connection
 from hub.transports.services import Services
-from hub.transports.tcp import no_framing
+from tests.support.core import Wire
+from tests.support.waiting import wait_until
 
 
 class FullStore:
@@ -29,51 +32,48 @@ class FullStore:
     async def wait_not_full(self) -> None:
         await self.room.wait()
 
-    def accept_all(
-        self,
-        arrivals: Iterable[Arrival],
-        now_us: int,  # noqa: ARG002 - the signature of `Ingest`
-        bridged: bool = False,  # noqa: ARG002
-    ) -> dict[asyncio.Future[None], None]:
-        mine = [topic for topic, *_ in arrivals if topic.startswith("devices/")]
+    def tap(self, arrivals: Sequence[Arrival], origin: Origin) -> "Sequence[asyncio.Future[None]]":  # noqa: ARG002 - a Tap
+        mine = [arrival.address.name for arrival in arrivals if arrival.address.name.startswith("devices/")]
         self.taken += mine
-        return {self.durable: None} if mine else {}
+        return (self.durable,) if mine else ()
 
 
-class OpenWire:
+class OpenWire(Wire):
     """A peer that reads everything."""
 
-    peer, loopback, busy = "127.0.0.1", True, False
+    peer = "127.0.0.1"
 
-    def __init__(self) -> None:
-        self.data = b""
-        self.closed: tuple[int, str] | None = None
 
-    def framing(self) -> Framing:
-        return no_framing
+def services(store: FullStore | None, limits: Limits) -> Services:
+    loop = asyncio.get_running_loop()
+    broker = Broker(BrokerLimits(), "e", loop.time, lambda: None, lambda _: None)
+    if store is not None:
+        broker.taps.append(store.tap)
+    shared = Shared(
+        broker,
+        loop.time,
+        Logins({}),
+        limits.for_session(),
+        SubscriberLimits(),
+        limits.for_deadlines(),
+        HeaderCache(),
+        Encoders("e"),
+    )
+    return Services(shared, limits, store)
 
-    def keep_alive(self) -> None:
-        pass
 
-    def write(self, data: bytes) -> None:
-        self.data += data
-
-    def overflow(self) -> None:
-        raise AssertionError("it reads everything")
-
-    def close(self, code: int, reason: str) -> None:
-        self.closed = (code, reason)
+def connected(made: Services) -> tuple[Connection, OpenWire]:
+    wire = OpenWire()
+    connection = Connection(made, wire)
+    connection.receive(b"CONNECT\naccept-version:1.2\nhost:h\n\n\0")
+    return connection, wire
 
 
 @pytest.fixture
 async def opened() -> tuple[Connection, FullStore, Services]:
-    loop = asyncio.get_running_loop()
     store = FullStore()
-    broker = Broker(BrokerLimits(), loop.time, lambda: None)
-    services = Services(broker, BrokerClock(), Limits(), {}, store)
-    connection = Connection(services, OpenWire())
-    connection.receive(b"CONNECT\naccept-version:1.2\nhost:h\n\n\0")
-    return connection, store, services
+    made = services(store, Limits())
+    return connected(made)[0], store, made
 
 
 @pytest.mark.parametrize("receipt", ["", "receipt:r\n"])
@@ -115,18 +115,41 @@ async def test_who_is_gone_is_not_held_back_any_more(opened: tuple[Connection, F
     assert not services.connections
 
 
-async def test_what_a_failed_commit_has_shown_is_stored() -> None:
-    loop = asyncio.get_running_loop()
-    store, wire = FullStore(), OpenWire()
+async def test_the_receipt_comes_when_the_store_says_that_it_is_durable() -> None:
+    store = FullStore()
     store.full = False
-    limits = BrokerLimits(queues=QueueLimits(messages=1))
-    services = Services(Broker(limits, loop.time, lambda: None), BrokerClock(), Limits(), {}, store)
-    connection = Connection(services, wire)
-    connection.receive(b"CONNECT\naccept-version:1.2\nhost:h\n\n\0")
-    destinations = ("/topic/devices/a/telemetry", "/queue/q", "/queue/q", "/topic/devices/b/telemetry")
-    sends = "".join(f"SEND\ntransaction:t\ndestination:{destination}\n\n1\0" for destination in destinations)
-    connection.receive(f"BEGIN\ntransaction:t\n\n\0{sends}COMMIT\ntransaction:t\nreceipt:c\n\n\0".encode())
-    assert store.taken == ["devices/a/telemetry"]
-    assert b"message:Queue full" in wire.data
-    assert b"RECEIPT" not in wire.data
-    assert wire.closed is not None
+    made = services(store, Limits())
+    connection, wire = connected(made)
+    connection.receive(b"SEND\ndestination:/topic/devices/a/telemetry\nreceipt:r\n\n1\0")
+    assert (store.durable,) == connection.owed
+    store.durable.set_result(None)
+
+    def answered() -> bool:
+        made.shared.broker.flush()
+        return b"RECEIPT\nreceipt-id:r\n" in wire.data
+
+    await wait_until(answered)
+    connection.closed()
+
+
+async def test_who_says_nothing_is_told_so_in_time() -> None:
+    made = services(None, Limits(connect_s=0.05))
+    wire = OpenWire()
+    connection = Connection(made, wire)
+    await wait_until(lambda: wire.closed is not None)
+    assert b"message:Timeout\n" in wire.data
+    assert {"Timeout": 1} == made.counters.errors
+    connection.closed()
+
+
+async def test_disconnect_holds_the_reader_until_its_receipt_is_out(
+    opened: tuple[Connection, FullStore, Services],
+) -> None:
+    connection, store, _ = opened
+    store.full = False
+    connection.receive(b"SEND\ndestination:/topic/devices/a/telemetry\nreceipt:r\n\n1\0")
+    waiting = connection.receive(b"DISCONNECT\nreceipt:bye\n\n\0")
+    assert waiting is not None
+    store.durable.set_result(None)
+    await waiting
+    connection.closed()

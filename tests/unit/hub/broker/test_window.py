@@ -2,14 +2,15 @@
 
 import pytest
 
-from hub.broker.acks import AckWindow, Delivery
 from hub.broker.publication import Address, Publication
+from hub.broker.window import AckWindow, Delivery
+from hub.topics.destinations import queue
 
 
 def window(count: int, *, cumulative: bool, prefetch: int = 10) -> AckWindow:
     made = AckWindow(prefetch, cumulative=cumulative)
     for number in range(count):
-        made.add(f"a{number}", Delivery(Publication(Address("/queue/q"), number, b""), 1))
+        made.add(f"a{number}", Delivery(Publication(Address(queue("q")), number, b""), 1))
     return made
 
 
