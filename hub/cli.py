@@ -6,6 +6,7 @@ exit status: 2 for a wrong setting, as for a wrong option, 1 for anything else.
 
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -64,13 +65,27 @@ def serve(
 
 
 @app.command()
-def migrate(*, config: ConfigFile = None, database_url: DatabaseUrl = None, data_dir: DataDir = None) -> None:
+def migrate(
+    *,
+    ahead: Annotated[
+        str | None, typer.Option(help="Make partitions so far ahead, such as P30D, for a hub that may not.")
+    ] = None,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
     """Bring the database's schema up to date and print its revision; the hub does so at start, too."""
+    from pydantic import TypeAdapter, ValidationError
+
     from hub.commands.migrate import run
     from hub.settings.model import load_settings
 
     overrides = {"data_dir": data_dir, "storage": _given(database_url=database_url)}
-    print(run(load_settings(config, _given(**overrides)).settings))
+    try:
+        span = None if ahead is None else TypeAdapter(timedelta).validate_python(ahead)
+    except ValidationError:
+        raise typer.BadParameter("a duration such as P30D is needed", param_hint="--ahead") from None
+    print(run(load_settings(config, _given(**overrides)).settings, span))
 
 
 @app.command()

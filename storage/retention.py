@@ -52,10 +52,14 @@ class Retention:
         self.held: str | None = None
         """Why leaves that are too old were not dropped in the last round; None when there was no reason against it."""
 
+        self.ending: str | None = None
+        """When the partitions end that somebody has to make for the hub, where that is soon."""
+
     async def round(self, connection: RawConnection, leaves: Leaves) -> None:
         """Make the leaves that will be needed, and drop the oldest of each table where it is too old."""
         now_us = self._clock.database_us()
         held = None
+        self.ending = None
         for table in WIDTHS:
             leaf = await self._tend(connection, leaves, table, now_us)
             if leaf is None:
@@ -84,8 +88,14 @@ class Retention:
             ahead,
             keep // MICROSECOND if keep is not None else None,
         )
-        for start_us, end_us in todo.create:
-            await leaves.cover(connection, table, instant(start_us), instant(end_us))
+        try:
+            for start_us, end_us in todo.create:
+                await leaves.cover(connection, table, instant(start_us), instant(end_us))
+        except asyncpg.InsufficientPrivilegeError:
+            self.ending = self.ending or (
+                f"the partitions of {table} end at {instant(todo.create[0][0]):%Y-%m-%d %H:%M} UTC and the hub's role may"
+                " not make more: run `telemetry-hub migrate --ahead P30D` as their owner"
+            )
         return min(todo.drop, default=None)
 
 
@@ -141,6 +151,9 @@ async def _drop(connection: RawConnection, table: str, leaf: Leaf) -> bool:
             await connection.execute(f'DROP TABLE IF EXISTS "{leaf.name}"')
     except asyncpg.LockNotAvailableError:
         log.info("partition_drop_postponed", leaf=leaf.name)
+        return False
+    except asyncpg.InsufficientPrivilegeError:
+        log.warning("partition_drop_forbidden", leaf=leaf.name, remedy="let the hub's role own the tables, or drop it")
         return False
     log.info("partition_dropped", leaf=leaf.name)
     return True

@@ -107,6 +107,8 @@ class Store:
             problems.append(self._writer.defect)
         if (waiting := self._writer.waiting) is not None:
             problems.append(waiting)
+        if self.maintenance.retention.ending is not None:
+            problems.append(self.maintenance.retention.ending)
         if self.maintenance.stuck:
             problems.append(f"maintenance fails, rollups and retention stand still: {self.maintenance.problem}")
         if self.clock.problem is not None:
