@@ -12,6 +12,7 @@ import random
 import secrets
 import socket
 import time
+from collections.abc import Sequence
 
 import structlog
 from tornado import httputil, netutil
@@ -46,6 +47,7 @@ from hub.transports.services import Services
 from hub.transports.sockets import Sockets
 from hub.transports.tcp import StompTcpServer
 from hub.transports.websocket import StompWebSocketHandler
+from storage.changes import Change
 from storage.engine import DATABASE_AWAY
 from storage.errors import StorageError
 from storage.store import Store
@@ -110,6 +112,7 @@ class HubApp:
         self._stats = StatsTopic(self.broker, self.services, self._lag)
         self.broker.replay_sources += [pipeline.last.messages, pipeline.states.messages]
         self._pipeline = pipeline
+        self.store.names.listen(self._follow)
         self._filling: asyncio.Task[None] | None = None
         rows = (
             *pipeline_rows(pipeline.counters),
@@ -140,6 +143,12 @@ class HubApp:
             max_buffer_size=2_097_152,
         )
         self._tcp = StompTcpServer(self.services, self._sockets)
+
+    async def _follow(self, changes: Sequence[Change]) -> None:
+        """Forget what was deleted or renamed in the database."""
+        await self._pipeline.last.follow(changes, self.store.queries)
+        await self._pipeline.states.follow(changes, self.store.queries)
+        log.info("names_changed", changes=len(changes))
 
     async def _fill_last_readings(self) -> None:
         """Learn the last readings from the database, once, when it is there."""

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from storage.database import Database
+from storage.engine import DATABASE_AWAY
 from storage.errors import SpoolError
 from storage.link import Leftover, Link
 from storage.settings import StorageSettings
@@ -85,10 +86,21 @@ class Drain:
     async def _store(self, batch: Spooled) -> Leftover:
         since = self._waiting_since.get(batch.number)
         insisting = since is not None and time.monotonic() - since >= self._set_aside_s
-        rest = Leftover(batch.readings, batch.quarantined, batch.states)
+        rest = await self._followed(batch)
         while (left := await self._write(self._link, rest, live=False, insisting=insisting)) is None:
             await self._database.wait_up(None)
         return left
+
+    async def _followed(self, batch: Spooled) -> Leftover:
+        """Return the batch after what was deleted and renamed since it was spooled."""
+        while True:
+            try:
+                readings, states = await self._link.followed(batch.readings, batch.states, batch.spooled_us)
+            except DATABASE_AWAY as error:
+                self._database.note_away(error)
+                await self._database.wait_up(None)
+            else:
+                return Leftover(readings, batch.quarantined, states)
 
     def _note(self, problem: str | None) -> None:
         if problem is not None and self.problem is None:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import structlog
 
 from storage.blame import Blame, PlaceError, blame, told
+from storage.changes import SHARE_NAMES
 from storage.columns import Columns
 from storage.copy_format import encode_numbers, encode_texts
 from storage.device_state import DeviceState
@@ -45,10 +46,14 @@ class CatalogueChangedError(Exception):
 
 
 class Witness(NamedTuple):
-    """The series with the highest id that this process knows. Where it is not as it was, no id may be relied on."""
+    """The series with the highest id that this process knows, and the generation of names (`changes`).
+
+    Where they are not as they were, no id may be relied on.
+    """
 
     series_id: int
     created: datetime
+    generation: int
 
 
 @dataclass(slots=True)
@@ -318,7 +323,7 @@ class Inserter:
     async def _transaction(self) -> AsyncIterator[None]:
         """Begin a transaction that holds the witness, in one round trip; commit it, or roll it back.
 
-        The question locks `series` against whoever would replace it, until the commit.
+        It locks `series` against whoever would replace it, and the names against changes (`changes`), until the commit.
         """
         begin = "BEGIN" if self._witness is None else _BEGIN.format(*self._witness)
         try:
@@ -380,6 +385,12 @@ class Inserter:
         return stored, conflicts
 
 
+async def witness_of(connection: RawConnection, series_id: int) -> Witness | None:
+    """Return the witness as it is now; None when its series is gone."""
+    row = await connection.fetchrow(_WITNESS, series_id)
+    return None if row is None else Witness(series_id, *row)
+
+
 def _ascii_text(text: str, limit: int) -> str:
     """Return the text for a database whose encoding lacks a character of it."""
     return storable_text(text, limit).encode("ascii", "backslashreplace").decode()
@@ -397,8 +408,12 @@ _CONFLICTS: Final = """
            SELECT value FROM {table} WHERE series_id = staged.series_id AND ts = staged.ts LIMIT 1) AS held
      WHERE held.value IS DISTINCT FROM staged.value
 """
-CREATED: Final = "SELECT created FROM series WHERE id = $1"
-_BEGIN: Final = "BEGIN; SELECT 1 / count(*) FROM series WHERE id = {} AND created = '{}'"
+_BEGIN: Final = f"""
+    BEGIN; {SHARE_NAMES};
+    SELECT 1 / count(*) FROM series
+     WHERE id = {{}} AND created = '{{}}' AND (SELECT coalesce(max(id), 0) FROM name_changes) = {{}}
+"""
+_WITNESS: Final = "SELECT created, (SELECT coalesce(max(id), 0) FROM name_changes) FROM series WHERE id = $1"
 _HAS_TABLESPACE: Final = "SELECT reltablespace <> 0 FROM pg_class WHERE oid = to_regclass($1)"
 _QUARANTINE = """
     INSERT INTO quarantine (ts, id, topic, payload, reason, detail, content_type, origin, retained)

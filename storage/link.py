@@ -11,12 +11,13 @@ from typing import Final
 
 import numpy as np
 
+from storage.changes import SHARE_NAMES, followed, read_changes
 from storage.columns import Columns, key_of, look_up, to_columns, unknown_kinds
 from storage.database import Database
 from storage.device_state import DeviceState
 from storage.division import Aside, Places, Rows, divide, insist
-from storage.engine import RawConnection
-from storage.inserter import CREATED, CatalogueChangedError, Counters, Inserter, Witness
+from storage.engine import DATABASE_AWAY, RawConnection
+from storage.inserter import CatalogueChangedError, Counters, Inserter, Witness, witness_of
 from storage.lease import Lease
 from storage.leaves import Leaves
 from storage.newest import NewestTimes
@@ -28,6 +29,7 @@ from storage.rollups import Marks, fresh_after_us
 from storage.series import SeriesCache, SeriesKey, register_series
 from storage.settings import StorageSettings
 
+NAMES_CHANGED: Final = "names were changed meanwhile, which it has to follow"
 STATEMENT_SHARE: Final = 0.7
 LOCK_SHARE: Final = 0.35
 """Of `write_timeout_s`: the server gives up before we do, and says what it waited for. Our own deadline then means that
@@ -108,12 +110,26 @@ class Link:
                 except CatalogueChangedError:
                     if self._generation == self._knowledge.generation:
                         self._knowledge.forget()
+                    if not live:
+                        return Leftover(list(rows), list(quarantined), list(states), NAMES_CHANGED)
                 else:
                     await self._lease.end_turn()
                     return leftover
         except BaseException as error:
             await self._lease.drop(error)
             raise
+
+    async def followed(
+        self, readings: list[Reading], states: list[DeviceState], spooled_us: int
+    ) -> tuple[list[Reading], list[DeviceState]]:
+        """Return a batch of the spool as it is after the changes of names made since; raises one of DATABASE_AWAY."""
+        try:
+            connection, _ = await self._connected()
+            changes = [change for change in await read_changes(connection, 0) if change.at_us > spooled_us]
+        except DATABASE_AWAY as error:
+            await self._lease.drop(error)
+            raise
+        return followed(readings, states, changes) if changes else (readings, states)
 
     async def close(self) -> None:
         await self._lease.close()
@@ -258,12 +274,15 @@ class Link:
         """Look up or make series, beside the witness: none of another database is taken for one of this."""
         knowledge, witness = self._knowledge, self._knowledge.witness
         async with asyncio.timeout(self._settings.write_timeout_s), connection.transaction():
-            if witness is not None and await connection.fetchval(CREATED, witness.series_id) != witness.created:
+            await connection.execute(SHARE_NAMES)  # no name changes until we have committed
+            if witness is not None and await witness_of(connection, witness.series_id) != witness:
                 raise CatalogueChangedError
             found = await register_series(connection, kinds)
             highest = max(found.values(), default=0)
             if witness is None or highest > witness.series_id:
-                witness = Witness(highest, await connection.fetchval(CREATED, highest))
+                witness = await witness_of(connection, highest)
+                if witness is None:
+                    raise CatalogueChangedError
         if self._generation == knowledge.generation:
             knowledge.series.remember(found)
             if knowledge.witness is None or knowledge.witness.series_id < witness.series_id:

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from storage.backoff import Backoff
+from storage.changes import purge_left_over
 from storage.database import Database
 from storage.engine import DATABASE_AWAY, RawConnection, lend
 from storage.leaves import Leaves
@@ -98,4 +99,5 @@ class Maintenance:
         # Leaves first: rollups that fail, or have much to catch up with, must not keep the writers from theirs.
         await self.retention.round(connection, leaves)
         await advance(connection, leaves, self._settings.rollup_delay_s)
+        await purge_left_over(connection)
         await take_dirty(connection, leaves)

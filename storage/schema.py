@@ -169,4 +169,26 @@ retention_state = Table(
     comment="how far retention is, for each partitioned table",
 )
 
+name_changes = Table(
+    "name_changes",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", INSTANT, nullable=False, server_default=text("clock_timestamp()")),
+    Column("device", Text, nullable=False),
+    Column("metric", Text, comment="null: all of the device's"),
+    Column("from_ts", INSTANT, comment="begin of a deletion; null: from the beginning"),
+    Column("to_ts", INSTANT, comment="end of a deletion; null: to the end"),
+    Column("new_device", Text, comment="the new name; null: deleted"),
+    Column("new_metric", Text, comment="the new name; null: as it was"),
+    comment="deletions and renamings, in their order",
+)
+
+deleted_series = Table(
+    "deleted_series",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("deleted", INSTANT, nullable=False, server_default=text("now()")),
+    comment="series that are gone, whose rows are not all removed yet",
+)
+
 PARTITIONED: Final = (readings, readings_text, quarantine, rollup_minute, rollup_hour)

@@ -44,6 +44,7 @@ class Spooled:
     """A batch as it lies in the spool."""
 
     number: int
+    spooled_us: int
     size_bytes: int
     readings: list[Reading]
     quarantined: list[QuarantinedPayload]
@@ -116,8 +117,11 @@ _COUNT: Final = (
 class Spool:
     """One spool file; `rows` and `bytes` say what waits in it."""
 
-    def __init__(self, path: Path, limit_bytes: int) -> None:
+    def __init__(
+        self, path: Path, limit_bytes: int, now_us: Callable[[], int] = lambda: time.time_ns() // 1000
+    ) -> None:
         self.path = path
+        self._now_us = now_us
         self._limit_bytes = limit_bytes
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self._database: sqlite3.Connection | None = None
@@ -238,7 +242,7 @@ class Spool:
         if self.bytes + len(blob) > self._limit_bytes:
             raise SpoolError(self.path, f"full: {self.bytes} of {self._limit_bytes} bytes used")
         rows = len(readings) + len(quarantined) + len(states)
-        now_us = time.time_ns() // 1000
+        now_us = self._now_us()
         self._sql.execute("INSERT INTO batches (spooled_us, row_count, body) VALUES (?, ?, ?)", (now_us, rows, blob))
         self.batches += 1
         self.rows += rows
@@ -270,7 +274,7 @@ class Spool:
                 log.exception("spool_batch_unreadable", file=str(self.path), number=number, error=str(error))
                 readings, states = [], []
                 quarantined = [QuarantinedPayload("spool", body, "spool", spooled_us, str(error), None, "storage")]
-            batches.append(Spooled(number, len(body), readings, quarantined, states))
+            batches.append(Spooled(number, spooled_us, len(body), readings, quarantined, states))
         return batches
 
     def _remove(self, numbers: Sequence[int]) -> None:

@@ -13,6 +13,7 @@ from storage.database import Database
 from storage.device_state import DeviceState
 from storage.inserter import Counters
 from storage.maintenance import Maintenance
+from storage.name_watch import NameWatch
 from storage.quarantine import QuarantinedPayload
 from storage.queries import Queries
 from storage.settings import StorageSettings
@@ -33,11 +34,12 @@ class Store:
         self._data_dir = data_dir
         self._claim: Claim | None = None
         self._database = Database(settings, data_dir)
-        self.spool = Spool(data_dir / SPOOL_FILE, settings.spool_bytes)
+        self.spool = Spool(data_dir / SPOOL_FILE, settings.spool_bytes, self._database.clock.now_us)
         self._writer = Writer(settings, self._database, self.spool)
         self.write = self._writer.add
         """The hot path, without a call in between: `write(readings, extra_bytes=0)`, see `Writer.add`."""
         self.maintenance = Maintenance(settings, self._database)
+        self.names = NameWatch(self._database)
         self.queries = Queries(self._database)
         self.clock = self._database.clock
 
@@ -83,6 +85,7 @@ class Store:
         self._database.start()
         self._writer.start()
         self.maintenance.start()
+        self.names.start()
 
     def quarantine(self, item: QuarantinedPayload) -> asyncio.Future[None]:
         """Keep a payload that could not be decoded, with the same promise as for a reading."""
@@ -135,8 +138,8 @@ class Store:
     async def close(self) -> None:
         """Make what is left durable, resolve its futures and disconnect; what cannot be in time is cancelled."""
         deadline_s = time.monotonic() + CLOSE_DEADLINE_S
-        # Cancelled now; it may have to wait for an answer to its ROLLBACK, until the connections are cut.
-        resting = asyncio.create_task(self.maintenance.close(), name="storage maintenance ends")
+        # Cancelled now; they may have to wait for an answer to a ROLLBACK, until the connections are cut.
+        resting = asyncio.gather(self.names.close(), self.maintenance.close())
         await self._writer.close(CLOSE_DEADLINE_S - DISCONNECT_S)
         await self._database.close(max(MIN_EMBEDDED_S, deadline_s - time.monotonic()))
         await resting

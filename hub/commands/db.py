@@ -11,6 +11,8 @@ from uuid import UUID
 
 import typer
 
+from hub.errors import HubError
+
 if TYPE_CHECKING:
     from hub.settings.model import HubSettings
 
@@ -25,6 +27,9 @@ Reason = Annotated[str | None, typer.Option(help="Only those refused for this re
 Topic = Annotated[str, typer.Option(help="Only those with this text in their topic.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Limit = Annotated[int, typer.Option(help="At most so many.", min=1)]
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, with counts, and stop.")]
 
 
 class Format(StrEnum):
@@ -91,6 +96,50 @@ def export_range(
 
     settings = _settings(config, database_url, data_dir)
     db_work.export_range(settings, (device, metric), (start, end), output, kind.value, raw=raw)
+
+
+@app.command("delete")
+def delete_names(
+    device: str,
+    metric: Annotated[str | None, typer.Argument(help="One metric; without it all of the device.")] = None,
+    *,
+    start: Annotated[datetime | None, typer.Option("--from", help="First instant, UTC.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", help="First instant that stays, UTC.")] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete a device, a metric of it, or a range of time of either: readings, rollups, the memory of running hubs."""
+    from hub.commands import db_names
+
+    change = db_names.change_of(device, metric, (start, end))
+    settings = _settings(config, database_url, data_dir)
+    db_names.delete_names(settings, change, db_names.Consent(yes, dry_run))
+
+
+@app.command("rename")
+def rename_names(
+    device: str,
+    new_device: Annotated[str, typer.Argument(help="The new name; the old one where only the metric changes.")],
+    *,
+    metric: Annotated[str | None, typer.Option(help="Only this metric of the device.")] = None,
+    new_metric: Annotated[str | None, typer.Option(help="The metric's new name.")] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Give a device or a metric another name, with all that is stored; what comes under the old name is new."""
+    from hub.commands import db_names
+
+    if new_metric is not None and metric is None:
+        raise HubError("--new-metric needs --metric: the one that is renamed")
+    change = db_names.change_of(device, metric, new=(new_device, new_metric))
+    settings = _settings(config, database_url, data_dir)
+    db_names.rename_names(settings, change, db_names.Consent(yes, dry_run))
 
 
 @quarantine_app.callback(invoke_without_command=True)

@@ -47,7 +47,7 @@ STDOUT: Final = Path("-")
 def show_partitions(settings: HubSettings, *, as_json: bool = False) -> None:
     async def look() -> None:
         console = _console()
-        async with _opened(settings) as database, lend(database.queries) as connection:
+        async with opened(settings) as database, lend(database.queries) as connection:
             reports = await read_leaf_reports(connection)
             rollups = await read_rollup_report(connection)
         if as_json:
@@ -77,7 +77,7 @@ def show_partitions(settings: HubSettings, *, as_json: bool = False) -> None:
             console.print(f"{name} rolled up to {until:%Y-%m-%d %H:%M}")
         console.print(f"hours to compute again: {rollups.dirty_hours}")
 
-    _run(look())
+    run(look())
 
 
 def show_spool(settings: HubSettings, *, as_json: bool = False) -> None:
@@ -98,7 +98,7 @@ def show_spool(settings: HubSettings, *, as_json: bool = False) -> None:
 
 def show_advice(settings: HubSettings, *, as_json: bool = False) -> None:
     async def look() -> None:
-        async with _opened(settings) as database, lend(database.queries) as connection:
+        async with opened(settings) as database, lend(database.queries) as connection:
             advice = list(advise(await read_server_facts(connection)))
         if as_json:
             _print_json({"advice": advice})
@@ -106,7 +106,7 @@ def show_advice(settings: HubSettings, *, as_json: bool = False) -> None:
         for sentence in advice or ["Nothing to do."]:
             _console().print(escape(sentence))
 
-    _run(look())
+    run(look())
 
 
 def export_range(
@@ -124,7 +124,7 @@ def export_range(
     to_us = NEWEST_US if end is None else microseconds(end.replace(tzinfo=UTC))
 
     async def write() -> None:
-        async with _opened(settings) as database:
+        async with opened(settings) as database:
             pages = Queries(database).pages(*series, from_us, to_us)
             if output == STDOUT:
                 with contextlib.suppress(BrokenPipeError):  # who reads it has seen enough
@@ -133,14 +133,14 @@ def export_range(
             count = await export(pages, output, kind, raw=raw)
         _console().print(f"{count:,} readings in {escape(str(output))}")
 
-    _run(write())
+    run(write())
 
 
 def list_quarantine(
     settings: HubSettings, reason: str | None, topic: str, limit: int, *, as_json: bool = False
 ) -> None:
     async def look() -> None:
-        async with _opened(settings) as database:
+        async with opened(settings) as database:
             found = await _quarantined(database, reason, topic, limit)
         if as_json:
             _print_json(
@@ -171,7 +171,7 @@ def list_quarantine(
             table.add_row(str(one.id), received, *names, size, escape(item.detail))
         _console().print(table)
 
-    _run(look())
+    run(look())
 
 
 def count_quarantine(
@@ -180,7 +180,7 @@ def count_quarantine(
     """Say how often payloads of each topic were refused, for each reason."""
 
     async def look() -> None:
-        async with _opened(settings) as database, lend(database.queries) as connection:
+        async with opened(settings) as database, lend(database.queries) as connection:
             found = await count_refused(connection, QuarantineFilter(reason=reason, topic=topic), limit)
         if as_json:
             _print_json(
@@ -202,12 +202,12 @@ def count_quarantine(
             table.add_row(escape(one.topic), one.reason, f"{one.payloads:,}", *times)
         _console().print(table if found else "The quarantine is empty.")
 
-    _run(look())
+    run(look())
 
 
 def show_quarantined(settings: HubSettings, identity: UUID) -> None:
     async def look() -> None:
-        async with _opened(settings) as database:
+        async with opened(settings) as database:
             item = (await _one(database, identity)).item
         console = _console()
         console.print(f"topic: {escape(item.topic)}\nreceived: {instant(item.received_us).isoformat()}")
@@ -216,14 +216,14 @@ def show_quarantined(settings: HubSettings, identity: UUID) -> None:
         console.print(f"reason: {item.reason}\ndetail: {escape(item.detail)}\n")
         console.print(escape(item.payload[:SHOWN_BYTES].decode(errors="backslashreplace")))
 
-    _run(look())
+    run(look())
 
 
 def retry_quarantined(settings: HubSettings, identity: UUID | None, reason: str | None, topic: str, limit: int) -> None:
     """Take one payload, or those chosen, through the routes again."""
 
     async def mend() -> None:
-        async with _opened(settings) as database:
+        async with opened(settings) as database:
             if identity is not None:
                 chosen: Sequence[Refused] = [await _one(database, identity)]
             else:
@@ -240,11 +240,11 @@ def retry_quarantined(settings: HubSettings, identity: UUID | None, reason: str 
         for one, why in report.refused[:SHOWN_REFUSALS]:
             console.print(f"  {one.id} {escape(one.item.topic)}: {escape(why)}")
 
-    _run(mend())
+    run(mend())
 
 
 @asynccontextmanager
-async def _opened(settings: HubSettings) -> AsyncIterator[Database]:
+async def opened(settings: HubSettings) -> AsyncIterator[Database]:
     """Lend a connected database; the embedded server is shared with a running hub, or started."""
     storage, own = settings.storage, None
     if storage.database_url == EMBEDDED:
@@ -299,7 +299,7 @@ async def _one(database: Database, identity: UUID) -> Refused:
     raise HubError(f"there is no payload {identity} in quarantine; `telemetry-hub db quarantine list` shows them")
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def run(work: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(work)
     except DATABASE_AWAY as error:

@@ -6,7 +6,7 @@ The newest by time counts; a repeat of what is known is no news (retained wills 
 Bounded in devices: full means forget all and learn again. After a restart it is filled from the database.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final, Protocol
 
 import orjson
@@ -16,6 +16,7 @@ from hub.telemetry.clock import iso_utc
 from hub.topics.destinations import Destination, Kind
 from hub.topics.name_tree import NameTree
 from hub.topics.names import as_level
+from storage.changes import Change
 from storage.device_state import DeviceState
 
 PREFIX: Final = "$SYS/devices/"
@@ -69,6 +70,14 @@ class DeviceStates:
         async for device in catalogue.devices():
             if device.online is not None and device.state_us is not None:
                 self.learn(DeviceState(device.name, device.online, device.state, device.state_us))
+
+    async def follow(self, changes: Sequence[Change], catalogue: Catalogue) -> None:
+        """Forget devices that were deleted or renamed, and learn the new names."""
+        for change in changes:
+            if change.metric is None and change.whole and self._states.pop(change.device, None):
+                self._names.remove(topic_of(change.device))
+        if any(change.new_device for change in changes):
+            await self.fill(catalogue)
 
     def messages(self, levels: tuple[str, ...]) -> Iterator[Arrival]:
         """Return the states of the devices that a filter's levels match, one by one."""

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from hub.broker.publication import JSON_HEADERS, Address, Arrival
 from hub.telemetry.readings_topic import Series, topic_of
 from hub.topics.name_tree import NameTree
+from storage.changes import Change
 from storage.reading import Reading
 
 MAX_SERIES: Final = 200_000
@@ -97,6 +98,22 @@ class LastReadings:
                 return
         if names:
             await self._learn_all(catalogue, names)
+
+    async def follow(self, changes: Sequence[Change], catalogue: Catalogue) -> None:
+        """Forget what was deleted or renamed, and learn what is there now; raises what the catalogue raises."""
+        names: dict[tuple[str, str], None] = {}
+        for change in changes:
+            first, device, _ = topic_of(change.device, "").split("/")
+            metric = "#" if change.metric is None else topic_of("", change.metric).rpartition("/")[2]
+            # The objects stay: topics in the pipeline hold them for the readings to come.
+            for series in self._series.matching((first, device, metric)):
+                last, series.last, series.unit = series.last, None, ""
+                if last is not None:
+                    names[last.device, last.metric] = None
+                    if change.new_device is not None:
+                        names[change.new_device, change.new_metric or last.metric] = None
+        if names:
+            await self._learn_all(catalogue, list(names))
 
     def messages(self, levels: tuple[str, ...]) -> Iterator[Arrival]:
         """Return the last reading of each series that a filter's levels match, one by one."""
