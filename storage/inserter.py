@@ -333,7 +333,7 @@ class Inserter:
             raise CatalogueChangedError from None
         try:
             yield
-        except Exception:
+        except (*FAILED, asyncpg.InterfaceError):
             # After a time-out of ours the connection is thrown away instead.
             if not self._connection.is_closed():
                 await self._connection.execute("ROLLBACK")
@@ -412,7 +412,7 @@ _BEGIN: Final = f"""
     BEGIN; {SHARE_NAMES};
     SELECT 1 / count(*) FROM series
      WHERE id = {{}} AND created = '{{}}' AND (SELECT coalesce(max(id), 0) FROM name_changes) = {{}}
-"""
+"""  # noqa: S608 - numbers and a time
 _WITNESS: Final = "SELECT created, (SELECT coalesce(max(id), 0) FROM name_changes) FROM series WHERE id = $1"
 _HAS_TABLESPACE: Final = "SELECT reltablespace <> 0 FROM pg_class WHERE oid = to_regclass($1)"
 _QUARANTINE = """

@@ -22,6 +22,7 @@ from storage.settings import StorageSettings
 log = structlog.get_logger(__name__)
 
 LOCK_MAINTENANCE: Final = 0x7E1E_0003
+CANCEL_S: Final = 0.5
 STUCK_ROUNDS: Final = 3
 
 
@@ -57,8 +58,10 @@ class Maintenance:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            while not self._task.done():
+                # More than once: a connection that is cut meanwhile may raise its own error instead of the cancellation.
+                self._task.cancel()
+                await asyncio.wait({self._task}, timeout=CANCEL_S)
 
     async def _keep(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from storage.engine import DATABASE_AWAY, lend
 log = structlog.get_logger(__name__)
 
 POLL_S: Final = 0.5
+CANCEL_S: Final = 0.5
 TOLD_S: Final = 2 * POLL_S
 """Within this all running hubs know of a change."""
 
@@ -41,8 +42,10 @@ class NameWatch:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            while not self._task.done():
+                # More than once: a connection that is cut meanwhile may raise its own error instead of the cancellation.
+                self._task.cancel()
+                await asyncio.wait({self._task}, timeout=CANCEL_S)
 
     async def _watch(self) -> None:
         while True:
