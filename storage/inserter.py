@@ -333,7 +333,7 @@ class Inserter:
             raise CatalogueChangedError from None
         try:
             yield
-        except (*FAILED, asyncpg.InterfaceError):
+        except Exception:
             # After a time-out of ours the connection is thrown away instead.
             if not self._connection.is_closed():
                 await self._connection.execute("ROLLBACK")

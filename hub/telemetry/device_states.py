@@ -74,7 +74,8 @@ class DeviceStates:
     async def follow(self, changes: Sequence[Change], catalogue: Catalogue) -> None:
         """Forget devices that were deleted or renamed, and learn the new names."""
         for change in changes:
-            if change.metric is None and change.whole and self._states.pop(change.device, None):
+            if change.metric is None and change.whole and change.device in self._states:
+                del self._states[change.device]
                 self._names.remove(topic_of(change.device))
         if any(change.new_device for change in changes):
             await self.fill(catalogue)
