@@ -333,8 +333,8 @@ class Inserter:
             raise CatalogueChangedError from None
         try:
             yield
-        except Exception:
-            # After a time-out of ours the connection is thrown away instead.
+        except FAILED:
+            # After anything else, a time-out of ours for one, the connection is thrown away.
             if not self._connection.is_closed():
                 await self._connection.execute("ROLLBACK")
             raise
