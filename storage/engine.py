@@ -7,7 +7,7 @@ parameters of a login.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, TypeAlias
 from weakref import WeakSet
@@ -26,6 +26,7 @@ from storage.settings import StorageSettings
 
 EMBEDDED: Final = "embedded"
 CLOSE_S: Final = 0.5
+CANCEL_AGAIN_S: Final = 0.2
 AT_LOGIN: Final = frozenset({"application_name", "options"})
 """Settings that travel with the login: poolers know the first, the second has no other way."""
 
@@ -170,6 +171,18 @@ def _literal(text: str) -> str:
 def make_engine(database_url: str, settings: StorageSettings, connections: int = 5) -> AsyncEngine:
     """Return an engine of at most `connections` on `database_url`; nothing is connected yet."""
     return Connector(database_url, settings).engine(connections)
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks that use connections, until all have ended.
+
+    A cancellation may be lost: where it meets a connection that is being cut off, the driver's error takes its place,
+    and the task takes that for an outage and goes on.
+    """
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
 
 @asynccontextmanager

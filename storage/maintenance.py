@@ -13,7 +13,7 @@ import structlog
 from storage.backoff import Backoff
 from storage.changes import purge_left_over
 from storage.database import Database
-from storage.engine import DATABASE_AWAY, RawConnection, lend
+from storage.engine import DATABASE_AWAY, RawConnection, end, lend
 from storage.leaves import Leaves
 from storage.retention import Retention
 from storage.rollups import advance, take_dirty
@@ -22,7 +22,6 @@ from storage.settings import StorageSettings
 log = structlog.get_logger(__name__)
 
 LOCK_MAINTENANCE: Final = 0x7E1E_0003
-CANCEL_S: Final = 0.5
 STUCK_ROUNDS: Final = 3
 
 
@@ -58,10 +57,7 @@ class Maintenance:
 
     async def close(self) -> None:
         if self._task is not None:
-            while not self._task.done():
-                # More than once: a connection that is cut meanwhile may raise its own error instead of the cancellation.
-                self._task.cancel()
-                await asyncio.wait({self._task}, timeout=CANCEL_S)
+            await end([self._task])
 
     async def _keep(self) -> None:
         while True:

@@ -12,12 +12,11 @@ import structlog
 
 from storage.changes import GENERATION, Change, read_changes
 from storage.database import Database
-from storage.engine import DATABASE_AWAY, lend
+from storage.engine import DATABASE_AWAY, end, lend
 
 log = structlog.get_logger(__name__)
 
 POLL_S: Final = 0.5
-CANCEL_S: Final = 0.5
 TOLD_S: Final = 2 * POLL_S
 """Within this all running hubs know of a change."""
 
@@ -42,10 +41,7 @@ class NameWatch:
 
     async def close(self) -> None:
         if self._task is not None:
-            while not self._task.done():
-                # More than once: a connection that is cut meanwhile may raise its own error instead of the cancellation.
-                self._task.cancel()
-                await asyncio.wait({self._task}, timeout=CANCEL_S)
+            await end([self._task])
 
     async def _watch(self) -> None:
         while True:

@@ -30,7 +30,7 @@ from storage.batch import Batch, Ring
 from storage.database import Database
 from storage.device_state import DeviceState
 from storage.drain import Drain
-from storage.engine import DATABASE_AWAY
+from storage.engine import DATABASE_AWAY, end
 from storage.errors import SpoolError, StoreClosedError
 from storage.inserter import Counters
 from storage.link import Knowledge, Leftover, Link
@@ -163,9 +163,7 @@ class Writer:
                 while len(self._ring):
                     self._empty.clear()
                     await self._empty.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         return self._ring.abandon()
 
     def _begin(self) -> Batch:
