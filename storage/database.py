@@ -21,7 +21,7 @@ from storage.backoff import Backoff
 from storage.clock import DatabaseClock
 from storage.diagnosis import Diagnosis, diagnose
 from storage.embedded import STOP_DEADLINE_S, EmbeddedPostgres
-from storage.engine import DATABASE_AWAY, EMBEDDED, Connector, lend
+from storage.engine import DATABASE_AWAY, EMBEDDED, Connector, end, lend
 from storage.errors import PoolerError, StorageError
 from storage.revision import is_newest
 from storage.server import look
@@ -189,8 +189,7 @@ class Database:
     async def close(self, patience_s: float = STOP_DEADLINE_S) -> None:
         """Disconnect, and stop the embedded server, orderly within the patience; nothing waits for an answer."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end([self._keeper])
         await self._connector.close()
         await self._dispose()
         if self._embedded is not None:

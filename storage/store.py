@@ -20,7 +20,7 @@ from storage.settings import StorageSettings
 from storage.spool import SPOOL_FILE, Spool
 from storage.writer import Writer
 
-CLOSE_DEADLINE_S: Final = 8.5
+CLOSE_DEADLINE_S: Final = 8.0
 """To stop in all, however the database does; the last part belongs to the embedded server."""
 DISCONNECT_S: Final = 3.0
 MIN_EMBEDDED_S: Final = 2.0

@@ -51,8 +51,10 @@ async def test_a_round_waits_for_nobody_when_another_hub_is_at_it(
     async with asyncio.timeout(20):
         assert await store.maintenance.round() is False
     await sql.execute("SELECT pg_advisory_unlock($1)", 0x7E1E_0003)
-    assert await store.maintenance.round() is True
-    assert store.maintenance.rounds == 1
+    async with asyncio.timeout(20):
+        while not await store.maintenance.round():
+            pass  # the store's own loop is at it
+    assert store.maintenance.rounds >= 1
     await store.close()
 
 
@@ -89,7 +91,7 @@ async def test_late_readings_in_more_partitions_than_there_are_locks_are_rolled_
 
 
 async def test_the_state_of_rollups_that_somebody_has_emptied_is_made_again(store: Store, sql: RawConnection) -> None:
-    await wait_until(lambda: store.health()["ok"])
+    await wait_until(lambda: store.maintenance.rounds, 20)
     await sql.execute("TRUNCATE rollup_state")
 
     await store.write([Reading("d", "m", time.time_ns() // 1000 - 86_400_000_000, 1.0)])
