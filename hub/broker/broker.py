@@ -13,7 +13,7 @@ from hub.broker.channel import Channel
 from hub.broker.confirmations import Confirmation
 from hub.broker.counters import Counters
 from hub.broker.outbox import Joined, Outbox
-from hub.broker.publication import Address, Arrival, Cohort, Headers, Origin, Publication, new_publication
+from hub.broker.publication import Address, Arrival, Headers, Item, Origin, Publication, new_item, new_publication
 from hub.broker.queue_table import QueueTable
 from hub.broker.queues import QueueLimits
 from hub.broker.routing import Member, Routing
@@ -126,7 +126,7 @@ class Broker:
             if topic.fanout is not fanout:
                 self._deliver(fanout, run, consumed)
                 fanout, run = topic.fanout, []
-            if fanout.groups or fanout.consumers:
+            if fanout.everybody:
                 run.append(new_publication(Publication, (topic, number, body, headers, value)))
                 if confirm and consumed and fanout.consumers:
                     confirmation = confirmation or Confirmation(self.confirmations)
@@ -248,26 +248,37 @@ class Broker:
     def _deliver(self, fanout: Fanout, run: Sequence[Publication], consumed: bool) -> None:
         if not run:
             return
-        for cohort, channels in (*fanout.groups, *fanout.consumers) if consumed else fanout.groups:
-            self._deliver_to(cohort, channels, run)
+        for cohort, channels in fanout.everybody if consumed else fanout.groups:
+            items: list[Item] | None = None
+            for channel in channels:
+                active = channel.active
+                if active or channel.log is not None:
+                    if items is None:
+                        encode = cohort.encode
+                        items = [new_item(Item, (encode(one, (), None), cohort, one, (), None, 0)) for one in run]
+                    for pending in active.values():
+                        pending.extend(items)
+                    if channel.log is not None:
+                        channel.log.extend(items)
+                    self.counters.messages_out += len(items) * len(active)
+                    if not channel.dirty:
+                        self._mark_channel(channel)
+                if channel.special:
+                    self._offer(channel, run)
 
-    def _deliver_to(self, cohort: Cohort, channels: Sequence[Channel], run: Sequence[Publication]) -> None:
-        items = list(map(cohort.item, run)) if any(channel.encoded for channel in channels) else []
-        for channel in channels:
-            if items:
-                self.counters.messages_out += len(items) * channel.deliver(items)
-                if not channel.dirty:
-                    channel.dirty = True
-                    self._dirty_channels.append(channel)
-                    if not self._scheduled:
-                        self._scheduled = True
-                        self._schedule()
-            if channel.special:
-                now = self._clock()
-                # A copy: delivering can give a slow connection up, which ends its subscriptions.
-                for offer in tuple(channel.special.values()):
-                    for publication in run:
-                        offer(publication, now)
+    def _mark_channel(self, channel: Channel) -> None:
+        channel.dirty = True
+        self._dirty_channels.append(channel)
+        if not self._scheduled:
+            self._scheduled = True
+            self._schedule()
+
+    def _offer(self, channel: Channel, run: Sequence[Publication]) -> None:
+        now = self._clock()
+        # A copy: delivering can give a slow connection up, which ends its subscriptions.
+        for offer in tuple(channel.special.values()):
+            for publication in run:
+                offer(publication, now)
 
     def _last_messages(self, levels: tuple[str, ...]) -> Iterator[Publication]:
         for source in self.replay_sources:

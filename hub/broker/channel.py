@@ -3,12 +3,12 @@
 A channel is a leaf of the tree of filters. Who joins or leaves one that exists changes neither the tree nor any fan-out
 that is remembered. Its members are
 
-    active    the channel appends the cohort's bytes to their outboxes
+    active    the broker appends the cohort's bytes to their outboxes
     parked    their peer does not read: see `backlog`
     special   they have stages of their own, which messages are offered to
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from hub.broker.backlog import Cursor, Log, Newest, Recent
@@ -24,7 +24,7 @@ OVERDRAFT: Final = 16  # or whenever it has grown by this part of the smallest b
 class Channel:
     """The subscriptions of one filter whose bytes are the same."""
 
-    __slots__ = ("_log", "_look_at", "_on_slow", "_parked", "_step", "active", "cohort", "dirty", "outboxes", "special")
+    __slots__ = ("_look_at", "_on_slow", "_parked", "_step", "active", "cohort", "dirty", "log", "outboxes", "special")
 
     def __init__(self, cohort: Cohort, on_slow: OnSlow) -> None:
         self.cohort = cohort
@@ -34,7 +34,7 @@ class Channel:
         self.dirty = False  # it has items that were not flushed
         self._on_slow = on_slow
         self._parked: dict[Owed, Outbox] = {}
-        self._log: Log | None = None  # while somebody is parked
+        self.log: Log | None = None  # while somebody is parked
         self._step = self._look_at = LOOK_EVERY_BYTES
 
     @property
@@ -44,7 +44,7 @@ class Channel:
     @property
     def logged_bytes(self) -> int:
         """Return what is kept for parked members."""
-        return 0 if self._log is None else self._log.size
+        return 0 if self.log is None else self.log.size
 
     def join(self, owed: Owed, outbox: Outbox, offer: Offer | None) -> None:
         """Add a member; `offer` is the first stage of a special one. One that is there changes its way."""
@@ -65,7 +65,7 @@ class Channel:
         self.active.pop(owed, None)
         self.outboxes.pop(owed, None)
         if self._parked.pop(owed, None) is not None and not self._parked:
-            self._log = None
+            self.log = None
 
     def park(self, owed: Owed) -> None:
         """Let a member leave the fan-out."""
@@ -83,36 +83,23 @@ class Channel:
             self.active[owed] = outbox.pending
             self.outboxes[owed] = outbox
             if not self._parked:
-                self._log = None
-
-    @property
-    def encoded(self) -> bool:
-        """Whether anybody takes the cohort's bytes unchanged."""
-        return bool(self.active) or self._log is not None
-
-    def deliver(self, items: Sequence[Item]) -> int:
-        """Append to the outboxes of the active members and to the log; return how many outboxes there were."""
-        for pending in self.active.values():
-            pending.extend(items)
-        if self._log is not None:
-            self._log.extend(items)
-        return len(self.active)
+                self.log = None
 
     def look(self) -> None:
         """See that no parked member is owed more than its bound, and forget what all have read or lost."""
-        log = self._log
+        log = self.log
         if log is None or log.size < self._look_at:
             return
         for owed, outbox in tuple(self._parked.items()):
             outbox.overdraw(owed)
-        if self._log is not None:  # else all of them were given up
-            self._log.forget(min([owed.cursor.position for owed in self._parked if owed.cursor]))
-            self._look_at = self._log.size + self._step
+        if self.log is not None:  # else all of them were given up
+            self.log.forget(min([owed.cursor.position for owed in self._parked if owed.cursor]))
+            self._look_at = self.log.size + self._step
 
     def _open(self, owed: Owed, outbox: Outbox) -> None:
-        if self._log is None:
-            self._log = Newest() if self._on_slow is OnSlow.CONFLATE else Recent()
+        if self.log is None:
+            self.log = Newest() if self._on_slow is OnSlow.CONFLATE else Recent()
             self._step = LOOK_EVERY_BYTES
         self._step = min(self._step, outbox.limit // OVERDRAFT)
-        self._look_at = min(self._look_at, self._log.size + self._step)
-        owed.cursor = Cursor(self._log)
+        self._look_at = min(self._look_at, self.log.size + self._step)
+        owed.cursor = Cursor(self.log)

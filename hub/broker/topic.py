@@ -23,7 +23,7 @@ Last = tuple[int, bytes, Headers]
 class Fanout:
     """The channels of some topics, ready for the hot path. Never changed: a change makes a new one."""
 
-    __slots__ = ("consumers", "groups")
+    __slots__ = ("consumers", "everybody", "groups")
 
     def __init__(self, channels: Iterable[Channel] = (), consumers: Iterable[Channel] = ()) -> None:
         groups: dict[Cohort, list[Channel]] = {}
@@ -32,6 +32,7 @@ class Fanout:
         self.groups = list(groups.items())
         # Receipts wait for the ACKs of these; some origins do not reach them.
         self.consumers = [(channel.cohort, [channel]) for channel in consumers]
+        self.everybody = [*self.groups, *self.consumers]
 
     @property
     def wanted(self) -> bool:
