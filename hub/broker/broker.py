@@ -74,6 +74,7 @@ class Broker:
         self._scheduled = False
         self._members: dict[Subscription, Member | None] = {}  # None: on a queue
         self.agenda = Agenda(self._members)
+        self.marker = self.mark  # one object for all outboxes
         self._dirty_channels: list[Channel] = []
         self._dirty_outboxes: list[Outbox] = []
 

@@ -16,6 +16,7 @@ from hub.broker.options import OnSlow
 from hub.broker.outbox import Outbox, Owed
 from hub.broker.publication import Cohort, Item, Publication
 
+Key = tuple[str, Cohort, OnSlow]  # filter, cohort, policy
 Offer = Callable[[Publication, float], None]
 LOOK_EVERY_BYTES: Final = 65_536  # of a log's growth: how often the bounds of parked members are looked at
 OVERDRAFT: Final = 16  # or whenever it has grown by this part of the smallest bound, if that is less
@@ -24,15 +25,27 @@ OVERDRAFT: Final = 16  # or whenever it has grown by this part of the smallest b
 class Channel:
     """The subscriptions of one filter whose bytes are the same."""
 
-    __slots__ = ("_look_at", "_on_slow", "_parked", "_step", "active", "cohort", "dirty", "log", "outboxes", "special")
+    __slots__ = (
+        "_look_at",
+        "_on_slow",
+        "_parked",
+        "_step",
+        "active",
+        "cohort",
+        "dirty",
+        "key",
+        "log",
+        "outboxes",
+        "special",
+    )
 
-    def __init__(self, cohort: Cohort, on_slow: OnSlow) -> None:
-        self.cohort = cohort
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        _, self.cohort, self._on_slow = key
         self.active: dict[Owed, list[Item]] = {}  # the `pending` of their outboxes
         self.outboxes: dict[Owed, Outbox] = {}  # of the active ones
         self.special: dict[Owed, Offer] = {}
         self.dirty = False  # it has items that were not flushed
-        self._on_slow = on_slow
         self._parked: dict[Owed, Outbox] = {}
         self.log: Log | None = None  # while somebody is parked
         self._step = self._look_at = LOOK_EVERY_BYTES

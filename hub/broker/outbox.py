@@ -76,10 +76,9 @@ class Outbox:
     __slots__ = (
         "_backlog",
         "_conflate_at",
-        "_leave",
         "_mark",
+        "_move",
         "_owed",
-        "_return",
         "_sink",
         "backlog_bytes",
         "blocked",
@@ -96,8 +95,7 @@ class Outbox:
         limit: int,
         owed: Mapping[str, Owed],
         mark: "Callable[[Outbox], None]",
-        leave: Callable[[], None],
-        come_back: Callable[[], None],
+        park: Callable[[bool], None],
     ) -> None:
         """Make an empty one.
 
@@ -106,8 +104,7 @@ class Outbox:
             limit: the bound, bytes.
             owed: what is owed, by the key of the subscription.
             mark: asks for a flush soon.
-            leave: takes the plain subscriptions out of the fan-out.
-            come_back: lets them take part again.
+            park: takes the plain subscriptions out of the fan-out (True), or lets them take part again.
         """
         self.pending: list[Item] = []
         self.limit = limit
@@ -121,8 +118,7 @@ class Outbox:
         self._conflate_at = limit // 4
         self._owed = owed
         self._mark = mark
-        self._leave = leave
-        self._return = come_back
+        self._move = park
 
     @property
     def congested(self) -> bool:
@@ -228,7 +224,7 @@ class Outbox:
 
     def _park(self) -> None:
         self.parked = True
-        self._leave()
+        self._move(True)
 
     def _drain(self) -> None:
         backlog = self._backlog
@@ -270,7 +266,7 @@ class Outbox:
                 sink.write(data)
         if not sink.busy:
             self.parked = False
-            self._return()
+            self._move(False)
 
     def _told(self, item: Item) -> bytes:
         """Encode again with `dropped`, if its subscription has skipped messages."""

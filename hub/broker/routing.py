@@ -8,16 +8,13 @@ Fan-outs are shared between topics that match the same filters.
 from collections import Counter
 from typing import Final
 
-from hub.broker.channel import Channel, Offer
-from hub.broker.options import OnSlow
+from hub.broker.channel import Channel, Key, Offer
 from hub.broker.outbox import Outbox, Owed
-from hub.broker.publication import Cohort
 from hub.broker.topic import STALE, Fanout, Topic, Topics
 from hub.topics.destinations import Destination, Kind
 from hub.topics.names import ONE, RESERVED, REST, FilterLimits, is_exact, parse_filter, validate_topic
 from hub.topics.tree import TopicTree
 
-Key = tuple[str, Cohort, OnSlow]
 MAX_FANOUTS: Final = 100_000
 
 
@@ -88,9 +85,13 @@ class Routing:
         channel = self._channels.get(name)
         if channel is None:
             levels = parse_filter(member.key[0], self._limits)
-            channel = self._channels[name] = Channel(member.owed.cohort, member.owed.on_slow)
+            channel = self._channels[name] = Channel(member.key)
             (self._consumers if member.consumer else self._filters).add(member.key[0], channel)
             self._changed(levels, 0 if member.consumer else 1)
+        else:
+            # The same objects for all members, as there may be thousands.
+            member.key = channel.key
+            member.owed.cohort = channel.cohort
         channel.join(member.owed, member.outbox, offer)
         member.channel = channel
 

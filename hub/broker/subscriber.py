@@ -33,7 +33,7 @@ class Subscriber:
 
     def __init__(self, broker: Broker, sink: Sink, limits: SubscriberLimits) -> None:
         self.subscriptions: dict[str, Subscription] = {}
-        self.outbox = Outbox(sink, limits.outbox_bytes, self.subscriptions, broker.mark, self._leave, self._come_back)
+        self.outbox = Outbox(sink, limits.outbox_bytes, self.subscriptions, broker.marker, self._park)
         self._acks: dict[str, Subscription] = {}
         self._broker = broker
         self._limits = limits
@@ -198,15 +198,10 @@ class Subscriber:
             attempt = attempt if delivery is None else delivery.attempt - 1
         return Delivery(item.publication, attempt)
 
-    def _leave(self) -> None:
+    def _park(self, parked: bool) -> None:
         for subscription in self.subscriptions.values():
             if (channel := self._broker.channel(subscription)) is not None:
-                channel.park(subscription)
-
-    def _come_back(self) -> None:
-        for subscription in self.subscriptions.values():
-            if (channel := self._broker.channel(subscription)) is not None:
-                channel.come_back(subscription)
+                (channel.park if parked else channel.come_back)(subscription)
 
 
 def named(key: str) -> str:

@@ -361,8 +361,7 @@ class Conversation:
             self._carrier.keep_alive()
         self.deadlines.opened()
         heartbeat = self._session.heartbeat
-        if heartbeat is not None and (first := heartbeat.deadline()) is not None:
-            self.deadlines.look(first)
+        self.deadlines.plan(now, None if heartbeat is None else heartbeat.deadline())
 
     def _commit(self, event: Commit, now: float) -> None:
         commands = self._opened()

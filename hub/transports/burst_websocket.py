@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable
 
+import structlog
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13, _WebSocketParams
@@ -25,6 +26,7 @@ from hub.transports.stream_writer import StreamEnd
 from hub.websocket.frames import CLOSE, NO_CODE, PING, PONG, Message, close_payload, read_close, server_frame
 from hub.websocket.parser import FrameParser
 
+log = structlog.get_logger("hub.connections")
 _NO_HEADERS = HTTPHeaders()
 NORMAL, INTERNAL = 1000, 1011
 # Pings of one burst that are answered each; of more, the newest is answered too (RFC 6455, section 5.5.3).
@@ -52,6 +54,7 @@ class BurstProtocol(WebSocketProtocol13):
         self._ping_coroutine = self._waiting = None
         self._ending: StreamEnd | None = None
         self._reader: BurstReader | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._heard = self._pinged = False  # since the last ping; whether there was one
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
@@ -84,6 +87,12 @@ class BurstProtocol(WebSocketProtocol13):
                 self.stream.write(_PING)
 
     async def _receive_frame_loop(self) -> None:
+        # A task of its own, so that Tornado's handling of the request ends here: its two tasks, six coroutines and the
+        # request's objects are 4 KiB, which a connection would else keep for its whole life.
+        self._reading = asyncio.ensure_future(self._read())
+        self._reading.add_done_callback(_told)
+
+    async def _read(self) -> None:
         try:
             self._reader = BurstReader(self.stream, self._burst, self.handler.turns)
             await self._reader.run()
@@ -187,6 +196,9 @@ class BurstWebSocketHandler(WebSocketHandler):
         """Take the stream over, and let go of what only the handshake needed (3 KiB a connection)."""
         # Tornado also replaces seven methods by one that raises, each an entry in this object's dictionary.
         stream: IOStream = self.detach()
+        for headers in (self.request.headers, self._headers):
+            headers._as_list.clear()
+            headers._combined_cache.clear()
         self.request.headers = self._headers = _NO_HEADERS
         return stream
 
@@ -207,3 +219,9 @@ class BurstWebSocketHandler(WebSocketHandler):
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:  # noqa: ARG002 - Tornado's signature
         raise TypeError("messages come to on_burst")
+
+
+def _told(reading: "asyncio.Task[None]") -> None:
+    """Log what only a defect of ours can be; the connection has ended with it."""
+    if not reading.cancelled() and (error := reading.exception()) is not None:
+        log.error("connection_failed", exc_info=error)

@@ -24,13 +24,14 @@ class Wire(Carrier, Protocol):
 class Connection:
     """A client of the hub."""
 
-    __slots__ = ("_deadlines", "_left", "_loop", "_services", "_talk", "_timer", "_timer_at")
+    __slots__ = ("_deadlines", "_left", "_loop", "_peer", "_services", "_talk", "_timer", "_timer_at")
 
     def __init__(self, services: Services, wire: Wire) -> None:
         loop = self._loop = asyncio.get_running_loop()
         self._services = services
+        self._peer = wire.peer
         self._talk = Conversation(
-            services.shared, wire, secrets.token_hex(8), loop.time(), self._wait_for, services.told(wire.peer)
+            services.shared, wire, secrets.token_hex(8), loop.time(), self._wait_for, self._refused
         )
         self._deadlines = self._talk.deadlines
         self._left: asyncio.Future[None] | None = None
@@ -62,7 +63,8 @@ class Connection:
         services.counters.bytes_in += len(data)
         talk = self._talk
         talk.receive(data, self._loop.time())
-        if self._deadlines.at < self._timer_at:
+        at = self._deadlines.at
+        if at < self._timer_at or (at == NEVER and self._timer is not None):
             self._arm()
         if talk.leaving:
             left = self._left = self._loop.create_future()
@@ -106,6 +108,9 @@ class Connection:
         self._talk.shut_down()
         self._arm()
 
+    def _refused(self, refusal: Refusal, login: str) -> None:
+        self._services.refused(self._peer, refusal, login)
+
     def _wait_for(self, token: Hashable) -> None:
         cast("asyncio.Future[None]", token).add_done_callback(self._durable)
 
@@ -131,14 +136,14 @@ class Connection:
             self._arm()
 
     def _arm(self) -> None:
-        """Set the timer to the earliest deadline."""
+        """Set the timer to the earliest deadline; to none where there is none, as a timer is memory, too."""
         at = self._deadlines.at
-        if at >= self._timer_at:
+        if self._timer_at <= at < NEVER:
             return
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = at
-        self._timer = self._loop.call_at(at, self._tick)
+        self._timer = None if at == NEVER else self._loop.call_at(at, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

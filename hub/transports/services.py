@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Final, Protocol
 
 import structlog
@@ -87,21 +87,17 @@ class Services:
         if self.connections:
             await self._emptied.wait()
 
-    def told(self, peer: str) -> Callable[[Refusal, str], None]:
-        """Return what takes the refusals of a peer: counted, and logged unless the same was a moment ago."""
-
-        def refused(refusal: Refusal, login: str) -> None:
-            reason = refusal.reason.value
-            self.counters.errors[reason] += 1
-            now = self.shared.clock()
-            when, count = self._logged.get((peer, reason), (-QUIET_S, 0))
-            if now - when < QUIET_S:
-                self._logged[peer, reason] = (when, count + 1)
-                return
-            if len(self._logged) >= MAX_LOGGED:
-                self._logged.clear()
-            self._logged[peer, reason] = (now, 0)
-            more = {"same_since_then": count} if count else {}
-            log.warning("refused", peer=peer, login=login, reason=refusal.summary, detail=refusal.detail, **more)
-
-        return refused
+    def refused(self, peer: str, refusal: Refusal, login: str) -> None:
+        """Count a refusal, and log it unless the same peer had the same one a moment ago."""
+        reason = refusal.reason.value
+        self.counters.errors[reason] += 1
+        now = self.shared.clock()
+        when, count = self._logged.get((peer, reason), (-QUIET_S, 0))
+        if now - when < QUIET_S:
+            self._logged[peer, reason] = (when, count + 1)
+            return
+        if len(self._logged) >= MAX_LOGGED:
+            self._logged.clear()
+        self._logged[peer, reason] = (now, 0)
+        more = {"same_since_then": count} if count else {}
+        log.warning("refused", peer=peer, login=login, reason=refusal.summary, detail=refusal.detail, **more)

@@ -29,7 +29,7 @@ class Rig:
         }
         self.marks = 0
         self.left = 0
-        self.outbox = Outbox(self.wire, limit, self.subscriptions, self._mark, self._leave, lambda: None)
+        self.outbox = Outbox(self.wire, limit, self.subscriptions, self._mark, self._park)
         self.number = 0
 
     def message(self, key: str, size: int = 100, topic: str = "/topic/a") -> Item:
@@ -50,8 +50,8 @@ class Rig:
     def _mark(self, outbox: Outbox) -> None:
         self.marks += outbox is self.outbox
 
-    def _leave(self) -> None:
-        self.left += 1
+    def _park(self, parked: bool) -> None:
+        self.left += parked
 
 
 def number_of(frame: ServerFrame) -> int:

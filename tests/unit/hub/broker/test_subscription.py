@@ -22,7 +22,7 @@ class Made:
         counters = Counters("e")
         cohort = Cohort("s", MessageEncoder("s", dialect, no_framing, "e"))
         subscriptions: dict[str, Subscription] = {}
-        self.outbox = Outbox(self.wire, limit, subscriptions, lambda _: None, lambda: None, lambda: None)
+        self.outbox = Outbox(self.wire, limit, subscriptions, lambda _: None, lambda _: None)
         destination = parse_destination("/topic/a")
         self.subscription = Subscription(
             destination, options, cohort, self.outbox, self.acks, counters, lambda _when, _who: None
