@@ -8,6 +8,7 @@ that is remembered. Its members are
     special   they have stages of their own, which messages are offered to
 """
 
+import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -18,8 +19,7 @@ from hub.broker.publication import Cohort, Item, Publication
 
 Key = tuple[str, Cohort, OnSlow]  # filter, cohort, policy
 Offer = Callable[[Publication, float], None]
-LOOK_EVERY_BYTES: Final = 65_536  # of a log's growth: how often the bounds of parked members are looked at
-OVERDRAFT: Final = 16  # or whenever it has grown by this part of the smallest bound, if that is less
+LOOK_EVERY_BYTES: Final = 65_536  # of a log's growth: at least so often where members have several subscriptions
 
 
 class Channel:
@@ -48,7 +48,8 @@ class Channel:
         self.dirty = False  # it has items that were not flushed
         self._parked: dict[Owed, Outbox] = {}
         self.log: Log | None = None  # while somebody is parked
-        self._step = self._look_at = LOOK_EVERY_BYTES
+        # Bytes of the log at which the bounds of parked members are looked at, and how much later again.
+        self._look_at = self._step = sys.maxsize
 
     @property
     def empty(self) -> bool:
@@ -112,7 +113,12 @@ class Channel:
     def _open(self, owed: Owed, outbox: Outbox) -> None:
         if self.log is None:
             self.log = Newest() if self._on_slow is OnSlow.CONFLATE else Recent()
-            self._step = LOOK_EVERY_BYTES
-        self._step = min(self._step, outbox.limit // OVERDRAFT)
-        self._look_at = min(self._look_at, self.log.size + self._step)
+            self._step = self._look_at = sys.maxsize
+        if outbox.alone:
+            # Nothing can be too much before the whole log is.
+            self._step = min(self._step, outbox.limit // 8)
+            self._look_at = min(self._look_at, max(outbox.limit, self.log.size))
+        else:
+            self._step = min(self._step, LOOK_EVERY_BYTES, outbox.limit // 16)
+            self._look_at = min(self._look_at, self.log.size + self._step)
         owed.cursor = Cursor(self.log)

@@ -132,6 +132,11 @@ class Outbox:
         return self.blocked and len(pending) < LAZY_ITEMS and len(pending[-1][0]) < LAZY_BYTES
 
     @property
+    def alone(self) -> bool:
+        """Whether the connection has one subscription: what lies in that one's log is all that it is owed."""
+        return len(self._owed) <= 1
+
+    @property
     def waiting_bytes(self) -> int:
         """Return all that waits for the peer, what lies in the logs of channels included."""
         return self.backlog_bytes + sum([owed.cursor.size for owed in self._owed.values() if owed.cursor])
@@ -191,15 +196,19 @@ class Outbox:
 
     def overdraw(self, owed: Owed) -> None:
         """Bring what a subscription is owed in a log back within the bound, or give the connection up."""
-        over = self.waiting_bytes - self.limit
+        cursor = owed.cursor
+        if cursor is None:
+            return
+        size = cursor.size
+        over = (self.backlog_bytes + size if self.alone else self.waiting_bytes) - self.limit
         # One message that waits alone is never too much.
-        if over <= 0 or owed.cursor is None or owed.cursor.position >= owed.cursor.log.end - 1:
+        if over <= 0 or cursor.position >= cursor.log.end - 1:
             return
         if owed.on_slow is OnSlow.DISCONNECT:
             self._sink.overflow()
             return
-        # A little below the bound: the next message does not need the next look.
-        skipped = owed.cursor.skip(max(0, owed.cursor.size - over - self.limit // 32))
+        # Well below the bound: a thousand members must not be looked at for each few messages.
+        skipped = cursor.skip(max(0, size - over - self.limit // 8))
         owed.drop(skipped, "drop-oldest" if owed.on_slow is OnSlow.DROP_OLDEST else "conflated")
         self.owing = self.shedding = True
 
