@@ -1,8 +1,8 @@
 """The hub, built once: storage, broker, telemetry, transports, HTTP.
 
-Start: the store connects in the background, the ports open at once; `/readyz` tells when the database is there. Stop
-(`drain`): no new connections, nothing more is read, what is in flight is committed and acknowledged, then everybody is
-told to go (WebSocket 1001), spread over a moment so that they do not all come back at once.
+Start: the store connects in the background, the ports open at once; `/readyz` reports when the database is there. Stop
+(`drain`): no new connections, nothing more is read, what is in flight is committed and acknowledged, then all clients are
+disconnected (WebSocket 1001), spread over a moment so that they do not all come back at once.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ from storage.errors import StorageError
 from storage.store import Store
 
 log = structlog.get_logger("hub")
-# Clients that are told to go come back; this spreads them.
+# Clients that are disconnected come back; this spreads them.
 GOODBYE_SPREAD_S = 1.0
 FILL_RETRY_S = 1.0
 
@@ -157,7 +157,7 @@ class HubApp:
                 await self._pipeline.last.fill(self.store.queries)
                 await self._pipeline.states.fill(self.store.queries)
             except (*DATABASE_AWAY, StorageError) as error:
-                # Not louder, each second: that the database is away is said once, by the store.
+                # Only at debug level: the store reports once that the database is away.
                 log.debug("last_readings_later", reason=str(error))
                 await asyncio.sleep(FILL_RETRY_S)
             else:
@@ -228,7 +228,7 @@ class HubApp:
             await asyncio.gather(self._filling, return_exceptions=True)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + services.limits.drain_s
-        # ACKs are not read any more.
+        # ACKs are no longer read.
         for confirmation in tuple(self.broker.confirmations):
             confirmation.refuse("the hub is shutting down; it is unknown whether the message arrived")
         await self.store.close()
@@ -258,6 +258,6 @@ def _bind(opened: contextlib.ExitStack, what: str, host: str, port: int, send_bu
         raise HubError(f"{what}: cannot listen on {host} port {port}: {error.strerror}") from error
     for listener in sockets:
         opened.enter_context(listener)
-        # Accepted sockets inherit it. Without, the kernel takes 2.5 MiB for each peer that does not read.
+        # Accepted sockets inherit it. Without it the kernel takes 2.5 MiB for each peer that does not read.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
     return sockets

@@ -1,6 +1,6 @@
 """The program `telemetry-hub`: its commands and options. What they do is elsewhere.
 
-Imports inside the commands keep `--help` quick. An error with a class of its own is told in one line on stderr, with its
+Imports inside the commands keep `--help` quick. An error with a class of its own is printed as one line on stderr, with its
 exit status: 2 for a wrong setting, as for a wrong option, 1 for anything else.
 """
 
@@ -172,7 +172,7 @@ def config_check(*, config: ConfigFile = None) -> None:
 
 
 def _given(**options: object) -> dict[str, object]:
-    """Leave out the options that were not given, so that variables and the file are asked."""
+    """Leave out the options that the command line does not set, so that variables and the file apply."""
     return {name: value for name, value in options.items() if value is not None}
 
 

@@ -49,7 +49,7 @@ def without_share(text: str) -> str:
 
 
 def overlap(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Say whether some topic matches both filters, given as levels."""
+    """Return whether some topic matches both filters, given as levels."""
     if (one[0] in {ONE, REST} and other[0][:1] == RESERVED) or (other[0] in {ONE, REST} and one[0][:1] == RESERVED):
         return False  # a leading wildcard does not match those (MQTT 3.1.1, 4.7.2)
     one, other = _spelled_out(one), _spelled_out(other)
@@ -64,7 +64,7 @@ def overlap(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def contains(outer: Sequence[str], inner: Sequence[str]) -> bool:
-    """Say whether every topic that matches `inner` matches `outer`, given as levels."""
+    """Return whether every topic that matches `inner` matches `outer`, given as levels."""
     if outer[0] in {ONE, REST} and inner[0][:1] == RESERVED:
         return False
     if tuple(outer) == (ONE, REST):

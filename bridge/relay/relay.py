@@ -134,7 +134,7 @@ class Relay:
         return max(0.0, self._intake.since + self.limits.linger_s - now)
 
     def _may_start(self, now: float) -> bool:
-        """Say whether to send now: at once when nothing is on its way, else full transactions or after the linger."""
+        """Return whether to send now: at once when nothing is on its way, else full transactions or after the linger."""
         left = self.linger_left(now)
         return left is not None and (
             not left or not self.outstanding or len(self._intake) >= self.limits.transaction_messages

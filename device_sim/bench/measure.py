@@ -61,7 +61,7 @@ class BenchRow:
     """Why the figures mean nothing: the simulator was the bottleneck, or the server refused, or did not do, its part."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 

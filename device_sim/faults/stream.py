@@ -34,7 +34,7 @@ class OutOfOrder(StreamFault):
 
 
 class Duplicate(StreamFault):
-    """A message leaves again, the same octets: it must be stored once."""
+    """A message leaves again, the same bytes: it must be stored once."""
 
     kind: Literal["duplicate"]
     after_s: float = Field(default=0.5, ge=0.0, le=3_600.0, description="seconds between a message and its repeats")
@@ -45,7 +45,7 @@ class Duplicate(StreamFault):
 
 
 class Malformed(StreamFault):
-    """Octets that no decoder can read: nothing may be stored of it, and it must stop nothing."""
+    """Bytes that no decoder can read: nothing may be stored of it, and it must stop nothing."""
 
     kind: Literal["malformed"]
 

@@ -70,7 +70,7 @@ def refuse_unmeasurable(bounds: Mapping[str, Bound], *, database: bool, dashboar
 
 
 def measure(result: RunResult, verdict: Verdict | None) -> dict[str, float | None]:
-    """Give every figure an expectation may name."""
+    """Return every figure an expectation may name."""
     figures: dict[str, float | None] = {
         "messages": result.messages,
         "readings": result.readings,

@@ -55,7 +55,7 @@ class Histogram:
         return float(self._hdr.get_mean_value()) / 1e6 if self.count else 0.0
 
     def percentile_s(self, percent: float) -> float:
-        """Give the duration that `percent` of all do not exceed, 0 when there is none."""
+        """Return the duration that `percent` of all do not exceed, 0 when there is none."""
         self._settle()
         total = int(self._hdr.get_total_count())
         if not total:
@@ -67,7 +67,7 @@ class Histogram:
         return int(self._hdr.get_highest_equivalent_value(value)) / 1e6
 
     def curve(self) -> list[tuple[float, float]]:
-        """Give (percent, seconds) points that draw the whole distribution, dense towards the slowest."""
+        """Return (percent, seconds) points that draw the whole distribution, dense towards the slowest."""
         self._settle()
         if not self.count:
             return []
@@ -82,7 +82,7 @@ class Histogram:
             self._hdr.add(other._hdr)
 
     def encode(self) -> str:
-        """Give the counts as text: HDR V2, zlib, base64."""
+        """Return the counts as text: HDR V2, zlib, base64."""
         self._settle()
         encoded: bytes = self._hdr.encode()
         return encoded.decode("ascii")
@@ -95,7 +95,7 @@ class Histogram:
         return histogram
 
     def as_json(self) -> dict[str, float | int | str]:
-        """Give the figures of a report: milliseconds to 3 decimals, and the whole histogram in the interchange form."""
+        """Return the figures of a report: milliseconds to 3 decimals, and the whole histogram in the interchange form."""
         figures: dict[str, float | int | str] = {"count": self.count}
         for percent in PERCENTILES:
             figures[f"p{percent:g}_ms"] = round(self.percentile_s(percent) * 1e3, 3)

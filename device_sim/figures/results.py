@@ -70,7 +70,7 @@ class RunResult:
     """Facts for the reader of the report: addresses (without passwords), versions, resolution of the sampler …"""
 
     def as_json(self) -> dict[str, Any]:
-        """Give plain JSON values; the schema is in docs/reference/device-sim-report.md."""
+        """Return plain JSON values; the schema is in docs/reference/device-sim-report.md."""
         return {
             "scenario": self.scenario,
             "seed": self.seed,

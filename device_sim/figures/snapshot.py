@@ -28,7 +28,7 @@ class Snapshot(NamedTuple):
     cpu_share: float = 0.0
 
     def as_json(self, faults: list[str]) -> dict[str, Any]:
-        """Give plain values for a line of JSON."""
+        """Return plain values for a line of JSON."""
         fields = {name: round(value, 4) for name, value in self._asdict().items()}
         return {**fields, "faults": faults}
 

@@ -77,7 +77,7 @@ class Timeline:
         self.slot_s *= 2
 
     def as_json(self) -> dict[str, Any]:
-        """Give what `from_json` takes, and what a report shows."""
+        """Return what `from_json` takes, and what a report shows."""
         return {
             "slot_s": self.slot_s,
             "slots": [

@@ -30,7 +30,7 @@ class Appetite(NamedTuple):
 
     destinations: tuple[str, ...] = ("/topic/readings/#",)
     reads: Literal["fast", "slow", "stalled"] = "fast"
-    octets_per_s: float = 2_000.0
+    bytes_per_s: float = 2_000.0
     headers: tuple[tuple[str, str], ...] = ()
     """Of each SUBSCRIBE: max-rate, on-slow …"""
 
@@ -109,7 +109,7 @@ class Dashboard(PersistentConnection):
     def _sip(self, attempt: int) -> None:
         """Read a little, now and again while the connection of that attempt stands."""
         if self.state is State.UP and self._attempt == attempt:
-            rest = int(self._appetite.octets_per_s * SIP_S) or 1
+            rest = int(self._appetite.bytes_per_s * SIP_S) or 1
             while rest > 0 and (came := self._stream.read(min(rest, READ_BYTES))):
                 rest -= came
             self._reactor.timers.after(SIP_S, functools.partial(self._sip, attempt))

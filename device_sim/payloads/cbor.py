@@ -1,4 +1,4 @@
-"""A CBOR map: `{"ts": 1795190400123, "temperature": 21.5}` in fewer octets; NaN for no value."""
+"""A CBOR map: `{"ts": 1795190400123, "temperature": 21.5}` in fewer bytes; NaN for no value."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -132,7 +132,7 @@ class Format:
     """Where the metric's name says what its values are: the names for each."""
 
     def takes(self, metric: Measured) -> bool:
-        """Say whether it can carry such values under such a name."""
+        """Return whether it can carry such values under such a name."""
         if metric.sort not in self.sorts:
             return False
         return self.by_sort is None or self.by_sort[metric.sort].fullmatch(metric.name) is not None

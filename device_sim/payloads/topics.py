@@ -24,7 +24,7 @@ def telemetry_device(topic: str) -> str:
 
 
 def takes(form: Format, topic: str) -> bool:
-    """Say whether a hub without configuration reads the format's messages on a topic with placeholders."""
+    """Return whether a hub without configuration reads the format's messages on a topic with placeholders."""
     if not form.topic_pattern.fullmatch(topic):
         return False
     row = row_of(_example(form, topic))

@@ -152,7 +152,7 @@ def _times(result: RunResult) -> list[float]:
 
 
 def _percentile_ms(slot: Slot, kind: str, percent: float) -> float:
-    """Give a point of a line; NaN, a gap, where nothing was measured."""
+    """Return a point of a line; NaN, a gap, where nothing was measured."""
     histogram = slot.latencies.get(kind)
     return math.nan if histogram is None else histogram.percentile_s(percent) * 1e3
 

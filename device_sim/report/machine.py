@@ -10,7 +10,7 @@ FORMAT: Final = "device-sim report 1"
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Give plain values; the schema is in docs/reference/device-sim-report.md."""
+    """Return plain values; the schema is in docs/reference/device-sim-report.md."""
     return {
         "format": FORMAT,
         "verdict": WORDS[report.status],

@@ -92,4 +92,4 @@ def _appetite(dashboard: DashboardClass) -> Appetite:
         headers.append(("max-rate", f"{dashboard.max_rate:g}"))
     if dashboard.on_slow is not None:
         headers.append(("on-slow", dashboard.on_slow))
-    return Appetite(dashboard.destinations, dashboard.reads, dashboard.octets_per_s, tuple(headers))
+    return Appetite(dashboard.destinations, dashboard.reads, dashboard.bytes_per_s, tuple(headers))

@@ -21,7 +21,7 @@ REFRESH_PER_S = 2
 def live_view(
     title: str, marks: Sequence[Mark], *, quiet: bool, json: bool, say: Callable[[str], None]
 ) -> Iterator[Callable[[Snapshot], None]]:
-    """Give what takes each second's snapshot, until the block ends."""
+    """Yield what takes each second's snapshot, until the block ends."""
     faults = [mark for mark in marks if mark.kind == "fault"]
 
     def now(snapshot: Snapshot) -> list[str]:

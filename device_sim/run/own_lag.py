@@ -39,7 +39,7 @@ class OwnLag:
 
     @property
     def cpu_share(self) -> float:
-        """Give the CPU time of this process as a share of one core since the beginning."""
+        """Return the CPU time of this process as a share of one core since the beginning."""
         return (time.process_time() - self._cpu) / max(time.monotonic() - self._wall, 1e-6)
 
     def judge(self) -> None:

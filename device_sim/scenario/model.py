@@ -100,9 +100,9 @@ class DashboardClass(Declared):
         default=("/topic/readings/#",), description="what it subscribes to"
     )
     reads: Literal["fast", "slow", "stalled"] = Field(
-        default="fast", description="fast: at once; slow: `octets_per_s`; stalled: not at all once subscribed"
+        default="fast", description="fast: at once; slow: `bytes_per_s`; stalled: not at all once subscribed"
     )
-    octets_per_s: float = Field(default=2_000.0, gt=0.0, description="how fast a slow one reads")
+    bytes_per_s: float = Field(default=2_000.0, gt=0.0, description="how fast a slow one reads")
     max_rate: float | None = Field(default=None, gt=0.0, description="header max-rate of its SUBSCRIBE")
     on_slow: Literal["conflate", "drop-oldest", "disconnect"] | None = Field(
         default=None, description="header on-slow of its SUBSCRIBE"

@@ -2,7 +2,7 @@
 
 Open loop: the time of sending comes from the schedule, never from an answer, so that a stall of the system shows as
 lateness instead of as a pause of the load (reliability reference, 3.1). Same scenario, seed and start = the same messages,
-octet by octet, however the devices are shared out over processes. Messages are made when they are taken: an hour costs no
+byte by byte, however the devices are shared out over processes. Messages are made when they are taken: an hour costs no
 memory. No I/O, no clock.
 
 The main line is the devices' beats (class_members.py). Whatever else is to come waits in a heap, ordered by time, device and
@@ -198,7 +198,7 @@ class _Run:
 
 
 def _classes(scenario: Scenario, entries: Sequence[Entry], seed: int, members: dict[int, Member]) -> list[ClassMembers]:
-    """Give each device its own phase of its class's period, whichever share it is in."""
+    """Return each device its own phase of its class's period, whichever share it is in."""
     classes = []
     for device_class in scenario.classes:
         rng = random.Random(f"{seed}/{device_class.name}/phases")

@@ -1,4 +1,4 @@
-"""A counter that grows and now and then begins again: energy, litres, pieces, octets."""
+"""A counter that grows and now and then begins again: energy, litres, pieces, bytes."""
 
 import math
 import random

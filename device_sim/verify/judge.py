@@ -90,7 +90,7 @@ class Verdict:
         return replace(self, examples=tuple(examples))
 
     def as_json(self) -> dict[str, Any]:
-        """Give the last line of `device-sim verify`."""
+        """Return the last line of `device-sim verify`."""
         return {
             "published": self.published,
             "acknowledged": self.acknowledged,

@@ -1,4 +1,4 @@
-"""When subscriptions have something to let go of. No clock: the time is an argument."""
+"""When subscriptions have held messages to release. No clock: the time is an argument."""
 
 import heapq
 from collections.abc import Container
@@ -25,7 +25,7 @@ class Agenda:
         return len(self._due)
 
     def wake(self, when: float, subscription: Subscription) -> bool:
-        """Remember that a subscription has something to do at a time; whether that is earlier than was known."""
+        """Note when a subscription has something to do; return whether that is earlier than what was known."""
         if subscription.wakes_at is not None:
             if subscription.wakes_at <= when:
                 return False
@@ -53,7 +53,7 @@ class Agenda:
         return self._due[0][0] if self._due else None
 
     def forget(self, subscription: Subscription) -> None:
-        """Drop a subscription that has ended; all such at once, when they are the most."""
+        """Drop a subscription that has ended; all of these at once, when they are the majority."""
         if subscription.wakes_at is None:
             return
         subscription.wakes_at = None

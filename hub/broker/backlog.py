@@ -7,7 +7,7 @@ are two logs, by what the policy owes:
     Recent   every message (drop-oldest, disconnect)
     Newest   the newest message of each topic (conflate)
 
-A position counts the messages of the log since it was opened; what lies before the first kept one is gone.
+A position counts the messages of the log since it was opened; messages before the first kept one are gone.
 """
 
 from bisect import bisect_left
@@ -70,7 +70,7 @@ class Recent:
         return Piece(items, position + len(items))
 
     def joined(self, position: int, most_bytes: int) -> tuple[Piece, bytes]:
-        """Do what `read` does, with the bytes in one piece; the next reader often asks for the very same."""
+        """Do what `read` does, with the bytes in one piece; the next reader often asks for the same."""
         known = self._joined
         if known is None or known[0] != position or known[1].position > self.end:
             piece = self.read(position, most_bytes)

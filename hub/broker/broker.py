@@ -1,7 +1,7 @@
 """The fan-out: from what is published to the outboxes of everybody who subscribed.
 
-`Broker.publish` is the only way in: local clients, bridges, the hub itself, later another hub. Who gets a message says
-`routing`; subscribers are grouped in channels that share encoded bytes. Nothing is written here: outboxes with new items
+`Broker.publish` is the only way in: local clients, bridges, the hub itself, later another hub. `routing` decides who gets
+a message; subscribers are grouped in channels that share encoded bytes. Nothing is written here: outboxes with new items
 are flushed together, once per tick, by whoever passed `schedule`. Work queues are in `queues`.
 """
 
@@ -80,7 +80,7 @@ class Broker:
 
     @property
     def subscriptions(self) -> int:
-        """How many there are, on topics and queues."""
+        """Return how many there are, on topics and queues."""
         return len(self._members)
 
     def address(self, destination: Destination) -> Address:
@@ -120,7 +120,7 @@ class Broker:
                 fanout, run = NOBODY, []
                 self.queues.put(new_publication(Publication, (address, number, body, headers, value)))
                 continue
-            # What came before may have given a slow connection up, or had the topic forgotten.
+            # Delivering the earlier ones may have closed a slow connection, or evicted the topic.
             topic = address if address.generation == routing.generation else routing.fresh(address)
             if keep is not None:
                 keep(topic, (number, body, headers))
@@ -159,7 +159,7 @@ class Broker:
         return self.routing.topic(Destination(Kind.TOPIC, topic_name)).fanout.wanted
 
     def subscribe(self, subscription: Subscription, outbox: Outbox) -> None:
-        """Let a subscription take part; `begin` lets it get its first messages.
+        """Add a subscription; `begin` sends its first messages.
 
         Raises:
             TopicError: its topic filter is not legal.
@@ -206,7 +206,7 @@ class Broker:
             self._wake_at(when)
 
     def release(self, subscription: Subscription) -> None:
-        """Let a subscription let go of what may go now."""
+        """Release what a subscription holds and may send now."""
         when = subscription.release(self._clock())
         member = self._members.get(subscription)
         if member is not None and subscription.caught_up():
@@ -236,13 +236,13 @@ class Broker:
         joined = Joined()
         for channel in channels:
             channel.dirty = False
-            for outbox in list(channel.outboxes.values()):  # who is blocked leaves them
+            for outbox in list(channel.outboxes.values()):  # blocked members leave them
                 if outbox.pending:
                     outbox.flush(joined)
         for outbox in outboxes:
             if outbox.pending and not outbox.lazy:
                 outbox.flush(joined)
-        # After the healthy ones are served.
+        # After the healthy ones were served.
         for channel in channels:
             channel.look()
 
@@ -276,7 +276,7 @@ class Broker:
 
     def _offer(self, channel: Channel, run: Sequence[Publication]) -> None:
         now = self._clock()
-        # A copy: delivering can give a slow connection up, which ends its subscriptions.
+        # A copy: delivering can close a slow connection, which ends its subscriptions.
         for offer in tuple(channel.special.values()):
             for publication in run:
                 offer(publication, now)

@@ -2,7 +2,7 @@
 
 The source is an iterator of publications. They are sent in slices, as fast as the connection takes them, so that a hundred
 thousand last values neither hold the loop nor fill the outbox. A live message is not held back: it passes, and an older
-one of the same topic that is still to come from the source is left out. Each topic so begins with its newest value, and
+one of the same topic that is still to come from the source is left out. So each topic begins with its newest value, and
 nothing is sent twice.
 """
 
@@ -58,12 +58,12 @@ class CatchUp:
                 self._next(publication, now)
                 size += publication.size
                 if self.done:
-                    return None  # the connection was given up
+                    return None  # the connection was closed as too slow
             if size > SLICE_BYTES:
                 break
         return now
 
     def end(self) -> None:
-        """Let go of the source."""
+        """Drop the source."""
         self._source = None
         self._overtaken.clear()

@@ -1,6 +1,6 @@
 """Subscriptions with one filter, one cohort and one policy: the unit of the fan-out.
 
-A channel is a leaf of the tree of filters. Who joins or leaves one that exists changes neither the tree nor any fan-out
+A channel is a leaf of the tree of filters. Joining or leaving an existing one changes neither the tree nor any fan-out
 that is remembered. Its members are
 
     active    the broker appends the cohort's bytes to their outboxes
@@ -61,7 +61,7 @@ class Channel:
         return 0 if self.log is None else self.log.size
 
     def join(self, owed: Owed, outbox: Outbox, offer: Offer | None) -> None:
-        """Add a member; `offer` is the first stage of a special one. One that is there changes its way."""
+        """Add a member; `offer` is the first stage of a special one. An existing member changes its stage."""
         self.leave(owed)
         if offer is not None:
             self.special[owed] = offer
@@ -100,13 +100,13 @@ class Channel:
                 self.log = None
 
     def look(self) -> None:
-        """See that no parked member is owed more than its bound, and forget what all have read or lost."""
+        """Hold parked members to their bounds, and forget what all of them have read or lost."""
         log = self.log
         if log is None or log.size < self._look_at:
             return
         for owed, outbox in tuple(self._parked.items()):
             outbox.overdraw(owed)
-        if self.log is not None:  # else all of them were given up
+        if self.log is not None:  # else all of them were closed
             self.log.forget(min([owed.cursor.position for owed in self._parked if owed.cursor]))
             self._look_at = self.log.size + self._step
 

@@ -29,7 +29,7 @@ class Confirmation:
         opened.add(self)
 
     def expect(self) -> None:
-        """Wait for one ACK more."""
+        """Wait for one more ACK."""
         self._left += 1
 
     def confirm(self) -> None:
@@ -43,7 +43,7 @@ class Confirmation:
         self._settle(why)
 
     def when_settled(self, told: Settled) -> None:
-        """Say whom to tell; at once if it is settled already."""
+        """Set the callback; called at once if it is settled already."""
         if self in self._open:
             self._told = told
         else:

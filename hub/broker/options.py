@@ -8,7 +8,7 @@ on-slow         conflate | drop-oldest | disconnect, when the client reads too s
 replay          last: begin with the last message of each matching topic
 receipt-after-ack  true: a SEND's receipt waits for this subscriber's ACK (client modes, topics; confirmations.py)
 
-`FOREIGN` names options of other brokers that would lose messages in silence if they were ignored.
+`FOREIGN` names options of other brokers that would silently lose messages if they were ignored.
 """
 
 import math
@@ -57,7 +57,7 @@ FOREIGN = {
 
 
 class Options(NamedTuple):
-    """A subscription's wishes, valid."""
+    """The options of one subscription, validated."""
 
     ack: AckMode = AckMode.AUTO
     prefetch: int = DEFAULT_PREFETCH
@@ -87,7 +87,7 @@ def parse_options(given: Mapping[str, str]) -> Options:
         if name in given and (name == "selector" or given[name].lower() not in {"false", ""}):
             raise Refusal(Reason.NOT_SUPPORTED, f"{name} is an option of another broker: {remedy}", about=name)
     ack = _choice(given, "ack", AckMode, AckMode.AUTO)
-    # Who acknowledges wants every message: better to lose the connection, and redeliver, than to skip in silence.
+    # A client that acknowledges wants every message: better to lose the connection and redeliver than to skip silently.
     policy = _choice(given, "on-slow", OnSlow, OnSlow.DROP_OLDEST if ack is AckMode.AUTO else OnSlow.DISCONNECT)
     replay = given.get("replay")
     if replay not in {None, "last"}:

@@ -5,7 +5,7 @@ peer does not read) the connection's plain subscriptions leave the fan-out, and 
 their channels (`backlog`). What is written for this connection alone, answers and messages with headers of their own, is
 kept here: over the bound, subscriptions with `conflate` keep the newest message of each topic, then the oldest messages of
 `conflate` and `drop-oldest` go, and if what must not be dropped alone is too much, the connection is given up as a slow
-consumer. Messages that were skipped are told by `dropped:N` on the next message of their subscription.
+consumer. Skipped messages are reported by `dropped:N` on the next message of their subscription.
 """
 
 from collections import deque
@@ -36,7 +36,7 @@ class Sink(Protocol):
         """Write to the socket what it takes now, keep the rest (and be busy)."""
 
     def overflow(self) -> None:
-        """Give the connection up: its peer is too slow."""
+        """Return the connection up: its peer is too slow."""
 
 
 class Owed:
@@ -153,7 +153,7 @@ class Outbox:
         """Whether the peer is behind in reading, once what has gathered is tried."""
         pending = self.pending
         if len(pending) >= EARLY_ITEMS or (pending and len(pending[-1].wire) >= EARLY_BYTES):
-            # Who sends many messages to one connection asks before each: what the peer takes is known only then.
+            # A sender of many messages to one connection asks before each: only then is it known what the peer takes.
             self.flush(Joined())
         return self.congested
 

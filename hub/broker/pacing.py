@@ -58,7 +58,7 @@ class Pacer:
         if pace is None:
             pace = self._remember(topic, now)
         if pace.held is not None:
-            # The newest wins, also where it is back at what was sent: then nothing goes out.
+            # The newest wins, even when it equals what was sent last: then nothing goes out.
             self._owed.drop(1, "max-rate")
             pace.held = publication
             self._let_go(pace, now)

@@ -14,7 +14,7 @@ OVERHEAD = 256  # bytes that a message counts for beside its body and headers
 
 
 class Headers:
-    """Headers of the sender that travel with a message, with the forms that encoders keep of them."""
+    """Headers of the sender that travel with a message, with the forms that encoders cache."""
 
     __slots__ = ("content_type", "encoded", "items", "retained", "size")
 
@@ -31,7 +31,7 @@ JSON_HEADERS = Headers((("content-type", "application/json"),))
 
 
 class Address:
-    """Where a message goes, with the forms that encoders keep of it."""
+    """Where a message goes, with the forms that encoders cache."""
 
     __slots__ = ("destination", "encoded", "name", "text")
 
@@ -43,7 +43,7 @@ class Address:
 
 
 class Origin(NamedTuple):
-    """Where a batch of messages comes from, and so what is done with it."""
+    """Where a batch of messages comes from, which decides what is done with it."""
 
     name: str
     principal: str = ""  # who: a login, a bridge's name
@@ -96,7 +96,7 @@ Extra = Sequence[tuple[str, str]]
 Encode = Callable[[Publication, Extra, str | None], bytes]
 """Turns a publication into what one kind of subscriber reads: a STOMP MESSAGE, an SSE event, a line of NDJSON.
 
-Takes what the broker has to say to this subscriber alone (`ack`, `redelivered`, `dropped`; mostly nothing) and the
+Takes what the broker adds for this subscriber alone (`ack`, `redelivered`, `dropped`; mostly nothing) and the
 delivery's own message id, where it has one: None stands for the publication's number.
 """
 
@@ -112,7 +112,7 @@ class Cohort(NamedTuple):
         return new_item(Item, (self.encode(publication, (), None), self, publication, (), None, 0))
 
     def item_with(self, publication: Publication, extra: Extra, message_id: str | None, told: int = 0) -> "Item":
-        """Encode for one member; `told` is the number of skipped messages that it tells."""
+        """Encode for one member; `told` is the number of skipped messages that it reports."""
         more = [*extra, ("dropped", str(told))] if told else extra
         return Item(self.encode(publication, more, message_id), self, publication, tuple(extra), message_id, told)
 
@@ -125,7 +125,7 @@ class Item(NamedTuple):
     publication: Publication | None = None
     extra: tuple[tuple[str, str], ...] = ()
     message_id: str | None = None
-    told: int = 0  # skipped messages that it tells; still to be told if it is dropped itself
+    told: int = 0  # skipped messages that it reports; to be reported again if it is dropped itself
 
 
 # A NamedTuple's own constructor costs three times as much, for every message.
@@ -133,12 +133,12 @@ new_publication = new_item = tuple.__new__
 
 
 def answer_item(wire: bytes) -> Item:
-    """Return an outbox item for what is no message."""
+    """Return an outbox item for bytes that are not a message."""
     return new_item(Item, (wire, None, None, (), None, 0))
 
 
 class Arrival(NamedTuple):
-    """A message that somebody publishes; who and how says the origin of its batch."""
+    """A message that somebody publishes; the origin of its batch says who and how."""
 
     address: Address  # a topic of the broker's, or the address of a queue: see `Broker.address`
     body: bytes

@@ -21,7 +21,7 @@ class QueueTable(dict[Destination, Queue]):
         self._counters = counters
 
     def check_room(self, arrivals: Sequence[Arrival]) -> None:
-        """See that all of these messages find room, before any of them is put.
+        """Check that all of these messages have room, before any of them is put.
 
         Raises:
             Refusal: a queue is full, or there are too many queues.
@@ -50,10 +50,10 @@ class QueueTable(dict[Destination, Queue]):
                 raise Refusal(Reason.QUEUE_FULL, text, about=destination.text)
 
     def put(self, publication: Publication) -> None:
-        """Put a message into its queue; see `check_room` for what refuses it. Its answer may have nobody who waits."""
+        """Put a message into its queue; see `check_room` for what refuses it. For an answer, nobody may be waiting."""
         destination = publication.address.destination
         if destination.kind is Kind.TEMP_QUEUE and destination not in self:
-            # The requester has gone; its answer is nobody's fault.
+            # The requester has gone: nobody is at fault.
             self._counters.dropped["reply-gone"] += 1
             return
         self._open(destination, bounded=False).put(publication)
@@ -67,14 +67,14 @@ class QueueTable(dict[Destination, Queue]):
         self._open(subscription.destination).join(subscription)
 
     def leave(self, subscription: Subscription) -> None:
-        """Let a subscription consume no more."""
+        """Stop a subscription from consuming."""
         destination = subscription.destination
         left = self.get(destination)
         if left is None:
             return
         left.leave(subscription)
         if destination.kind is Kind.TEMP_QUEUE and left.deserted:
-            # It lives no longer than who asked for answers: nobody else can consume it.
+            # It lives as long as its requester: nobody else can consume it.
             self._counters.dropped["reply-gone"] += len(left)
             del self[destination]
         else:
@@ -87,7 +87,7 @@ class QueueTable(dict[Destination, Queue]):
             known.dispatch()
 
     def give_back(self, destination: Destination, deliveries: Sequence[Delivery]) -> None:
-        """Take deliveries back to the front of their queue, in their order; over its limits, if need be."""
+        """Take deliveries back to the front of their queue, in their order; even over its limits."""
         if destination.kind is Kind.TEMP_QUEUE and destination not in self:
             self._counters.dropped["reply-gone"] += len(deliveries)
             return
@@ -96,7 +96,7 @@ class QueueTable(dict[Destination, Queue]):
         self._drop_if_idle(opened)
 
     def _open(self, destination: Destination, *, bounded: bool = True) -> Queue:
-        """Return a queue, made if need be; messages that come back are let in over the limit."""
+        """Return a queue, creating it if needed; messages that come back are accepted over the limit."""
         known = self.get(destination)
         if known is None:
             if bounded and len(self) >= self._limits.queues:

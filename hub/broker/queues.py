@@ -83,7 +83,7 @@ class Queue:
         self._consumers.append(consumer)
 
     def leave(self, consumer: Subscription) -> None:
-        """Remove a consumer; its messages are given back by whoever knows them."""
+        """Remove a consumer; its owner returns its messages."""
         self._consumers.remove(consumer)
 
     def dispatch(self) -> None:

@@ -38,7 +38,7 @@ class Routing:
 
     def __init__(self, limits: FilterLimits, topics: Topics) -> None:
         self.topics = topics
-        self.generation = 0  # a topic of another one is to be asked for again
+        self.generation = 0  # a topic of another generation must be looked up again
         self._limits = limits
         self._filters: TopicTree[Channel] = TopicTree(limits)
         # Those of consumers, apart: some origins do not reach them, and nothing is encoded for them alone.
@@ -70,13 +70,13 @@ class Routing:
         return topic
 
     def listening(self, first_level: str) -> bool:
-        """Whether any filter could match a topic that begins with this level: a quick no."""
+        """Whether any filter could match a topic that begins with this level: a cheap check."""
         levels = self._first_levels
         # A leading wildcard does not reach reserved topics (MQTT 3.1.1, section 4.7.2).
         return first_level in levels or ((ONE in levels or REST in levels) and first_level[:1] != RESERVED)
 
     def add(self, member: Member, offer: Offer | None) -> None:
-        """Let a subscription on topics take part, by way of a stage, or else plainly.
+        """Add a subscription on topics, through a stage if one is passed.
 
         Raises:
             TopicError: its topic filter is not legal.
@@ -96,7 +96,7 @@ class Routing:
         member.channel = channel
 
     def remove(self, member: Member) -> None:
-        """Let a subscription take part no more."""
+        """Remove a subscription."""
         channel, member.channel = member.channel, None
         if channel is None:
             return
@@ -125,7 +125,7 @@ class Routing:
         return fanout
 
     def _changed(self, levels: tuple[str, ...], by: int) -> None:
-        """Drop what a channel, more or less, may have changed."""
+        """Drop the fan-outs that adding or removing a channel may have changed."""
         # Fan-outs are shared between topics by their nodes, and the nodes have changed.
         self._fanouts.clear()
         if by:

@@ -1,7 +1,7 @@
 """One connection as the broker sees it, whatever it speaks: its subscriptions, its outbox, what it has to acknowledge.
 
-Plain arguments in; a `Refusal` where something cannot be. Queues see nothing of connections; connections see nothing of
-sockets (`Sink`).
+Plain arguments in; a `Refusal` where something is not possible. Queues see nothing of connections; connections see
+nothing of sockets (`Sink`).
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ class Subscriber:
         self._limits = limits
 
     def subscribe(self, key: str, destination: Destination, options: Options, encode: Encode) -> Subscription:
-        """Begin a subscription; `begin` lets it get its first messages.
+        """Begin a subscription; `begin` sends its first messages.
 
         Args:
             key: its name on this connection.
@@ -93,7 +93,7 @@ class Subscriber:
         self.outbox.flush(Joined())
         subscription = self.subscriptions.get(key)
         if subscription is None:
-            return  # given up as too slow: everything has ended
+            return  # closed as too slow: everything has ended
         unwritten = self.outbox.discard(key)
         del self.subscriptions[key]
         subscription.end()
@@ -130,7 +130,7 @@ class Subscriber:
         self._resume(subscription)
 
     def resume(self) -> None:
-        """Go on: the sink is not busy any more."""
+        """Resume writing: the sink is no longer busy."""
         self.outbox.flush(Joined())
         if self.outbox.congested:
             return
@@ -141,7 +141,7 @@ class Subscriber:
         """End everything: the connection leaves. Unacknowledged work goes back to its queues."""
         subscriptions = dict(self.subscriptions)
         self.subscriptions.clear()
-        # All of them leave before anything is given back: nothing may be delivered to this connection again.
+        # All of them leave before anything is returned: nothing may be delivered to this connection again.
         for subscription in subscriptions.values():
             subscription.end()
             self._broker.unsubscribe(subscription)
@@ -205,5 +205,5 @@ class Subscriber:
 
 
 def named(key: str) -> str:
-    """Return a key as people know it: STOMP 1.0 marks those without an id by a NUL before the destination."""
+    """Return a key as people know it: for STOMP 1.0, those without an id by a NUL before the destination."""
     return key.lstrip("\0")

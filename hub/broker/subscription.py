@@ -6,7 +6,7 @@
     client modes     window → outlet
     replay           catch-up → the above, until the past is sent
 
-The row is chosen once, at SUBSCRIBE. Each stage has the same three calls: `offer` takes a message, `release` lets go of
+The row is chosen once, at SUBSCRIBE. Each stage has the same three calls: `offer` takes a message, `release` sends on
 what may go now (time has passed, an ACK made room, the peer reads again) and returns when to call it again, `end` forgets
 what it holds. The outlet is `emit`: it writes to the outbox, with `ack`, `redelivered` and `dropped` as needed.
 """
@@ -26,13 +26,13 @@ from hub.topics.destinations import Destination
 
 
 class Stage(Protocol):
-    """A part of the way of a message to one subscriber."""
+    """One stage of a message's way to a subscriber."""
 
     def offer(self, publication: Publication, now: float) -> None:
         """Take a message."""
 
     def release(self, now: float) -> float | None:
-        """Let go of what may go now; return when to call again, None if something else has to happen first."""
+        """Send on what may go now; return when to call again, None if something else has to happen first."""
 
     def end(self) -> None:
         """Forget what is held."""
@@ -116,7 +116,7 @@ class Subscription(Owed):
         return True
 
     def release(self, now: float) -> float | None:
-        """Let go of what may go now; return when to call again."""
+        """Send on what may go now; return when to call again."""
         # What waits in a later stage goes before what an earlier one adds.
         times = [when for stage in reversed(self.stages) if (when := stage.release(now)) is not None]
         return min(times, default=None)
@@ -151,7 +151,7 @@ class Subscription(Owed):
                 confirmation.refuse(LEFT)
 
     def settle(self, deliveries: Iterable[Delivery], refusal: str | None) -> None:
-        """Tell what waits for these: they were acknowledged, or why not."""
+        """Settle what waits for these: they were acknowledged, or why not."""
         awaited = self.awaited
         if not awaited:
             return

@@ -3,7 +3,7 @@
 A topic's fan-out is found once and remembered until a channel that could match it comes or goes. The last message is kept
 for subscribers that ask `replay:last`. Both are bounded, in topics and in bytes of last messages; the topic known for
 longest is forgotten first. Forgetting a fan-out costs a look-up; forgetting a last message is counted with the reason
-`retained-evicted`. A topic that was forgotten is stale: who still holds it asks again before using it.
+`retained-evicted`. A topic that was forgotten is stale: its holders look it up again before using it.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from hub.broker.publication import OVERHEAD, Address, Cohort, Headers, Publicati
 from hub.topics.destinations import Destination
 from hub.topics.name_tree import NameTree
 
-STALE = -1  # a generation that never is the present one
+STALE = -1  # a generation that is never the current one
 # A last message: its number, body and headers. A tuple and no Publication: most are never asked for.
 Last = tuple[int, bytes, Headers]
 

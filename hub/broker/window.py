@@ -19,7 +19,7 @@ from hub.broker.publication import Publication
 
 
 class Delivery(NamedTuple):
-    """One message that was given to one consumer."""
+    """One message that was delivered to one consumer."""
 
     publication: Publication
     attempt: int  # 1 for the first delivery

@@ -132,7 +132,7 @@ def rename_names(
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Give a device or a metric another name, with all that is stored; what comes under the old name is new."""
+    """Return a device or a metric another name, with all that is stored; what comes under the old name is new."""
     from hub.commands import db_names
 
     if new_metric is not None and metric is None:

@@ -28,7 +28,7 @@ def find_node() -> Node | None:
 
 
 def suits(version: tuple[int, int, int]) -> bool:
-    """Tell whether Vite 8 runs on this Node.js: ^20.19.0 || >=22.12.0, as package.json's `engines` say."""
+    """Return whether Vite 8 runs on this Node.js: ^20.19.0 || >=22.12.0, as package.json's `engines` say."""
     return (20, 19, 0) <= version < (21, 0, 0) or version >= (22, 12, 0)
 
 

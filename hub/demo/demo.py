@@ -255,7 +255,7 @@ def _usual_or_free(usual: int) -> int:
 
 
 def _has_screen() -> bool:
-    """Tell whether a browser would open beside the terminal and not inside it."""
+    """Return whether a browser would open beside the terminal and not inside it."""
     # Not a setting of ours: where the desktop puts its windows.
     display = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     return sys.stdout.isatty() and (sys.platform != "linux" or display)

@@ -78,7 +78,7 @@ class PageHandler(StaticFileHandler):
         self.clear_header("Server")
 
     def set_extra_headers(self, path: str) -> None:  # noqa: ARG002 - Tornado's signature
-        """Say how long the file may be kept; not called for errors, which must not be."""
+        """Set how long the file may be cached; not called for errors, which must not be cached."""
         self.set_header("Cache-Control", self.cache_control)
 
     async def get(self, path: str, include_body: bool = True) -> None:

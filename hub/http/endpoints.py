@@ -1,6 +1,6 @@
-"""Which paths there are, under which prefix, and what is said of all others.
+"""Which paths there are, under which prefix, and what every other path gets as an answer.
 
-Everybody who comes from another system looks for the WebSocket somewhere else: at `/stomp`, `/ws/info` (SockJS), `/mqtt`, or
+Users of other systems look for the WebSocket elsewhere: at `/stomp`, `/ws/info` (SockJS), `/mqtt`, or
 at the root. So whatever is not there is answered by a text that names `/ws`.
 """
 
@@ -26,7 +26,7 @@ def upgrade_asked(header: str | None) -> bool:
 
 
 def where_to_go(path: str, asked: str) -> str:
-    """Return what somebody is told who asks for a path that is not there; `asked` as it may be repeated."""
+    """Return the answer to a request for a path that does not exist; `asked` is safe to repeat."""
     hint = " SockJS is not spoken: use a plain WebSocket." if _SOCKJS.search(path) else ""
     return f"Nothing is at {asked}. STOMP over WebSocket is at {WEBSOCKET}.{hint} The page is at /.\n"
 
@@ -58,4 +58,4 @@ def build_application(rules: Sequence[tuple[Any, ...]], gate: Gate, prefix: str)
 
 
 def _no_access_log(handler: object) -> None:
-    """Requests are counted, not logged: a line per request is no use to anybody at these rates."""
+    """Requests are counted, not logged: a line per request would be useless at these rates."""

@@ -1,7 +1,7 @@
 """What every request has to pass, HTTP and WebSocket alike: the hub's own name, and a page that may use it.
 
 Built once from the settings; `peers` says whose request it is. Refusals name what was asked and the setting that allows
-it. RFC 9110, section 15.5.20: a request for somebody else's authority is answered by 421.
+it. A request for somebody else's authority gets a 421 (RFC 9110, section 15.5.20).
 """
 
 from dataclasses import dataclass, field

@@ -21,11 +21,11 @@ class AllowedHosts:
     """The hub's own names, beside `localhost`, 127.0.0.0/8 and [::1], which are always allowed."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        """Take host names or addresses, without port; an IPv6 address without brackets."""
+        """Set host names or addresses, without port; an IPv6 address without brackets."""
         self._names = frozenset(_canonical(name) for name in names)
 
     def allows(self, host_header: str | None) -> bool:
-        """Tell whether a request with this `Host` header may be answered; None and anything malformed may not.
+        """Return whether a request with this `Host` header may be answered; None and anything malformed may not.
 
         Take it from `request.headers.get("Host")`: Tornado's `request.host` makes up 127.0.0.1 where there is none.
         """

@@ -21,7 +21,7 @@ class MetricsHandler(GuardedHandler):
     def initialize(  # type: ignore[override]
         self, gate: Gate, registry: CollectorRegistry, known: Callable[[str, str], bool], users: bool
     ) -> None:
-        """Take what tells whether a login and passcode belong together, and whether there are users at all."""
+        """Set the check of login and passcode, and whether there are users at all."""
         super().initialize(gate)
         self.registry = registry
         self.known = known

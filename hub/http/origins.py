@@ -20,7 +20,7 @@ class AllowedOrigins:
         self._origins = frozenset(parse_origin(origin) for origin in origins)
 
     def allows(self, origin: str | None, host_header: str | None) -> bool:
-        """Tell whether a page of `origin` may use a hub that it calls by this `Host`."""
+        """Return whether a page of `origin` may use a hub that it calls by this `Host`."""
         if origin is None:
             return True
         try:

@@ -1,4 +1,4 @@
-"""Who is on the other end: a socket's own address, or the address that trusted proxies report.
+"""Who is at the other end: a socket's own address, or the address that trusted proxies report.
 
 Loopback is a right (no login where no users are set), so it takes two things: the socket comes from this machine, and
 nobody forwards for somebody else. A proxy on the same machine would make everybody local otherwise.
@@ -43,11 +43,11 @@ class Peer:
 
     address: str
     loopback: bool
-    """On this machine, for certain."""
+    """Whether it certainly is on this machine."""
 
 
 class TrustedProxies:
-    """The proxies whose word about their clients counts."""
+    """The proxies that are trusted to name their clients."""
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         """Take addresses or networks (`10.0.0.0/8`); raises ValueError for anything else."""

@@ -6,7 +6,7 @@ PERIOD_S = 0.25
 
 
 class LoopLag:
-    """Measures by a timer how much later than asked the loop calls back."""
+    """Measures with a timer how much later than asked the loop calls back."""
 
     def __init__(self) -> None:
         self.last_s = 0.0
@@ -27,7 +27,7 @@ class LoopLag:
             self._timer = None
 
     def take_highest(self) -> float:
-        """Give the highest lag since the last call, in s."""
+        """Return the highest lag since the last call, in s."""
         highest, self.highest_s = self.highest_s, 0.0
         return highest
 

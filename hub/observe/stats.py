@@ -1,4 +1,4 @@
-"""`/topic/$SYS/hub/stats`: the hub about itself, once a second, for those who subscribed."""
+"""`/topic/$SYS/hub/stats`: the hub's own figures, once a second, for those who subscribed."""
 
 import asyncio
 

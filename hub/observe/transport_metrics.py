@@ -1,4 +1,4 @@
-"""The rows of `/metrics` that tell of connections, messages and queues; how rows work: `hub.observe.metrics`."""
+"""The rows of `/metrics` about connections, messages and queues; how rows work: `hub.observe.metrics`."""
 
 from collections.abc import Sequence
 

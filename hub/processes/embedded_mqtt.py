@@ -26,7 +26,7 @@ from hub.processes.ports import free_port
 ACK_WAIT_S: Final = 20
 # The in-flight window of a subscription. MQTT packet ids allow 65,535 for all subscriptions of a session together.
 # The time to work off a whole window must stay below ack_wait: else each message of it comes again before its turn, the
-# repeats make the queue longer, and nothing new gets through any more, though nothing is lost. Chaos met that on a busy
+# repeats make the queue longer, and nothing new gets through, though nothing is lost. The chaos tests met that on a busy
 # machine with 20,000 in 5 s. A smaller window is no way out: at 8,000 the server costs 107 µs a message instead of 40, and
 # half as many get through (measured in turns).
 MAX_ACK_PENDING: Final = 20_000

@@ -2,8 +2,8 @@
 
 What holds: the ports lie below those that systems give to outgoing connections (Linux 32768-60999, RFC 6335 section 6
 49152-65535). A client's connection never takes one between the choice and the server's start, nor while the server is
-down; and a client that dials a server that is down cannot be given the very port that it dials, which would connect it
-to itself (RFC 9293 section 3.5, simultaneous open). No port is given twice by one process.
+down; and a client that dials a server that is down cannot get the very port that it dials, which would connect it
+to itself (RFC 9293 section 3.5, simultaneous open). One process never returns a port twice.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _given: set[int] = set()
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nobody listens there."""
+    """Return whether nobody listens there."""
     with contextlib.suppress(OSError), socket.create_server((HOST, port)):
         return True
     return False
@@ -28,7 +28,7 @@ def is_free(port: int) -> bool:
 
 def free_port(among: Sequence[int] = SERVER_PORTS) -> int:
     """Return one of these ports that nobody listens on, another one each time; HubError when there is none."""
-    # By chance, so that two processes that look at the same moment seldom find the same.
+    # Random, so that two processes that look at the same moment seldom pick the same.
     for port in random.sample(among, len(among)):
         if port not in _given and is_free(port):
             _given.add(port)

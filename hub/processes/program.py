@@ -1,6 +1,6 @@
 """What our programs have in common at their start: `--version`, and a command line that shows no password.
 
-Every user of a machine may read the command lines of its processes. A password that was given there is taken out of the
+Every user of a machine may read the command lines of its processes. A password there is removed from the
 process's title as soon as the program runs, which is late: so the hub also says where passwords belong.
 """
 
@@ -22,12 +22,12 @@ def masked(argument: str) -> str:
 
 
 def password_in_arguments() -> bool:
-    """Tell whether the command line holds a URL with a password."""
+    """Return whether the command line holds a URL with a password."""
     return any(masked(argument) != argument for argument in sys.argv)
 
 
 def hide_passwords() -> None:
-    """Take the passwords of URLs out of this process's title."""
+    """Remove the passwords of URLs from this process's title."""
     if password_in_arguments():
         setproctitle.setproctitle(" ".join([sys.executable, *map(masked, sys.argv)]))
 

@@ -2,7 +2,7 @@
 
 What it is: a list of children with their output in files. It knows nothing of telemetry; what is started, and in which
 order it ends, is hub/demo/demo.py's business. It is not a service manager: a child that ends by itself is not started again
-but reported with the end of its log, since the point of the demo is that this does not happen.
+but reported with the end of its log, since in the demo this must not happen.
 
 What holds:
 - Output goes to files, never to a pipe that somebody would have to empty: `<name>.out` is stdout, `<name>.log` stderr.
@@ -106,7 +106,7 @@ class Supervisor:
             child.check()
 
     def forget(self, child: Child) -> None:
-        """Watch a child no longer: its owner ended it in another way."""
+        """Stop watching a child: its owner ended it in another way."""
         self._children.remove(child)
 
     def stop(
@@ -117,6 +117,6 @@ class Supervisor:
         return child.stop(deadline_s, expected)
 
     def discard(self, child: Child) -> None:
-        """End one child that nobody needs any more, however it ends, or has ended by itself."""
+        """End one child that is no longer needed, however it ends; it may have ended by itself."""
         self.forget(child)
         child_process.stop(child.process, FAILED_STOP_DEADLINE_S)

@@ -71,7 +71,7 @@ class Commands:
     # SEND
 
     def check_send(self, frame: Frame) -> None:
-        """See that a SEND of a transaction can be routed, before anything is done.
+        """Check that a SEND of a transaction can be routed, before anything is done.
 
         Raises:
             Refusal: destination not legal, not allowed, or nobody waits there.
@@ -83,7 +83,7 @@ class Commands:
         """Return what a SEND publishes.
 
         Raises:
-            Refusal: as `check_send` does; or the answers that it asks for would be one subscription too many.
+            Refusal: as `check_send` does; or the subscription for its answers would be one too many.
         """
         head, body, _ = frame
         address, headers = self.sendings.get(head) or self._sending(frame)
@@ -205,7 +205,7 @@ class Commands:
     # ACK, NACK
 
     def check_settlements(self, frames: Sequence[Frame]) -> None:
-        """See that the acknowledgements of a transaction are outstanding, before any of it is done.
+        """Check that the acknowledgements of a transaction are outstanding, before any of it is done.
 
         Raises:
             Refusal: one is not.
@@ -218,7 +218,7 @@ class Commands:
                 truth(frame.head.headers, "requeue")
 
     def settle(self, frame: Frame, *, covered: bool = False) -> None:
-        """Do an ACK or NACK; `covered` lets pass what an earlier, cumulative one of its transaction has covered.
+        """Do an ACK or NACK; `covered` accepts ids that an earlier, cumulative one of its transaction has covered.
 
         Raises:
             Refusal: the id is not outstanding, or a header is not legal.

@@ -3,7 +3,7 @@
 Bytes come in by `receive`, with the time; bytes go out through the sink. The rest of the contract:
 
     settle(token, failure)     what `wait_for(token)` asked for has come: a batch is durable, or is not
-    resume_writing(now)        the sink is not busy any more
+    resume_writing(now)        the sink is no longer busy
     tick(now)                  to be called at `deadlines.at`; look at that after each call
     closed()                   the sink is gone
 
@@ -43,7 +43,7 @@ class Carrier(Sink, Protocol):
         """Return what makes the bytes that go before each frame; asked once, when the connection opens."""
 
     def keep_alive(self) -> None:
-        """Find out by itself whether the peer is there: its heart-beats will not tell."""
+        """Check from now on whether the peer is there: it sends no heart-beats."""
 
     def close(self, code: int, reason: str) -> None:
         """Close once what was written is out; give up after a deadline."""
@@ -107,11 +107,11 @@ class Conversation:
             session_id: a text that no other connection has.
             now: the time, s, monotonic.
             wait_for: takes a token of the broker's taps; `settle` is to be called when it has come.
-            told: takes refusals, for the log.
+            told: called with refusals, for the log.
         """
         self.deadlines = Deadlines(shared.deadlines, now)
         self.when_left: Callable[[], None] | None = None  # called when a DISCONNECT has its last RECEIPT
-        self.fed = False  # the last bytes brought telemetry: back-pressure is for this peer
+        self.fed = False  # the last bytes brought telemetry: back-pressure applies to this peer
         self._shared = shared
         self._carrier = carrier
         self._session_id = session_id
@@ -141,7 +141,7 @@ class Conversation:
 
     @property
     def leaving(self) -> bool:
-        """Whether a DISCONNECT waits for receipts that are owed: nothing more is to be read."""
+        """Whether a DISCONNECT waits for receipts that are owed: nothing more is read."""
         return self._leaving is not None
 
     @property
@@ -154,7 +154,7 @@ class Conversation:
         """Return the bytes that wait for the peer."""
         return 0 if self._subscriber is None else self._subscriber.outbox.waiting_bytes
 
-    # What the carrier tells.
+    # What the carrier reports.
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from the peer."""
@@ -202,7 +202,7 @@ class Conversation:
         self.deadlines.writing_stalled(now)
 
     def resume_writing(self) -> None:
-        """Go on writing: the sink is not busy any more."""
+        """Resume writing: the sink is no longer busy."""
         self.deadlines.writing_resumed()
         subscriber = self._subscriber
         if subscriber is None:
@@ -212,7 +212,7 @@ class Conversation:
             self._carrier.close(*self._closing)
 
     def overflow(self) -> None:
-        """Give the peer up: it is too slow."""
+        """Return the peer up: it is too slow."""
         if self._closing is None:
             self._shared.broker.counters.slow_consumers += 1
             self._told(Refusal(Reason.SLOW_CONSUMER, "the peer does not read what it subscribed to"), self._login)
@@ -248,7 +248,7 @@ class Conversation:
         )
 
     def shut_down(self) -> None:
-        """End because the hub stops."""
+        """End the connection, because the hub stops."""
         self._close(CloseCode.GOING_AWAY, "the hub is shutting down")
 
     def closed(self) -> None:

@@ -96,7 +96,7 @@ class Deadlines:
         self.at = min(self.at, when)
 
     def due(self, now: float) -> Due | None:
-        """Return what has taken too long; a stall is told once in `stall_s`."""
+        """Return what has taken too long; a stall is reported once per `stall_s`."""
         limits = self._limits
         if self._connect_by is not None and now >= self._connect_by:
             return Due.CONNECT

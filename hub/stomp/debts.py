@@ -23,7 +23,7 @@ class Debts:
     __slots__ = ("_debts", "_wait_for")
 
     def __init__(self, wait_for: Callable[[Hashable], None]) -> None:
-        """Take what is called once for each token: it has to lead to `settle`."""
+        """Set the callback that is called once for each token; it must lead to `settle`."""
         self._debts: dict[Hashable, list[_Debt]] = {}
         self._wait_for = wait_for
 

@@ -1,11 +1,11 @@
-"""Octets into frames, as they arrive.
+"""Bytes into frames, as they arrive.
 
-`FrameDecoder.feed` takes any piece of the stream and gives the frames that are complete. The same octets give the same
-frames however they are cut, each octet is looked at a bounded number of times, and no more than the limits is kept.
+`FrameDecoder.feed` takes any piece of the stream and returns the frames that are complete. The same bytes give the same
+frames however they are cut, each byte is looked at a bounded number of times, and no more than the limits is kept.
 After a `FrameError` the decoder is dead: `error` holds it and further input is discarded.
 
 Header blocks that come again (a device sends the same headers for each reading) are decoded once: `HeaderCache` keeps the
-result by their octets, bounded in octets.
+result by their bytes, bounded in bytes.
 """
 
 import re
@@ -23,7 +23,7 @@ from hub.stomp.header_block import (
     unknown_command,
 )
 
-# A decoded block weighs about ten times its octets: 20 MiB for each dialect at the most.
+# A decoded block weighs about ten times its bytes: 20 MiB for each dialect at the most.
 MAX_CACHED_BYTES = 2_097_152
 MAX_CACHED_BLOCK_BYTES = 512
 MAX_CACHED_HEADERS = 16
@@ -38,27 +38,27 @@ _new_frame = tuple.__new__
 
 
 class Blocks(dict[bytes, Head]):
-    """Decoded header blocks by their octets; emptied when full."""
+    """Decoded header blocks by their bytes; emptied when full."""
 
-    __slots__ = ("octets",)
+    __slots__ = ("bytes",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.octets = 0
+        self.bytes = 0
 
     def keep(self, block: bytes, head: Head) -> None:
         """Remember one, unless it is of a kind that would cost much and hardly come again."""
         if len(block) > MAX_CACHED_BLOCK_BYTES or len(head.headers) > MAX_CACHED_HEADERS:
             return
-        self.octets += len(block)
-        if self.octets > MAX_CACHED_BYTES:
+        self.bytes += len(block)
+        if self.bytes > MAX_CACHED_BYTES:
             self.clear()
-            self.octets = len(block)
+            self.bytes = len(block)
         self[block] = head
 
 
 class HeaderCache:
-    """The blocks of each dialect: the same octets mean different things in them."""
+    """The blocks of each dialect: the same bytes mean different things in them."""
 
     __slots__ = ("_blocks",)
 
@@ -66,7 +66,7 @@ class HeaderCache:
         self._blocks: dict[str, Blocks] = {}
 
     def of(self, dialect: Dialect) -> Blocks:
-        """Give the cache of one dialect."""
+        """Return the cache of one dialect."""
         return self._blocks.setdefault(dialect.version, Blocks())
 
 
@@ -97,7 +97,7 @@ class FrameDecoder:
         self._caches = caches
         self._cache = caches.of(OPENING)
         self._buffer: bytes | bytearray = b""
-        self._scan = 0  # no block end, and no NUL of an uncounted body, begins before this offset
+        self._scan = 0  # neither a block end nor the NUL of an uncounted body begins before this offset
         self._head: Head | None = None  # of the frame whose body is not complete
         self._receipt: str | None = None  # of the same frame
         self._body_start = 0
@@ -113,14 +113,14 @@ class FrameDecoder:
         self._cache = self._caches.of(dialect)
 
     def hold(self, data: bytes) -> None:
-        """Keep octets for the next `feed`, unread: the version is not known yet."""
+        """Keep bytes for the next `feed`, unread: the version is not known yet."""
         self._buffer = bytes(self._buffer) + data
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take octets, give the complete frames.
+        """Take bytes, return the complete frames.
 
-        Before the version is known at most one frame is given, as it decides how the rest is read: call again with no
-        octets after `use`. Check `error` afterwards.
+        Before the version is known at most one frame is returned, as it decides how the rest is read: call again with no
+        bytes after `use`. Check `error` afterwards.
         """
         frames: list[Frame] = []
         if self.error is not None:
@@ -146,7 +146,7 @@ class FrameDecoder:
         return frames
 
     def _body_is_short(self, head: Head, buffer: bytearray) -> bool:
-        """Whether the body under way is not complete, looking at no octet twice."""
+        """Whether the body under way is not complete, without looking at a byte twice."""
         if head.content_length is not None:
             return len(buffer) <= self._body_start + head.content_length
         if buffer.find(0, max(self._body_start, self._scan)) >= 0:
@@ -156,7 +156,7 @@ class FrameDecoder:
 
     def _read(self, buffer: bytes, frames: list[Frame]) -> int:  # noqa: C901, PLR0912, PLR0915
         # One function on purpose: it is the hottest loop of the hub, a call per part doubles its cost.
-        """Read frames from the start of the buffer; give how many octets are done with."""
+        """Read frames from the start of the buffer; return how many bytes are done with."""
         position = 0
         size = len(buffer)
         limit = self._limits.body_bytes
@@ -212,7 +212,7 @@ class FrameDecoder:
                 if buffer[body_end] != 0:
                     raise FrameError(
                         Reason.BAD_CONTENT_LENGTH,
-                        f"the octet after the {length} octets of the {head.command} body is not NUL: "
+                        f"the byte after the {length} bytes of the {head.command} body is not NUL: "
                         "content-length does not match the body",
                         receipt=receipt,
                     )
@@ -229,7 +229,7 @@ class FrameDecoder:
                 return position
 
     def _suspend(self, head: Head, receipt: str | None, position: int, body_start: int) -> int:
-        """Keep the head while the body is on its way; the frame's octets stay in the buffer from offset 0."""
+        """Keep the head while the body is on its way; the frame's bytes stay in the buffer from offset 0."""
         self._head = head
         self._receipt = receipt
         self._body_start = body_start - position
@@ -270,7 +270,7 @@ class FrameDecoder:
                 raise unknown_command(buffer[position : position + MAX_COMMAND])
             return
         decode_command(buffer[position:first_line], self._side)
-        # Two octets more: the line end before the empty line, and a CR of that one.
+        # Two bytes more: the line end before the empty line, and a CR of that one.
         if size > limits.header_block_bytes + 2:
             for line in buffer[position : position + limits.header_block_bytes + 2].split(b"\n"):
                 check_line(line, limits)
@@ -290,9 +290,9 @@ class FrameDecoder:
         return head
 
     def _decode_with_receipt(self, block: bytes) -> tuple[Head | None, str | None]:
-        """Decode a block that was not met before; of a SEND whose receipt is all that is new, the rest may be known.
+        """Decode a block that is new; when only the receipt of a SEND is new, the rest may be in the cache.
 
-        Gives no head if the block ends earlier than it seems (line ends with CR, or a NUL).
+        Returns no head if the block ends earlier than it seems (line ends with CR, or a NUL).
         """
         if _NEEDS_CARE.search(block):
             return None, None
@@ -314,6 +314,6 @@ class FrameDecoder:
     def _body_too_big(self, head: Head, receipt: str | None) -> FrameError:
         return FrameError(
             Reason.BODY_TOO_LARGE,
-            f"the body of a {head.command} is larger than the limit of {self._limits.body_bytes} octets",
+            f"the body of a {head.command} is larger than the limit of {self._limits.body_bytes} bytes",
             receipt=receipt,
         )

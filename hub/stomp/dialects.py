@@ -22,7 +22,7 @@ class Dialect(NamedTuple):
 
     @property
     def escaped(self) -> tuple[tuple[str, str], ...]:
-        """Give each character that must be escaped with its escape, the backslash first."""
+        """Return each character that must be escaped with its escape, the backslash first."""
         pairs = ((char, "\\" + code) for code, char in self.escapes.items())
         return tuple(sorted(pairs, key=lambda pair: pair[0] != "\\"))
 
@@ -49,5 +49,5 @@ def negotiate(accept_version: str | None) -> Dialect | None:
 
 
 def pick_subprotocol(offered: list[str]) -> str | None:
-    """Pick the WebSocket subprotocol to answer with; None where none was offered that we know."""
+    """Pick the WebSocket subprotocol to answer with; None if no known one was offered."""
     return next((name for name in SUBPROTOCOLS if name in offered), None)

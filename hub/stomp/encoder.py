@@ -1,7 +1,7 @@
 """STOMP frames into bytes: MESSAGEs for subscribers, and the hub's own answers.
 
 `MessageEncoder` is what the broker calls an encoder. It writes the frame and what its transport puts before it (a
-WebSocket header), so that these bytes, too, are made once for all subscribers that share them.
+WebSocket header), so these bytes, too, are made once for all subscribers that share them.
 """
 
 from collections.abc import Callable

@@ -36,7 +36,7 @@ def unescape(text: str, dialect: Dialect) -> str:
 
 
 def escape(text: str, dialect: Dialect) -> str:
-    """Write header text by the dialect's rules; what it cannot say becomes a space."""
+    """Write header text by the dialect's rules; what it cannot express becomes a space."""
     if text.isalnum():
         return text
     if dialect.escapes:

@@ -1,7 +1,7 @@
 """Frames as they are read and written, and the words of the protocol.
 
-A `Frame` is what a client sent. Its `Head` (command and headers) may be shared by many frames with the same octets, so it
-is never changed after it was made. `headers` keeps the first of repeated headers (STOMP 1.2, "Repeated Header Entries").
+A `Frame` is what a client sent. Its `Head` (command and headers) may be shared by many frames with the same bytes, so it
+is never changed once made. `headers` keeps the first of repeated headers (STOMP 1.2, "Repeated Header Entries").
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ _UNUSUAL = frozenset({"transaction", "message-id", "reply-to"})
 
 
 class Head:
-    """Command and headers of a frame, with what is derived from them once."""
+    """Command and headers of a frame, with what is derived from them, once."""
 
     __slots__ = (
         "command",

@@ -1,4 +1,4 @@
-"""The command and headers of a frame, from octets (STOMP 1.2, "Augmented BNF"; 1.0 and 1.1 by their dialect)."""
+"""The command and headers of a frame, from bytes (STOMP 1.2, "Augmented BNF"; 1.0 and 1.1 by their dialect)."""
 
 import re
 from typing import NamedTuple
@@ -84,11 +84,11 @@ def check_line(line: bytes, limits: CodecLimits) -> None:
 
 
 def line_too_long(limits: CodecLimits) -> FrameError:
-    return FrameError(Reason.HEADERS_TOO_LARGE, f"a header line is longer than {limits.header_line_bytes} octets")
+    return FrameError(Reason.HEADERS_TOO_LARGE, f"a header line is longer than {limits.header_line_bytes} bytes")
 
 
 def block_too_long(limits: CodecLimits) -> FrameError:
-    return FrameError(Reason.HEADERS_TOO_LARGE, f"more than {limits.header_block_bytes} octets of headers")
+    return FrameError(Reason.HEADERS_TOO_LARGE, f"more than {limits.header_block_bytes} bytes of headers")
 
 
 def unknown_command(raw: bytes) -> FrameError:

@@ -1,8 +1,8 @@
 """The clock of one connection: when to beat, and when the peer counts as dead.
 
 Periods are agreed by CONNECT and CONNECTED (STOMP 1.2, "Heart-beating"): each direction takes the larger of what the
-sender offers and what the receiver wants, and none if either says 0. Any octet counts as life. Times are seconds on a
-monotonic clock, given by the caller.
+sender offers and what the receiver wants, and none if either says 0. Any byte counts as life. Times are seconds on a
+monotonic clock, passed by the caller.
 """
 
 from enum import Enum
@@ -69,7 +69,7 @@ class Heartbeat:
         self.last_received = now
 
     def deadline(self) -> float | None:
-        """Give the next time at which `poll` can have an answer; None if never."""
+        """Return the next time at which `poll` can have an answer; None if never."""
         times = []
         if self.send_s:
             times.append(self.last_sent + self.send_s)
@@ -78,7 +78,7 @@ class Heartbeat:
         return min(times, default=None)
 
     def poll(self, now: float) -> Pulse:
-        """Say what is due. A BEAT counts as sent."""
+        """Return what is due. A BEAT counts as sent."""
         if self.expect_s and now - self.last_received >= self.expect_s:
             return Pulse.DEAD
         if self.send_s and now - self.last_sent >= self.send_s:

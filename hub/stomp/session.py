@@ -100,7 +100,7 @@ class Receipt(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """The connection is over: write the ERROR, then close with the error's code."""
+    """The connection has ended: write the ERROR, then close with the error's code."""
 
     error: Refusal
 
@@ -142,7 +142,7 @@ class Session:
         check_send: Callable[[Frame], None],
         checked: Container[Head] = frozenset(),
     ) -> None:
-        """Take the bounds, the shared cache, what checks a SEND, and the heads of SENDs that need no further check."""
+        """Set the bounds, the shared cache, the check of a SEND, and the heads of SENDs that need no further check."""
         self.state = State.WAITING
         self.dialect: Dialect = OPENING
         self.heartbeat: Heartbeat | None = None

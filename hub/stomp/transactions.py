@@ -2,7 +2,7 @@
 
 A transaction gathers SEND, ACK and NACK frames until COMMIT hands them over in the order in which they came. Ids are the
 client's text, unique among the open ones and free again afterwards. Nothing is done before COMMIT; a lost connection
-forgets everything. Bounded in transactions, in frames and in octets.
+forgets everything. Bounded in transactions, in frames and in bytes.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hub.refusal import Reason, Refusal, quoted
 from hub.stomp.frames import Frame
 
-FRAME_OVERHEAD = 200  # octets counted for a frame beside its body, so that empty frames are not free
+FRAME_OVERHEAD = 200  # bytes counted for a frame beside its body, so that empty frames are not free
 
 
 class TransactionLimits(NamedTuple):
@@ -74,7 +74,7 @@ class Transactions:
         if len(frames) > self._limits.frames or transaction.size > self._limits.bytes:
             raise Refusal(
                 Reason.TRANSACTION_TOO_LARGE,
-                f"transaction {quoted(name)} holds more than {self._limits.frames} frames or {self._limits.bytes} octets",
+                f"transaction {quoted(name)} holds more than {self._limits.frames} frames or {self._limits.bytes} bytes",
                 receipt=frame.receipt,
             )
 
@@ -88,7 +88,7 @@ class Transactions:
         self._open[name].settles = True
 
     def commit(self, name: str, receipt: str | None) -> Transaction:
-        """Close one and give it.
+        """Close one and return it.
 
         Raises:
             Refusal: it is not open.
@@ -104,7 +104,7 @@ class Transactions:
         self._close("ABORT", name, receipt)
 
     def clear(self) -> None:
-        """Forget all, as a lost connection does."""
+        """Forget everything, as a lost connection does."""
         self._open.clear()
 
     def _close(self, command: str, name: str, receipt: str | None) -> Transaction:

@@ -1,4 +1,4 @@
-"""Those who watch: what the pipeline tells subscribers, and only where there are any.
+"""Subscribers, as the pipeline sees them: what it publishes, and only where somebody subscribed.
 
     /topic/readings/<device>/<metric>   readings, encoded when somebody subscribes to their series
     /topic/$SYS/devices/<device>        states of devices
@@ -32,12 +32,12 @@ class Audience:
 
     @property
     def of_readings(self) -> bool:
-        """Whether anybody watches any readings: a quick no."""
+        """Whether anybody watches any readings: a cheap check."""
         return self._broker.routing.listening(FIRST_LEVEL)
 
     @property
     def of_explanations(self) -> bool:
-        """Whether anybody watches any explanations: a quick no."""
+        """Whether anybody watches any explanations: a cheap check."""
         return self._broker.routing.listening(EXPLAIN_LEVEL)
 
     def show_readings(self, seen: Iterable[Seen]) -> int:

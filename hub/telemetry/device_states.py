@@ -2,8 +2,8 @@
 
     {"device":"press-7","online":false,"state":"lost","t":"2026-11-20T16:00:00.123Z"}
 
-The newest by time counts; a repeat of what is known is no news (retained wills come again at each reconnect of a bridge).
-Bounded in devices: full means forget all and learn again. After a restart it is filled from the database.
+The newest by time counts; a repeat of what is known is not published (a bridge's reconnect repeats retained wills).
+Bounded in devices: when full, everything is forgotten and learned again. After a restart it is filled from the database.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -53,7 +53,7 @@ class DeviceStates:
         return len(self._states)
 
     def learn(self, state: DeviceState) -> bool:
-        """Take a state over; say whether it is news: another state than the one known, and not older than it."""
+        """Store a state; return whether it is new: different from the known one, and not older."""
         known = self._states.get(state.device)
         if known is not None and state.time_us < known.time_us:
             return False
@@ -66,7 +66,7 @@ class DeviceStates:
         return known is None or known[1:3] != state[1:3]
 
     async def fill(self, catalogue: Catalogue) -> None:
-        """Learn from the database; raises what the catalogue raises."""
+        """Load from the database; raises what the catalogue raises."""
         async for device in catalogue.devices():
             if device.online is not None and device.state_us is not None:
                 self.learn(DeviceState(device.name, device.online, device.state, device.state_us))

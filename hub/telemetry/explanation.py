@@ -51,7 +51,7 @@ class Explanation:
 
     @property
     def outcome(self) -> str:
-        """Return the outcome in a word or two."""
+        """Return the outcome, one or two words."""
         if not self.route:
             return "no route"
         if self.refused[0] or self.notes.faults:
@@ -123,5 +123,5 @@ def _shown_state(state: DeviceState) -> dict[str, Any]:
 def _time(time_us: int) -> str:
     try:
         return iso_utc(time_us)
-    except OverflowError:  # refused for that; the explanation must not fail over it
+    except OverflowError:  # refused for that; the explanation must not fail because of it
         return f"{time_us} µs"

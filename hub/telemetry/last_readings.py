@@ -1,10 +1,10 @@
-"""The last reading of each series: for subscribers of `/topic/readings/…` that ask `replay:last`, and to tell what is late.
+"""The last reading of each series: for subscribers of `/topic/readings/…` that ask `replay:last`, and to detect late ones.
 
 Readings are encoded only when somebody watches, so the broker has no last message of most series; this has the reading,
 newest by device time, and encodes it when it is asked for. After a restart it is filled from the database, the units of
 series included.
 
-Bounded in series: full means forget all and learn again, as the pipeline's memory of topics.
+Bounded in series: when full, everything is forgotten and learned again, as the pipeline's memory of topics.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -71,7 +71,7 @@ class LastReadings:
         return series
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget everything."""
         self._series.clear()
         self._count = 0
 
@@ -85,7 +85,7 @@ class LastReadings:
             series.last = reading
 
     async def fill(self, catalogue: Catalogue) -> None:
-        """Learn from the database; raises what the catalogue raises."""
+        """Load from the database; raises what the catalogue raises."""
         names: list[tuple[str, str]] = []
         count = 0
         async for device in catalogue.devices():

@@ -1,4 +1,4 @@
-"""What a decoder has to say beside its readings, so that nothing is left out silently: remarks, or a refusal.
+"""What a decoder reports beside its readings, so that nothing is left out silently: remarks, or a refusal.
 
     PayloadError      this payload gives no readings; it goes to quarantine with reason and detail
 
@@ -19,7 +19,7 @@ of result objects. The remarks:
 - `tolerated`: what is not quite right in the payload and was read nevertheless (a byte order mark, a NUL at the end);
 - `faults`: a key that ought to be a reading and cannot be. The good keys are stored, the payload is quarantined with the
   first fault's reason as well;
-- `states`: what the payload says of a device being there or not;
+- `states`: what the payload says about a device being online;
 - `historical`: readings that were recorded long ago: stored, never shown as new;
 - `transient`: readings that are shown and not stored;
 - `commands`: messages that the decoder wants sent to a device (Sparkplug's request for a rebirth).
@@ -108,12 +108,12 @@ class Notes:
         self.integers_as_text += 1
 
     def tolerate(self, kind: str) -> None:
-        """Note what the payload does wrong, and is read nevertheless; kinds are a fixed set of words."""
+        """Note what is wrong in the payload and was read nevertheless; kinds are a fixed set of words."""
         self.dirty = True
         self.tolerated[kind] = self.tolerated.get(kind, 0) + 1
 
     def state(self, device: str, online: bool, state: str, time_us: int) -> None:
-        """Note that a device is there, or not; `state` is the format's own word."""
+        """Note that a device is online, or not; `state` is the format's own word."""
         self.dirty = True
         self.states.append(DeviceState(device, online, state, time_us))
 

@@ -6,7 +6,7 @@ Rules:
 - `accept` never raises for bad input: what cannot be decoded is quarantined, durably, and counts as processed.
 - Live does not wait for the disk: readings are published before the write is committed.
 - A reading is encoded only when somebody subscribes to its series.
-- What is remembered of topics and series is bounded; full means forget all and learn again (rare, and cheap to refill:
+- What is remembered of topics and series is bounded; when full, all is forgotten and learned again (rare and cheap:
   2 µs a topic).
 
 No I/O and no clock: the time of receipt is an argument.
@@ -46,7 +46,7 @@ DEFAULT_WINDOW: Final = TimeWindow()
 class ReadingSink(Protocol):
     """The part of the store that the pipeline needs.
 
-    `write`, `quarantine` and `device_state` return at once with the future of the batch they rest in; futures resolve after
+    `write`, `quarantine` and `device_state` return at once with the future of their batch; futures resolve after
     commit, in the order of the calls. `extra_bytes` is the memory that texts hold; the size of the payload stands for it.
     """
 
@@ -278,7 +278,7 @@ class Pipeline:
         ]
 
     def _without_old_state(self, readings: list[Reading], notes: Notes, received_us: int) -> list[Reading]:
-        """Leave out what a retained message says without a time of its own."""
+        """Leave out readings of a retained message that have no time of their own."""
         if not notes.untimed and not notes.reckoned_us:
             return readings
         untimed = notes.reckoned_us | {received_us}
@@ -289,7 +289,7 @@ class Pipeline:
         return timed
 
     def _transient(self, place: Place, notes: Notes, now_us: int) -> list[Seen]:
-        """Return what is to be shown and not stored; it makes no other reading late."""
+        """Return the readings to publish and not store; they make no other reading late."""
         seen: list[Seen] = []
         for reading in notes.transient:
             series = self._learn_series(place, reading, notes)
@@ -431,7 +431,7 @@ class Pipeline:
 
 
 def _refusal(error: Exception, place: Place) -> tuple[str, str]:
-    """Return reason and detail for the quarantine; what is no PayloadError is a defect of ours, and is logged."""
+    """Return reason and detail for the quarantine; any other error than PayloadError is a bug of ours, and is logged."""
     if isinstance(error, PayloadError):
         return error.reason, error.detail
     log.error("decoder_defect", decoder=place.route.decoder, topic=place.origin.topic[:200], exc_info=error)

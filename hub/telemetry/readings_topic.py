@@ -2,7 +2,7 @@
 
     {"device":"press-7","metric":"temperature","t":"2026-11-20T16:00:00.123Z","v":21.5,"unit":"Cel","late":true}
 
-`unit` and `late` stand only where they say something; `t` has milliseconds, or microseconds where there are any. In the
+`unit` and `late` are left out when empty or false; `t` has milliseconds, or microseconds where there are any. In the
 destination `/`, `+`, `#` and `%` of a name are percent-encoded, so that a name is always exactly one level.
 """
 

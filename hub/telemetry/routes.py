@@ -6,8 +6,8 @@ Rules, in this order:
 2. A format from the settings (formats.py): the same, with path expressions instead of a decoder; ranked with the routes.
 3. A firmware that is known by its topics (the rows of the decoders).
 4. Any other topic that came over a bridge is decoded by its content, unless it begins with $: those are what brokers,
-   bridges and the hub say of themselves. Over MQTT everything else is telemetry until shown otherwise; a STOMP client's
-   own topics are not.
+   bridges and the hub report about themselves. Over MQTT everything else is telemetry until shown otherwise; a STOMP
+   client's own topics are not.
 A topic without a route is an ordinary topic: it is fanned out and not stored. So are `readings` and what is below it, where
 the hub itself publishes.
 

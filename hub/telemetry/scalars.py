@@ -4,7 +4,7 @@ The grammar of numbers is ours and ASCII only: `float()` would take `nan`, `1_00
 nobody knows whether it is a list or a number.
 
 A text of digits may be an identifier, which as a number would be another one. Text therefore is what
-- has a zero in front of another digit and no fraction (`007`, `04E98212`): a number is not written so;
+- has a zero in front of another digit and no fraction (`007`, `04E98212`): numbers are not written that way;
 - has an exponent without a point or a sign in front of it (`93E2`): software writes 9.3e+03, hexadecimal serials look so;
 - is an integer beyond 2^53, of which a float would lose digits;
 - stands under a name that says so (`uid`, `Meter_ID`, `serialNumber`): one card's digits are all decimal, the next one's
@@ -33,7 +33,7 @@ _MAX_NO_VALUE_CHARS: Final = 24
 # Possessive, as `0*` and `[0-9]*` take the same characters: else 3,000 zeros and a letter take 0.5 s, and 1 MiB hours.
 _NUMBER: Final = re.compile(r"([+-]?)(?=[0-9])(0*+)([0-9]*+)(\.[0-9]++)?([eE](?:[+-])?[0-9]++)?", re.ASCII)
 _MAX_DIGITS: Final = 400  # before int(), which takes quadratic time
-_PHONE_DIGITS: Final = 9  # with a plus in front: nobody writes a measurement so, everybody a telephone number
+_PHONE_DIGITS: Final = 9  # with a plus in front: measurements are not written that way, telephone numbers are
 
 
 def number_in(text: str, *, declared: bool = False) -> int | float | None:
@@ -55,7 +55,7 @@ def number_in(text: str, *, declared: bool = False) -> int | float | None:
 
 
 def _identifies(sign: str, zeros: str, digits: str, exponent: str | None) -> bool:
-    """Say whether digits without a fraction are rather a name than a number."""
+    """Return whether digits without a fraction are rather a name than a number."""
     if zeros and (digits or len(zeros) > 1):
         return True
     if exponent is not None:
@@ -65,12 +65,12 @@ def _identifies(sign: str, zeros: str, digits: str, exponent: str | None) -> boo
 
 
 def names(metric: str) -> bool:
-    """Say whether a metric's name says that it identifies (`Meter_ID`, `uid`, `serialNumber`): its digits are no number."""
+    """Return whether a metric's name marks an identifier (`Meter_ID`, `uid`, `serialNumber`), whose digits are no number."""
     return _NAMING.search(metric) is not None
 
 
 def no_value(text: str) -> bool:
-    """Say whether a text says that there is no value: empty, `nan`, `-inf`, `N/A`, `unavailable` ..., whatever its case."""
+    """Return whether a text says that there is no value: empty, `nan`, `-inf`, `N/A`, `unavailable` ... in any case."""
     if len(text) > _MAX_NO_VALUE_CHARS:
         return False
     word = text.strip(SPACES).lower()
@@ -78,7 +78,7 @@ def no_value(text: str) -> bool:
 
 
 def not_a_number(word: str) -> bool:
-    """Say whether a word is one of those that programs print for a number that is none, or is infinite."""
+    """Return whether a word is one of those that programs print for a number that is none, or is infinite."""
     return _NOT_A_NUMBER.fullmatch(word.lower()) is not None
 
 

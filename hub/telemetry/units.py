@@ -1,4 +1,4 @@
-"""How units are spelt in storage: the SenML symbols (RFC 8428, 8798), device-formats section 13.
+"""The spelling of units in storage: the SenML symbols (RFC 8428, 8798), device-formats section 13.
 
 Numbers are never converted, only the spelling is. An unknown unit is kept as sent.
 """

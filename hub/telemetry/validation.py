@@ -28,7 +28,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
-    """Which device times are believable; µs since 1970 UTC. Late data is: there is no limit within living memory."""
+    """Which device times are believable; µs since 1970 UTC. Late data is: no limit within living memory."""
 
     future_us: int = DEFAULT_FUTURE_US
 

@@ -1,4 +1,4 @@
-"""Every word that the hub uses for what became of a payload, with what it means and what to do about it.
+"""Every word that the hub uses for the outcome of a payload, with its meaning and remedy.
 
 Five tables: why a payload, or a part of it, is in quarantine (REASONS); why a decoded reading is (STORAGE_REASONS); what is
 no reading by design (SKIPPED); what was not quite right and was read nevertheless (TOLERATED); what a bridge gave up

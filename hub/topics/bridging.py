@@ -33,7 +33,7 @@ DEFAULT_COMMANDS: Final = (
 
 
 class NotCarried(NamedTuple):
-    """Why a topic goes no way up."""
+    """Why a topic is not carried up."""
 
     command: bool
     """It goes down."""

@@ -25,7 +25,7 @@ class Destination(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Return it as frames write it."""
+        """Return it in the form that frames use."""
         return f"/{self.kind.value}/{self.name}"
 
 

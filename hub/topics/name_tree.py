@@ -1,6 +1,6 @@
-"""A tree of topic names that finds those which a filter matches: the other way round than `tree`.
+"""A tree of topic names that finds those that a filter matches: the reverse of `tree`.
 
-Used for last values: a subscriber that asks for one device of a hundred thousand pays for that device alone.
+Used for last values: asking for one device of a hundred thousand costs only the look-up of that device.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class NameTree(Generic[T]):
         node.value = value
 
     def remove(self, name: str) -> None:
-        """Take a name away and prune what is empty.
+        """Remove a name and prune what is empty.
 
         Raises:
             KeyError: it is not there.
@@ -63,13 +63,13 @@ class NameTree(Generic[T]):
             del children[level]
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget everything."""
         self._root = _Node()
 
     def matching(self, levels: tuple[str, ...]) -> Iterator[T]:
         """Return the values of the names that a filter's levels match, one by one.
 
-        The tree may change between two of them: what is added meanwhile may or may not come, what is taken away does not.
+        The tree may change between two of them: what is added meanwhile may or may not appear, what is removed does not.
         """
         depth = len(levels)
         stack = [(self._root, 0)]

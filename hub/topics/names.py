@@ -1,7 +1,7 @@
 """Topic names and filters, as MQTT 3.1.1 section 4.7 defines them.
 
 A topic name is what a message is published on; a filter is what a subscription names. Levels are separated by `/`, may
-be empty, and are compared octet by octet: no trimming, no case folding, no Unicode normalisation.
+be empty, and are compared byte by byte: no trimming, no case folding, no Unicode normalisation.
 
     filter          matches                              does not match
     a/+             a/b   a/                             a   a/b/c
@@ -83,7 +83,7 @@ def parse_filter(text: str, limits: FilterLimits = FilterLimits()) -> tuple[str,
 
 
 def foreign_wildcard(level: str) -> str | None:
-    """Return what another broker would take for a wildcard in a level, where subscribing to it would match nothing."""
+    """Return what another broker would read as a wildcard in a level, where subscribing to it would match nothing here."""
     if level in {">", "**"}:
         return level
     if level.endswith((".>", ".#")):

@@ -42,7 +42,7 @@ class TopicTree(Generic[T]):
         node.values[value] = None
 
     def remove(self, topic_filter: str, value: T) -> None:
-        """Take a value away and prune what is empty.
+        """Remove a value and prune what is empty.
 
         Raises:
             KeyError: it is not there.
@@ -60,11 +60,11 @@ class TopicTree(Generic[T]):
             del parent.children[level]
 
     def match(self, topic: str) -> list[T]:
-        """Give the values of all filters that match the topic, a value once for each of its filters."""
+        """Return the values of all filters that match the topic, a value once for each of its filters."""
         return [value for node in self.match_nodes(topic) for value in node.values]
 
     def match_nodes(self, topic: str) -> list[Node[T]]:
-        """Give the nodes instead, for callers that share work between topics with the same matches."""
+        """Return the nodes instead, for callers that share work between topics with the same matches."""
         found: list[Node[T]] = []
         levels = topic.split(SEPARATOR)
         depth = len(levels)
@@ -89,7 +89,7 @@ class TopicTree(Generic[T]):
         return found
 
     def __iter__(self) -> Iterator[T]:
-        """Give all values, in no particular order."""
+        """Yield all values, in no particular order."""
         stack = [self._root]
         while stack:
             node = stack.pop()

@@ -1,1 +1,1 @@
-"""How octets come and go: WebSocket (`burst_websocket`, `websocket`) and TCP (`tcp`), one `connection` behind both."""
+"""The carriers of bytes: WebSocket (`burst_websocket`, `websocket`) and TCP (`tcp`), one `connection` behind both."""

@@ -53,7 +53,7 @@ class BurstReader:
 
     @property
     def held(self) -> bool:
-        """Whether nothing is read because the receiver wants it so."""
+        """Whether nothing is read because the receiver asked for that."""
         return self._paused
 
     async def run(self) -> None:
@@ -90,7 +90,7 @@ class BurstReader:
         raise StreamClosedError(stream.error)
 
     async def _wait(self, awaitable: Awaitable[None]) -> None:
-        """Wait, but no longer than the stream is open: whoever is gone must not count as connected."""
+        """Wait, but only while the stream is open: a peer that is gone must not count as connected."""
         waiting = asyncio.ensure_future(awaitable)
         self._stream.set_close_callback(lambda: _cancel(waiting))
         if self._stream.closed():
@@ -143,7 +143,7 @@ class BurstReader:
             self._pause()
 
     def _look_again(self) -> None:
-        """See whether the peer is still there."""
+        """Check whether the peer is still there."""
         self._look = None
         if self._stream.closed():
             return

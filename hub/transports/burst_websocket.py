@@ -193,7 +193,7 @@ class BurstWebSocketHandler(WebSocketHandler):
         return BurstProtocol(self, self.max_message_bytes)
 
     def _detach_stream(self) -> IOStream:
-        """Take the stream over, and let go of what only the handshake needed (3 KiB a connection)."""
+        """Take the stream over, and drop what only the handshake needed (3 KiB a connection)."""
         # Tornado also replaces seven methods by one that raises, each an entry in this object's dictionary.
         stream: IOStream = self.detach()
         for headers in (self.request.headers, self._headers):
@@ -204,7 +204,7 @@ class BurstWebSocketHandler(WebSocketHandler):
 
     @property
     def turns(self) -> ReadTurns:
-        """With whom it shares the loop."""
+        """Return the turns that it shares the loop by."""
         raise NotImplementedError
 
     def on_burst(self, messages: list[Message]) -> Awaitable[None] | None:
@@ -215,13 +215,13 @@ class BurstWebSocketHandler(WebSocketHandler):
         """Note that bytes came of a message that is not complete."""
 
     def on_end(self) -> None:
-        """Note that the conversation is over; the socket may live a little longer."""
+        """Note that the conversation has ended; the socket may live a little longer."""
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:  # noqa: ARG002 - Tornado's signature
         raise TypeError("messages come to on_burst")
 
 
 def _told(reading: "asyncio.Task[None]") -> None:
-    """Log what only a defect of ours can be; the connection has ended with it."""
+    """Log a bug of ours; it has ended the connection."""
     if not reading.cancelled() and (error := reading.exception()) is not None:
         log.error("connection_failed", exc_info=error)

@@ -1,6 +1,6 @@
 """One client connection, whatever carries it: futures, the timer and back-pressure around a `Conversation`.
 
-The transport (`Wire`) gives bytes to `receive` and says when it is `closed`; everything that goes out passes the outbox of
+The transport (`Wire`) gives bytes to `receive` and reports when it is `closed`; all output goes through the outbox of
 the conversation's subscriber.
 """
 
@@ -56,7 +56,7 @@ class Connection:
         return tuple(token for token in self._talk.owed if isinstance(token, asyncio.Future))
 
     def receive(self, data: bytes) -> Awaitable[None] | None:
-        """Take bytes from the peer. What is returned is to be awaited before more is read (back-pressure)."""
+        """Take bytes from the peer. Await what is returned before reading more (back-pressure)."""
         services = self._services
         if services.draining:
             return None
@@ -82,7 +82,7 @@ class Connection:
             self._arm()
 
     def resume_writing(self) -> None:
-        """Go on: the wire is not busy any more."""
+        """Resume writing: the wire is no longer busy."""
         self._talk.resume_writing()
 
     def writing_stalled(self) -> None:
@@ -91,7 +91,7 @@ class Connection:
         self._arm()
 
     def overflow(self) -> None:
-        """Give the peer up: it is too slow."""
+        """Return the peer up: it is too slow."""
         self._talk.overflow()
 
     def closed(self) -> None:
@@ -136,7 +136,7 @@ class Connection:
             self._arm()
 
     def _arm(self) -> None:
-        """Set the timer to the earliest deadline; to none where there is none, as a timer is memory, too."""
+        """Set the timer to the earliest deadline; without one, to none: timers cost memory."""
         at = self._deadlines.at
         if self._timer_at <= at < NEVER:
             return

@@ -1,4 +1,4 @@
-"""How many connections the process can hold: each needs a descriptor, and the hub needs some for itself.
+"""How many connections the process can hold: each needs a descriptor, and the hub needs some itself.
 
 Where the soft limit of open files is too low for `limits.connections` and the hard one allows more, it is raised.
 """
@@ -10,7 +10,7 @@ from hub.errors import HubError
 
 # Of our own: listeners, the loop's, log, some 20 to the database, the spool's files, child processes being started.
 RESERVED = 96
-# Above the connections: requests for /metrics and /readyz, pages, and those who are told that there is no room.
+# Above the connections: requests for /metrics and /readyz, pages, and clients that are told there is no room.
 SPARE = 64
 _LEAST = 16
 

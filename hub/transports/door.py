@@ -1,8 +1,8 @@
-"""Lets sockets in: the one place that accepts, for HTTP and for plain STOMP.
+"""Accepts connections: the only place that does, for HTTP and for plain STOMP.
 
 Descriptors are as finite as memory, and the hub needs some of its own: for the database, the spool, files. So the door
-counts open sockets and, when all that may be open are, stops listening until one closes: those who wait are in the
-kernel's queue. Accepting on would fail at each turn of the loop, at full CPU.
+counts open sockets and, when all that may be open are, stops listening until one closes: those that wait are in the
+kernel's queue. Going on would fail at each turn of the loop, at full CPU.
 
 Whoever is not logged in yet is bounded by address too, so that one machine cannot take all places. Not bounded are this
 machine and trusted proxies, which come for many.
@@ -30,7 +30,7 @@ Handle = Callable[[IOStream, Any], Awaitable[None] | None]
 
 
 class DoorStream(IOStream):
-    """A stream whose end the door hears of, whoever closes it."""
+    """A stream that reports its end to the door, whoever closes it."""
 
     # Not in the object's dictionary, which would grow by a step: 0.3 KiB a connection.
     __slots__ = ("_door", "stranger")
@@ -78,7 +78,7 @@ class Door:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
 
     def close(self) -> None:
-        """Listen no more; what is open stays open."""
+        """Stop listening; what is open stays open."""
         if self._retry is not None:
             self._retry.cancel()
         for listener in self._listeners:
@@ -87,7 +87,7 @@ class Door:
         self._listeners.clear()
 
     def known(self, stream: DoorStream) -> None:
-        """Count a stream no longer among its address's strangers."""
+        """Stop counting a stream among its address's strangers."""
         if (address := stream.stranger) is not None:
             stream.stranger = None
             self._strangers[address] -= 1

@@ -1,8 +1,8 @@
-"""WebSocket pings for clients that send no heart-beats: they keep the line open, and find out who is gone.
+"""WebSocket pings for clients that send no heart-beats: they keep the connection open, and find dead peers.
 
 A browser answers pings by itself, whatever its page does. Over plain TCP the kernel does the same (`tcp.TcpWire`).
 
-All connections have the same period, so who is due next is who was looked at longest ago: one queue and one timer serve
+All connections have the same period, so the next one due is the one looked at longest ago: one queue and one timer serve
 them all, and an idle connection costs an entry.
 """
 
@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from hub.transports.burst_websocket import BurstProtocol
 
-# Who is due within this time is looked at together.
+# Those due within this time are handled together.
 _GRAIN_S = 0.05
 
 
@@ -58,7 +58,7 @@ class KeepAlive:
             if when > now + _GRAIN_S:
                 self._timer = loop.call_at(when, self._look)
                 return
-            # It goes to the end before it is looked at: whoever is lost drops itself.
+            # It goes to the end before it is looked at: a lost one drops itself.
             self._due.move_to_end(protocol)
             self._due[protocol] = now + self._period_s
             protocol.ping_or_end(self._period_s)

@@ -1,7 +1,7 @@
 """Shares the event loop between the connections that have something to read.
 
-One burst is cheap or dear by what is in it: 64 KiB of telemetry take 3 ms, of empty pings 15 ms, and of SENDs to a thousand
-subscribers a second. So what a reader may take is counted in time:
+The cost of a burst depends on its content: 64 KiB of telemetry take 3 ms, of empty pings 15 ms, and of SENDs to a thousand
+subscribers a second. So a reader's share is counted in time:
 
 - a burst that took longer than `SLICE_S` makes the reader's next one smaller, and a quick one larger again;
 - when readers have had the loop for `TURN_S`, the others wait in order until timers and writers had their turn.

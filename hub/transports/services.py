@@ -31,7 +31,7 @@ class Member(Protocol):
     """A connection."""
 
     def shut_down(self) -> None:
-        """End because the hub stops."""
+        """End the connection, because the hub stops."""
 
     @property
     def owed(self) -> "tuple[asyncio.Future[None], ...]":

@@ -15,7 +15,7 @@ from hub.transports.services import Services
 from hub.transports.sockets import Sockets
 from hub.transports.stream_writer import StreamEnd, StreamWriter
 
-# Of the kernel's keep-alive probes so many go unanswered before the peer counts as gone, within one period of ours.
+# The kernel's keep-alive probes that may go unanswered before the peer counts as gone, within one period of ours.
 _PROBES = 4
 
 
@@ -52,7 +52,7 @@ class TcpWire(StreamWriter):
         self._connection: Connection
 
     def attach(self, connection: Connection) -> None:
-        """Set whom to hand bytes to, and whom to tell of stalls."""
+        """Set the receiver of bytes and the callback for stalls."""
         self._connection = connection
         self.overflow = connection.overflow
         self._stalled = connection.writing_stalled
@@ -75,7 +75,7 @@ class TcpWire(StreamWriter):
             self._resume()
 
     def keep_alive(self) -> None:
-        """Have the kernel look whether the peer is there: it sends no heart-beats."""
+        """Let the kernel probe the peer: it sends no heart-beats."""
         period_s = self._services.limits.ping_s
         if not period_s:
             return

@@ -66,7 +66,7 @@ class WebSocketWire(StreamWriter):
         self._protocol = protocol
 
     def attach(self, connection: Connection) -> None:
-        """Set whom to tell of stalls."""
+        """Set the callback for stalls."""
         self.overflow = connection.overflow
         self._stalled = connection.writing_stalled
         self._resume = connection.resume_writing
@@ -132,7 +132,7 @@ class StompWebSocketHandler(BurstWebSocketHandler):
         self.finish(f"{text}\n")
 
     def check_origin(self, origin: str) -> bool:  # noqa: ARG002 - Tornado's signature
-        """Let it pass: the gate has looked at it."""
+        """Accept it: the gate has checked the origin."""
         return True
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:

@@ -31,7 +31,7 @@ class WebSocketClient:
         self.request = self._handshake.request
         self.answers: list[bytes] = []
         self.ended = ""
-        """Why there is nothing more to come: no upgrade, a Close, or what the RFC does not allow."""
+        """Why nothing more will come: no upgrade, a Close, or what the RFC does not allow."""
 
     @property
     def open(self) -> bool:
@@ -66,7 +66,7 @@ class WebSocketClient:
         return payloads
 
     def take_back(self, data: bytes) -> bytes:
-        """Return what is incomplete with `data` behind it, to be given to `receive` again; see `FrameParser.take_back`."""
+        """Return what is incomplete with `data` behind it, to be passed to `receive` again; see `FrameParser.take_back`."""
         return self._parser.take_back(data)
 
     def _end(self, why: str, code: int, reason: str = "") -> None:

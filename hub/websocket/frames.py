@@ -31,7 +31,7 @@ class Role(Enum):
 
 
 class WebSocketViolation(Exception):  # noqa: N818 - the RFC's word is violation
-    """What the peer did against the RFC, with the close code that answers it."""
+    """How the peer broke the RFC, with the close code that answers it."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(code, reason)
@@ -43,7 +43,7 @@ class WebSocketViolation(Exception):  # noqa: N818 - the RFC's word is violation
 
 
 class Message(NamedTuple):
-    """A complete data message, or a control frame; `opcode` tells."""
+    """A complete data message, or a control frame; `opcode` says which."""
 
     opcode: int
     payload: bytes

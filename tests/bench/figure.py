@@ -35,7 +35,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Say whether the goal was met."""
+        """Return whether the goal was met."""
         if self.goal is None:
             return ""
         return "yes" if self.goal.met(self.value) else "**no**"

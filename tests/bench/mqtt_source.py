@@ -88,7 +88,7 @@ class Subscriber:
                 at = 0
                 while len(data) - at >= 4 and data[at] == 0x40:
                     run = (len(data) - at) // 4
-                    # Almost always nothing but PUBACKs, four octets each; anything else is looked at one by one.
+                    # Almost always nothing but PUBACKs, four bytes each; anything else is looked at one by one.
                     if data[at::4][:run] == b"\x40" * run:
                         self.acknowledged += run
                         at += 4 * run

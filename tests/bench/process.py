@@ -26,7 +26,7 @@ def parse_stat(text: str) -> Stat:
 
 
 def parse_memory(status: str, field: str = "VmRSS") -> int:
-    """Return a field of /proc/PID/status in octets; 0 where it is absent."""
+    """Return a field of /proc/PID/status in bytes; 0 where it is absent."""
     for line in status.splitlines():
         name, _, value = line.partition(":")
         if name == field:

@@ -16,11 +16,11 @@ import numpy as np
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _KEY = re.compile(rb"(?i)sec-websocket-key:\s*(\S+)")
 _RECEIPT = re.compile(rb"receipt:([^\n]+)\n")
-_LAST = 256  # the COMMIT, or the head of a SEND that goes alone, stands in so many octets from an end
+_LAST = 256  # the COMMIT, or the head of a SEND that goes alone, stands in so many bytes from an end
 
 
 def text_frame(body: bytes) -> bytes:
-    """Give an unmasked text message of fewer than 126 octets."""
+    """Return an unmasked text message of fewer than 126 bytes."""
     return bytes([0x81, len(body)]) + body
 
 

@@ -2,7 +2,7 @@
 
 python -m tests.bench.simulator_floor CONNECTIONS ROUNDS SERVER_CORE LOAD_CORE     prints CPU µs a message
 
-No protocol, no objects: a process answers each 110 octets with 4, as a broker does. Below this no client in Python can be.
+No protocol, no objects: a process answers each 110 bytes with 4, as a broker does. Below this no client in Python can be.
 """
 
 import os

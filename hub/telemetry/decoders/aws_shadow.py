@@ -1,6 +1,6 @@
 """AWS IoT device shadows: `$aws/things/<thing>/shadow/[name/<name>/]<operation>`; the device is the thing.
 
-What is reported are readings, whatever the document it comes in (envelopes); what is desired, or differs from it, is none.
+Reported values are readings, whatever document they come in (envelopes); desired values and deltas are not.
 """
 
 from typing import Final

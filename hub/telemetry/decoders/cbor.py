@@ -2,7 +2,7 @@
 
     a26b74656d7065726174757265f94d606274731a6553f100    {"temperature": 21.5, "ts": 1700000000}
 
-Not here: the octets (cbor_reader), the shapes (json). An integer key is the name that its digits are; byte strings are no
+Not here: the bytes (cbor_reader), the shapes (json). An integer key is the name that its digits are; byte strings are no
 readings.
 """
 

@@ -118,11 +118,11 @@ def _uplink(event: dict[str, JsonValue], origin: Origin, device: str, time_us: i
     if readings is None:
         readings = []
         without_data = number(event, "fPort") == 0 or not event.get("data")
-        notes.skip("mac_traffic" if without_data else "not_decoded")  # without a codec the bytes are not guessed at
+        notes.skip("mac_traffic" if without_data else "not_decoded")  # without a codec the bytes are not guessed
     if _is_version_3(event):
         link = best_link(event.get("rxInfo"), device, time_us, missing=None, snr_key="loRaSNR")
     else:
-        # What else than LoRa is spoken has no snr.
+        # Modulations other than LoRa have no snr.
         modulation = child(event, "txInfo", "modulation")
         missing = None if modulation and "lora" not in modulation else 0.0
         link = best_link(event.get("rxInfo"), device, time_us, missing=missing)

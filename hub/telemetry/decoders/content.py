@@ -1,8 +1,8 @@
-"""Any other topic of an MQTT broker: what a payload is, its bytes tell (device-formats section 1).
+"""Any other topic of an MQTT broker: the bytes of a payload decide what it is (device-formats section 1).
 
 The first of these that takes all bytes wins:
 
-    empty                       nothing: a retained message is deleted so
+    empty                       nothing: that is how a retained message is deleted
     availability                the state of a device, see below
     the guesses of the registry, in their order, as far as the first byte allows them
     text without control characters    one bare value; a topic that ends in a time key holds none
@@ -83,7 +83,7 @@ class Content:
 
 
 def _availability(plain: str, origin: Origin, received_us: int, notes: Notes) -> bool:
-    """Note the state of a device, and say so, if the message is one."""
+    """Note the state of a device if the message is one; return whether it is."""
     device, _, last = origin.topic.rpartition("/")
     level = last.lower()
     if level not in AVAILABILITY_LEVELS:

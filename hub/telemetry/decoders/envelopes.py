@@ -1,4 +1,4 @@
-"""What clouds and gateways put around a record, known by its keys: who measured, when, and where the values stand.
+"""What clouds and gateways wrap around a record, known by its keys: who measured, when, and where the values are.
 
     {"specversion":"1.0","source":…,"subject":…,"time":…,"data":{…}}                     CloudEvents
     {"state":{"reported":{…}},"metadata":…,"timestamp":…}                                AWS IoT shadow, also as `current`
@@ -43,7 +43,7 @@ class Point(NamedTuple):
 
 
 def opened(record: Record, origin: Origin, notes: Notes) -> list[Point] | None:
-    """Return what an envelope holds, None for a record that is none. Raises PayloadError `device_mismatch`."""
+    """Return what an envelope holds, None for a record that is not one. Raises PayloadError `device_mismatch`."""
     if _MARKS.isdisjoint(record):
         return None
     for keys, opener in OPENERS:

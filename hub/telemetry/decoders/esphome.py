@@ -8,7 +8,7 @@ number; their states and modes are words.
 
 Remembered are the units of at most MAX_TOPICS discoveries, MAX_TOPICS_OF_A_NODE of one node, MAX_DISCOVERIES_OF_A_TOPIC of
 one state topic; an empty discovery forgets its own. `full` means that those go first on whose state topic nothing came for
-QUIET_US after the discovery, and while there are none new ones are not remembered: nobody pushes out a device at work, and
+QUIET_US after the discovery, and while there are none new ones are not remembered: nobody evicts a device at work, and
 nodes that were made up do not hold the room for ever.
 """
 

@@ -27,7 +27,7 @@ from hub.telemetry.validation import MAX_ITEMS, path_fault
 from storage.reading import Reading
 
 _DEVICE_TAGS: Final = ("device_id", "host", "device")
-_LINES_TO_TELL: Final = 100  # bad lines in front before a text is taken for none of points
+_LINES_TO_TELL: Final = 100  # bad lines in front before a text counts as no line protocol
 _NOTHING: Final = re.compile(r"(?:#[^\n]*+(?:\n|\Z)|[ \t\r]*+\n|[ \t\r]++\Z)++")  # comments and empty lines
 
 
@@ -67,7 +67,7 @@ def _readings(
 
 
 def _lines(text: str) -> Iterator[tuple[int, Line | PayloadError]]:
-    """Give the number and the content of each line that is not empty and no comment; raise `too_many_items`."""
+    """Yield the number and the content of each line that is not empty and no comment; raise `too_many_items`."""
     position, number, items = 0, 1, 0
     while True:
         if nothing := _NOTHING.match(text, position):

@@ -4,7 +4,7 @@ r"""InfluxDB's line protocol: one line of it.
 
 Escapes: `\` before a comma, a space, and in keys and tags `=`; in texts before `"` and `\`; elsewhere it stands for itself.
 A text may hold line breaks, so only the reader of a line knows where it ends. The expressions never go back over what
-they took (`*+`), so each octet is walked once; a line that does not match is looked at again for what is missing.
+they took (`*+`), so each byte is walked once; a line that does not match is looked at again for what is missing.
 """
 
 import re

@@ -7,7 +7,7 @@
     21.5                                                 one value
     {"specversion": "1.0", "data": {...}}                what a cloud or a gateway has put around one of these
 
-Not here: the JSON text itself (strict_json), values and their names (leaves), what a clock means (clock), what is put
+Not here: the JSON text itself (strict_json), values and their names (leaves), what a clock means (clock), what is wrapped
 around a record (envelopes). Rules: a bad key costs that key alone; a bad time costs the time, and the record gets that of
 its receipt; booleans in quotes stay text; names from the topic come before those of the payload.
 """
@@ -37,7 +37,7 @@ TIME_KEYS: Final[tuple[str, ...]] = (
 TIME_KEYS_BESIDE_VALUE: Final[tuple[str, ...]] = (*TIME_KEYS, "t")
 NAMED_VALUE_KEYS: Final = frozenset({"metric", "name", "value", "unit", *TIME_KEYS_BESIDE_VALUE})
 _SPECIAL_KEYS: Final = frozenset({*TIME_KEYS, "value", "values"} - {"ts"})
-_UNDERSCORE: Final = ord("_")  # looking for an integer takes a tenth of looking for bytes
+_UNDERSCORE: Final = ord("_")  # finding an integer takes a tenth of the time of finding bytes
 _suffix = lru_cache(maxsize=4096)(units.suffix)  # asked for names that can be stored, so at most 1 MiB
 _new = tuple.__new__  # half of what Reading(...) costs; three of them a message
 
@@ -157,7 +157,7 @@ class _Message:
             self._leaves.branch(prefix, values)
         else:
             rest = {key: value for key, value in record.items() if key not in present}
-            if prefix and "value" in rest:  # the topic says what it is a value of
+            if prefix and "value" in rest:  # the topic names the metric
                 self._leaves.value(self._origin.metric, rest.pop("value"))
             self._leaves.branch(prefix, rest)
         self._untimed_since(before)

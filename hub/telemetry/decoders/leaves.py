@@ -1,4 +1,4 @@
-"""From values by name, nested as they come, to readings: what all decoders of JSON and CBOR share.
+"""From named values, nested as they come, to readings: shared by all decoders of JSON and CBOR.
 
 Rules: nested objects give names joined by dots, keys unchanged; arrays are read only where the route says so; a number in
 quotes is a number only where the route says so; null, empty text and words for "no value" are no readings; a bad value
@@ -44,7 +44,7 @@ class Leaves:
             self.value(f"{prefix}{key}", value)
 
     def value(self, metric: str, value: JsonValue, unit: str = "") -> None:
-        """Take whatever stands under a name."""
+        """Take whatever is under a name."""
         if isinstance(value, dict):
             self.branch(f"{metric}.", value)
         elif isinstance(value, list):

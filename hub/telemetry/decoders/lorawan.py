@@ -69,7 +69,7 @@ def best_link(
 
 
 def place(location: dict[str, JsonValue], device: str, time_us: int) -> list[Reading]:
-    """Return latitude, longitude and altitude; nothing for a location that is not there or says nothing."""
+    """Return latitude, longitude and altitude; nothing for a missing or empty location."""
     if not location:
         return []
     values = ((key, number(location, key), unit) for key, unit in PLACE_UNITS.items())

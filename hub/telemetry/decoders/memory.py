@@ -1,6 +1,6 @@
-"""What decoders remember of devices, bounded so that no stranger can push out a device at work.
+"""What decoders remember of devices, bounded so that no stranger can evict a device at work.
 
-Policy when there are as many devices, or as many parts of them (metrics, properties), as may be: those that were silent
+Policy when the limit of devices, or of their parts (metrics, properties), is reached: those that were silent
 longest go first, if silent for QUIET_US; while there are none, a new device is not remembered. Everything still is decoded
 as far as the message says it itself.
 
@@ -49,7 +49,7 @@ class Memory(Generic[Device]):
         return device
 
     def peek(self, name: str) -> Device | None:
-        """Return the device, of which nothing was heard, if it is remembered."""
+        """Return the device if it is remembered; it has sent nothing now."""
         return self._devices.get(name)
 
     def heard(self, name: str, now_us: int) -> Device:

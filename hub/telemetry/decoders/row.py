@@ -3,7 +3,7 @@
 A decoder is a callable: body, origin (topic, device, the route's options), receive time in µs since 1970 UTC, notes. It
 returns the readings, an empty list for a payload that holds none by design, and raises PayloadError, nothing else, for one
 that it refuses. What it leaves out it writes into the notes. It does no I/O and knows no clock. Limits on names, texts,
-units and the number of readings are none of its business: the pipeline enforces them behind it.
+units and the number of readings are not its concern: the pipeline enforces them behind it.
 
 A row holds what makes a decoder, because some remember (Sparkplug's aliases, units from a discovery): each pipeline has its
 own. What they remember is bounded.

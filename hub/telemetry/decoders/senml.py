@@ -36,7 +36,7 @@ _KNOWN: Final = frozenset(LABELS.values())
 
 
 def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-    """Decode one payload, JSON or CBOR: their first octets differ. See the head of this file and `Decoder`."""
+    """Decode one payload, JSON or CBOR: their first bytes differ. See the head of this file and `Decoder`."""
     text = body.removeprefix(BOM).lstrip(SPACES.encode())
     if not text:
         notes.skip("empty")
@@ -49,7 +49,7 @@ def decode(body: bytes, origin: Origin, received_us: int, notes: Notes) -> list[
 
 
 def is_pack(document: JsonValue) -> bool:
-    """Say whether a JSON document is a pack: all its records carry labels, a name and a value among them.
+    """Return whether a JSON document is a pack: all its records carry labels, a name and a value among them.
 
     Also if nothing but base fields stands in it, a name among them: a pack without readings. An empty object in between says
     nothing about what the others are; if they are a pack, it is a faulty one.
@@ -67,7 +67,7 @@ def is_pack(document: JsonValue) -> bool:
 
 
 def is_cbor_pack(document: CborValue) -> bool:
-    """Say whether a CBOR document is a pack: an array of maps that have integer labels of SenML, all that are not empty."""
+    """Return whether a CBOR document is a pack: an array of maps; those that are not empty have SenML's integer labels."""
     if not isinstance(document, list) or not any(document):
         return False
     return all(isinstance(record, dict) and not (record and LABELS.keys().isdisjoint(record)) for record in document)

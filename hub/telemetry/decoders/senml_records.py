@@ -42,7 +42,7 @@ class Record(NamedTuple):
 
 
 def resolve(pack: list[Fields], received_us: int) -> Iterator[Record]:
-    """Give the records that say something.
+    """Yield the records that say something.
 
     Raises:
         PayloadError: `senml_version`, `senml_label`, `senml_name`, `senml_value`, `bad_time`.

@@ -4,7 +4,7 @@ The device is the prefix; a metric is the component as sent and the path in it (
 changed and nothing else; so does what is read from it.
 
 The same reading also comes on `status/…`, without a time: it is left out for a prefix whose events/rpc was heard within
-ALIVE_US. That time is all that is remembered, of at most MAX_PREFIXES prefixes (memory.py: a stranger pushes out none at
+ALIVE_US. That time is all that is remembered, of at most MAX_PREFIXES prefixes (memory.py: a stranger evicts none at
 work; of a prefix that has no room both ways are read).
 """
 

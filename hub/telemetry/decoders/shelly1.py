@@ -4,8 +4,8 @@
     shellies/plug-a1/relay/0/power    23.4      relay.0.power=23.4 W
     shellies/ht-1/sensor/temperature  21.5      sensor.temperature=21.5 Cel
 
-The device is the level behind `shellies`, the metric the rest, joined by dots. No message has a time. What stands once more,
-as JSON, on `status` topics (lights) or `info` is not read twice.
+The device is the level behind `shellies`, the metric the rest, joined by dots. No message has a time. What is repeated
+as JSON on `status` topics (lights) or `info` is not read twice.
 """
 
 from typing import Final

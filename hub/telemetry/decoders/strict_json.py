@@ -1,4 +1,4 @@
-"""JSON as strict as storage needs it, at orjson's speed, and one bad value in it costs that value alone.
+"""JSON as strictly as storage needs it, at orjson's speed; one bad value costs only that value.
 
 orjson refuses NaN, infinities, trailing data, lone surrogates and bad UTF-8 by itself. What it lets through would store
 a wrong value or too many: a repeated key (the last wins), an integer beyond 64 bit (becomes a float), depth and items
@@ -42,7 +42,7 @@ _STRUCTURE: Final = frozenset('"{}[]:,')
 
 
 class Unreadable(str):
-    """What stands in a document where JSON has a value, and is none."""
+    """Something in a document that is not a value, where JSON needs one."""
 
     __slots__ = ()
 
@@ -70,7 +70,7 @@ def loads(body: bytes, origin: Origin, notes: Notes) -> JsonValue:
 
 
 def record(body: bytes, origin: Origin, notes: Notes) -> dict[str, JsonValue] | None:
-    """Parse a message that is one JSON object; None, which is noted, for an empty one: so a retained message is deleted."""
+    """Parse a message that is one JSON object; None, which is noted, for an empty one (a deleted retained message)."""
     if is_empty(body):
         notes.skip("empty")
         return None

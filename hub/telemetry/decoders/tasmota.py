@@ -139,7 +139,7 @@ def _will(said: str, origin: Origin, received_us: int, notes: Notes) -> list[Rea
 
 
 def _bare(text: str, name: str, prefix: str, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
-    """Decode a bare word: `stat/t1/POWER ON` says again what RESULT said; flags such as POWER_LOW come only so."""
+    """Decode a bare word: `stat/t1/POWER ON` repeats what RESULT said; flags such as POWER_LOW come only this way."""
     if not text:
         notes.skip("empty")
         return []

@@ -35,7 +35,7 @@ def text_of(body: bytes, origin: Origin, notes: Notes) -> str:
 
 
 def is_empty(body: bytes) -> bool:
-    """Say whether a payload says nothing: so a retained message is deleted."""
+    """Return whether a payload is empty: that is how a retained message is deleted."""
     return not body or not body.removeprefix(BOM).strip(b"\0 \t\r\n")
 
 

@@ -3,7 +3,7 @@
     home/OMG/BTtoMQTT/A4C138000102   {"id":"A4:C1:38:00:01:02","rssi":-70,"tempc":22.1,"hum":50,"batt":90}
 
 The device is the sensor, by its `id` (else the levels behind the radio, else the gateway), so that two gateways that hear
-one sensor speak of the same. Texts describe (name, brand, model); `tempf` says again what `tempc` says.
+one sensor speak of the same. Texts describe (name, brand, model); `tempf` repeats what `tempc` says.
 """
 
 from typing import Final

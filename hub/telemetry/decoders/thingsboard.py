@@ -1,7 +1,7 @@
 """ThingsBoard's own topics, where a broker in front of the hub was ThingsBoard's (device-formats section 2).
 
     v1/gateway/telemetry       {"Device A":[{"ts":1483228800000,"values":{"temperature":42}}]}    device = outer key
-    v1/devices/me/telemetry    names no device: there "me" is who logged in, behind a bridge it is nobody
+    v1/devices/me/telemetry    names no device: there "me" is the login, which a bridge does not know
 
 Everything below the device is plain JSON (json). A route of the settings that fixes the device takes `me` with the decoder
 json instead.

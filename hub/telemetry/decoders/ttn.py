@@ -104,7 +104,7 @@ def _uplink(uplink: dict[str, JsonValue], kind: str, origin: Origin, time_us: in
     if readings is None:
         readings = []
         without_data = number(uplink, "f_port") == 0 or not uplink.get("frm_payload")
-        notes.skip("mac_traffic" if without_data else "not_decoded")  # the bytes are not guessed at
+        notes.skip("mac_traffic" if without_data else "not_decoded")  # the bytes are not guessed
     rate = child(uplink, "settings", "data_rate")
     missing = None if rate and "lora" not in rate else 0.0  # FSK has no snr
     return readings + best_link(uplink.get("rx_metadata"), origin.device, time_us, missing=missing)

@@ -128,7 +128,7 @@ def _device_list(body: bytes) -> dict[str, dict[str, Expose]]:
 
 
 def _exposes(exposes: JsonValue, depth: int) -> Iterator[tuple[str, Expose]]:
-    """Give the properties that are published; lights and the like hold theirs in `features`."""
+    """Yield the properties that are published; lights and the like hold theirs in `features`."""
     for expose in exposes if isinstance(exposes, list) and depth <= MAX_DEPTH else ():
         if not isinstance(expose, dict):
             continue

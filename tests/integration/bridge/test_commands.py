@@ -68,7 +68,7 @@ class Device:
 
 
 def published(broker: ScriptedBroker) -> list[tuple[int, bytes, int, bytes]]:
-    """Give the PUBLISHes that it got on this connection: first byte, topic, packet id, payload."""
+    """Return the PUBLISHes that it got on this connection: first byte, topic, packet id, payload."""
     found = []
     for first, body in list(broker.packets):
         if first >> 4 == 3:

@@ -30,7 +30,7 @@ MQTT_5_SINCE = (3, 13)
 
 
 def page_settings() -> str:
-    """Give the page's rabbitmq.conf, for the version that is installed."""
+    """Return the page's rabbitmq.conf, for the version that is installed."""
     block = re.search(r"^```ini\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert block is not None
     if rabbitmq.version() >= MQTT_5_SINCE:

@@ -96,7 +96,7 @@ async def test_the_will_belongs_to_the_connection_that_was_made_again(mosquitto:
     births, wills = of("NBIRTH", received), of("NDEATH", received)
     assert len(set(wills)) == 4
     for will, birth in zip(wills[1:], births, strict=False):
-        assert will in birth  # the bdSeq metric, the same octets
+        assert will in birth  # the bdSeq metric, the same bytes
 
 
 async def test_readings_of_births_are_in_the_ledger(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ async def test_each_device_has_its_own_connection_and_its_messages_are_acknowled
 async def test_mqtt_5_says_that_nobody_is_subscribed_and_it_is_an_acknowledgement(
     mosquitto: Mosquitto,
 ) -> None:
-    """PUBACK with reason 0x10 has 3 octets and not 2 (MQTT 5, section 3.4.2.1)."""
+    """PUBACK with reason 0x10 has 3 bytes and not 2 (MQTT 5, section 3.4.2.1)."""
     async with link_of(identities(mosquitto.address, version=5)) as (link, acknowledged):
         act(link, 0, CONNECT)
         link.send(burst(5, 1))

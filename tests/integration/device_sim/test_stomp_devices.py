@@ -123,7 +123,7 @@ async def test_what_has_no_receipt_is_sent_again_when_the_hub_is_back(hub: Runni
 async def test_a_slow_dashboard_reads_as_told_and_a_stalled_one_not_at_all(hub: RunningHub) -> None:
     appetites = [
         Appetite(("/topic/devices/#",)),
-        Appetite(("/topic/devices/#",), "slow", octets_per_s=4_000.0),
+        Appetite(("/topic/devices/#",), "slow", bytes_per_s=4_000.0),
         Appetite(("/topic/devices/#",), "stalled"),
     ]
     identity = over_websocket(hub)

@@ -19,7 +19,7 @@ from tests.unit.hub.websocket.test_client import answer
 
 @contextmanager
 def server(*answers: bytes) -> Iterator[int]:
-    """Give the port of a server that upgrades to a WebSocket and then gives an answer to each thing it reads."""
+    """Yield the port of a server that upgrades to a WebSocket and then gives an answer to each thing it reads."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:

@@ -11,7 +11,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
 def links(page: Path) -> list[Path]:
-    """Give the files that a page links to."""
+    """Return the files that a page links to."""
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     return [(page.parent / target).resolve() for target in targets if "://" not in target]
 

@@ -11,12 +11,12 @@ from hub.settings.limits import Limits
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/reference/stomp.md").read_text(encoding="utf-8")
-# One way to write a number of octets, seconds or things.
+# One way to write a number of bytes, seconds or things.
 UNITS = {"": 1.0, "s": 1.0, "KiB": 1024.0, "MiB": 1024.0 * 1024.0}
 
 
 def rows(section: str) -> dict[str, list[str]]:
-    """Give a section's table: the cells behind each row's first word."""
+    """Return a section's table: the cells behind each row's first word."""
     text = re.split(r"^## ", PAGE, flags=re.MULTILINE)
     body = next(part for part in text if part.startswith(f"{section}\n"))
     found = re.findall(r"^\| `([^`]+)` \| (.*) \|$", body, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Homie, versions 3, 4 and 5: one retained text a property (device-formats section 10).
+"""Homie, versions 3, 4 and 5: one retained text per property (device-formats section 10).
 
     homie/super-car/engine/temperature     21.5     versions 3, 4: device super-car, metric engine.temperature
     homie/5/super-car/engine/temperature   21.5     version 5

@@ -39,7 +39,7 @@ class Device(Remembered):
         """The word that the device itself said last."""
 
     def learn(self, metric: str, limit: int, **attribute: str) -> bool:
-        """Take an attribute of a property over; say whether there was room for it.
+        """Store an attribute of a property; return whether there was room for it.
 
         Raises:
             PayloadError: `bad_metric`.
@@ -56,7 +56,7 @@ class Device(Remembered):
         return True
 
     def describe(self, description: JsonValue, limit: int) -> bool:
-        """Replace all by a `$description`; say whether there was room for it.
+        """Replace everything by a `$description`; return whether there was room for it.
 
         Raises:
             PayloadError: `bad_description`, `bad_metric`, `bad_unit`.
@@ -102,7 +102,7 @@ def _object(value: JsonValue, name: str) -> Mapping[str, JsonValue]:
 
 
 def _objects(held: Mapping[str, JsonValue], key: str) -> Iterator[tuple[str, Mapping[str, JsonValue]]]:
-    """Give the objects by name under `key`, which may be missing."""
+    """Yield the objects by name under `key`, which may be missing."""
     for name, value in _object(held.get(key) or {}, key).items():
         yield name, _object(value, name)
 

@@ -1,7 +1,7 @@
 """Homie's payloads: text, and what a property's datatype makes of it (device-formats section 10).
 
-The datatype decides, not the look: `007` of type string stays text. Where it is not known (attributes come in any order,
-and a hub that was restarted has not seen them) the look decides. Times, durations, colours, JSON are kept as text.
+The datatype decides, not the looks: `007` of type string stays text. Where it is not known (attributes come in any order,
+and a hub that was restarted missed them) the looks decide. Times, durations, colours, JSON are kept as text.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """Sparkplug B: edge nodes that announce names, types and aliases in births and then send little but values.
 
 topics          what a topic carries, and of whom
-schema          protobuf: octets to payloads
+schema          protobuf: bytes to payloads
 values          datatypes: what a value means
 sequence        whether messages were lost
 node            one edge node: births, aliases, the table of states

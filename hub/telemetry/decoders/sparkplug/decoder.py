@@ -164,7 +164,7 @@ class _Message:
         for metric in self._payload.metrics:
             definition = self._node.find(self._address.device, metric.name, metric.alias)
             if definition is None:
-                # A node that was born anew since it was asked does not know better: asking again would not end.
+                # A node that was born again since it was asked has nothing to add: the requests would never end.
                 self.ask = self.ask or not self._node.asked.in_vain(self._received_us)
                 self._notes.fault("needs_rebirth", f"{_called(metric)} is not in a birth that the hub has seen")
                 continue
@@ -181,12 +181,12 @@ class _Message:
 
 
 def _is_host_state(body: bytes) -> bool:
-    """Say whether a body is what a host says of itself before version 3, and not somebody else's on a topic of that name."""
+    """Return whether a body is a host's STATE before version 3, and not another message on a topic of that name."""
     return body in _HOST_STATES or (body.startswith(b"{") and body.endswith(b"}") and b'"online"' in body)
 
 
 def _agrees(sent: int | None, born: int) -> bool:
-    """Say whether a data message's datatype, where it has one, can be of the metric that was born under its alias."""
+    """Return whether a data message's datatype, where it has one, can be of the metric that was born under its alias."""
     return sent is None or sent == born or {sent, born} <= values.TEXTS
 
 

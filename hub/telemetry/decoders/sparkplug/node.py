@@ -27,7 +27,7 @@ from hub.telemetry.decoders.sparkplug.sequence import Sequence
 from hub.telemetry.decoders.sparkplug.topics import Kind
 
 MAX_NODES: Final = 20_000
-MAX_METRICS: Final = 500_000  # over all nodes; about 300 octets each
+MAX_METRICS: Final = 500_000  # over all nodes; about 300 bytes each
 MAX_METRICS_OF_A_NODE: Final = 50_000  # devices included; a plant's gateway has some thousands
 
 
@@ -104,7 +104,7 @@ class Node(Remembered):
         self._aliases: dict[int, Definition] = {}
 
     def owns(self, death: int | None) -> bool:
-        """Say whether an NDEATH with this bdSeq ends the session that is known; who sends none is believed."""
+        """Return whether an NDEATH with this bdSeq ends the session that is known; one without it is believed."""
         return death is None or self.bd_seq is None or death == self.bd_seq
 
     def born_devices(self) -> list[str]:
@@ -126,7 +126,7 @@ class Node(Remembered):
                 self._release(definition)
 
     def bear(self, device: str, definitions: Iterable[Definition], limit: int) -> int:
-        """Take a birth over; return how many of its metrics would let the node grow beyond `limit`."""
+        """Store a birth; return how many of its metrics would let the node grow beyond `limit`."""
         self.bury(device)
         metrics = self.devices[device] = {}
         self.size += 1
@@ -148,7 +148,7 @@ class Node(Remembered):
     def find(self, device: str, name: str | None, alias: int | None) -> Definition | None:
         """Return what the births say of a metric in a data message of `device`.
 
-        A name is explicit and decides where there is one; an alias that was born for another device is none of this one.
+        A name is explicit and decides where there is one; an alias that was born for another device does not count.
         """
         if name is not None:
             return self.devices.get(device, {}).get(name)

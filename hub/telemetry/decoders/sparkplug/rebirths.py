@@ -2,10 +2,10 @@
 
 - One request is outstanding for a node at a time. After one, the next waits FIRST_WAIT_US, and each that follows within
   CALM_US waits twice as long, to LONGEST_WAIT_US: a node whose births never name what its data name is not asked for ever.
-- A node that was born anew since it was asked has answered: metrics that its births still do not name are no reason to ask
+- A node that was born again since it was asked has answered: metrics that its births still do not name are no reason to ask
   again before AGAIN_US, only messages that are missing are.
 - Over all nodes BURST at once and then PER_S a second, because after a restart of the hub a whole fleet is unknown, and
-  births are the largest messages that it sends. Who is not asked is asked with its next message.
+  births are the largest messages that it sends. A node that was skipped is asked with its next message.
 """
 
 from typing import Final
@@ -28,14 +28,14 @@ class Asked:
         self.at_us: int | None = None
         self.wait_us = FIRST_WAIT_US
         self.answered = False
-        """Whether it was born anew since it was asked."""
+        """Whether it was born again since it was asked."""
 
     def answer(self) -> None:
         """Note a birth of the node."""
         self.answered = self.at_us is not None
 
     def in_vain(self, now_us: int) -> bool:
-        """Say whether the node would only say again what it has answered."""
+        """Return whether the node would only repeat its answer."""
         return self.answered and self.at_us is not None and now_us - self.at_us < AGAIN_US
 
 
@@ -47,7 +47,7 @@ class Rebirths:
         self._at_us = 0
 
     def ask(self, node: Asked, now_us: int) -> bool:
-        """Say whether the node is to be asked now; if so, that counts as done."""
+        """Return whether the node is to be asked now; if so, that counts as done."""
         before = node.at_us
         if before is not None and now_us - before < node.wait_us:
             return False

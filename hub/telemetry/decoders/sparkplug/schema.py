@@ -1,4 +1,4 @@
-"""Sparkplug B's protobuf messages: from octets to payloads and metrics, with what was really on the wire.
+"""Sparkplug B's protobuf messages: from bytes to payloads and metrics, with what was really on the wire.
 
 The schema is written here, in descriptors built at import, with the fields that a reading needs and no others; the numbers
 are those of the Sparkplug B specification, section 6.4.1. Data sets and templates are declared as bytes, and parsed when

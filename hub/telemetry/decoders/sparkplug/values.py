@@ -75,7 +75,7 @@ ARRAY_UNITS: Final = {34: "ms"}
 
 
 def known(datatype: int) -> bool:
-    """Say whether the specification has a type of this number for metrics."""
+    """Return whether the specification has a type of this number for metrics."""
     return datatype in TYPES or datatype in {DATA_SET, TEMPLATE} or datatype in NO_READINGS or datatype in ARRAY_TYPES
 
 
@@ -118,7 +118,7 @@ def elements(datatype: int, raw: bytes) -> list[Scalar]:
 
 
 def _booleans(raw: bytes) -> list[Scalar]:
-    """A count of 32 bit, then bits, the most significant of an octet first."""
+    """A count of 32 bit, then bits, the most significant of a byte first."""
     count = int.from_bytes(raw[:4], "little")
     bits = raw[4:]
     if len(raw) < 4 or len(bits) != (count + 7) // 8:

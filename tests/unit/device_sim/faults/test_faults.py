@@ -46,7 +46,7 @@ def with_fault(**fault: Any) -> list[Message]:
     ids=lambda fault: str(fault["kind"]),
 )
 def test_nothing_else_changes(fault: dict[str, Any]) -> None:
-    """Every message that the fault does not meet is the same octet for octet, and something is not."""
+    """Every message that the fault does not meet is the same byte for byte, and something is not."""
     changed = with_fault(**fault)
     untouched = [message for message in unnumbered(CALM) if not hit(message)]
 

@@ -114,4 +114,4 @@ def test_wills_and_births_belong_to_connections() -> None:
     for will, birth in zip(wills, births, strict=True):
         assert will is not None
         assert will.topic == "spBv1.0/plant/NDEATH/a-3"
-        assert will.payload in birth.payload  # the bdSeq metric, the same octets
+        assert will.payload in birth.payload  # the bdSeq metric, the same bytes

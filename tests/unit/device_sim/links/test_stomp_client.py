@@ -1,4 +1,4 @@
-"""The client's session without a socket: whole, octet by octet, and with what a stream may hold that looks like an end."""
+"""The client's session without a socket: whole, byte by byte, and with what a stream may hold that looks like an end."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def message(body: bytes, number: int = 1) -> bytes:
 
 
 def fed(stream: bytes, step: int) -> tuple[list[str], list[bytes], str]:
-    """What a session makes of a stream that comes in pieces of `step` octets."""
+    """What a session makes of a stream that comes in pieces of `step` bytes."""
     client = StompClient(TCP)
     receipts: list[str] = []
     messages: list[bytes] = []

@@ -1,4 +1,4 @@
-"""The schedule: reproducible octet for octet, the same however it is shared out, open-loop, without memory."""
+"""The schedule: reproducible byte for byte, the same however it is shared out, open-loop, without memory."""
 
 import tracemalloc
 from collections import Counter, defaultdict

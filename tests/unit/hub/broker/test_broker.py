@@ -31,7 +31,7 @@ class Fanouts(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        # So few topics and octets are remembered that forgetting them is part of the test.
+        # So few topics and bytes are remembered that forgetting them is part of the test.
         self.hub = Hub(broker=BrokerLimits(topics=3, retained_bytes=600))
         self.peers = [self.hub.peer(version) for version in ("1.1", "1.2", "1.2")]
         self.filters: list[dict[str, str]] = [{} for _ in self.peers]

@@ -1,4 +1,4 @@
-"""The outbox: one write a flush, bounded in octets while the peer does not read, by the policy of each subscription."""
+"""The outbox: one write a flush, bounded in bytes while the peer does not read, by the policy of each subscription."""
 
 from hypothesis import given
 from hypothesis import strategies as st

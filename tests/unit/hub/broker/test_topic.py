@@ -1,4 +1,4 @@
-"""Topics that are remembered: bounded in number and in octets of last messages, the oldest forgotten first."""
+"""Topics that are remembered: bounded in number and in bytes of last messages, the oldest forgotten first."""
 
 from collections import Counter
 

@@ -54,7 +54,7 @@ streams = st.one_of(
 def read(
     pieces: list[bytes], dialect: Dialect, limits: CodecLimits, cache: HeaderCache | None = None
 ) -> tuple[list[tuple[str, dict[str, str], bytes, str | None]], tuple[str, str, int, str | None] | None]:
-    """Give what a decoder makes of a stream cut like this: comparable frames, and the error."""
+    """Return what a decoder makes of a stream cut like this: comparable frames, and the error."""
     decoder = FrameDecoder(limits, cache or HeaderCache())
     decoder.use(dialect)
     found: list[Frame] = []
@@ -146,7 +146,7 @@ def test_1_2_can_say_everything() -> None:
     assert ("", "\r", "\r\n") == (V1_2.unsayable, V1_1.unsayable, V1_0.unsayable)
 
 
-# Time: each octet is looked at a bounded number of times, whatever the shape and the cut.
+# Time: each byte is looked at a bounded number of times, whatever the shape and the cut.
 
 
 def seconds(data: bytes, piece: int, limits: CodecLimits) -> float:
@@ -216,5 +216,5 @@ def test_no_hostile_stream_makes_the_reader_keep_more_than_the_limits() -> None:
                 assert len(decoder._buffer) <= 25_000
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-            # Lines of a block are looked at one by one, as objects of some forty octets each.
+            # Lines of a block are looked at one by one, as objects of some forty bytes each.
             assert peak < 4 * piece + 40 * limits.header_block_bytes, (flood[:20], piece, peak)

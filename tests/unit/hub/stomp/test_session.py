@@ -30,7 +30,7 @@ def opened(version: str = "1.2", limits: SessionLimits = LIMITS) -> Session:
 
 
 def failure(made: Session, text: str) -> Refusal:
-    """Send octets of which the last is wrong; give what was wrong."""
+    """Send bytes of which the last is wrong; give what was wrong."""
     events = made.receive(octets(text), 0.0)
     assert isinstance(events[-1], Failure), events
     assert State.FAILED == made.state

@@ -19,7 +19,7 @@ Remark = Callable[[Notes], None]
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
-    """Give what makes a bench whose only decoder returns `readings` and makes a remark."""
+    """Return what makes a bench whose only decoder returns `readings` and makes a remark."""
 
     def make(remark: Remark, *filters: str, readings: list[Reading] | None = None) -> Bench:
         def decode(_body: bytes, _origin: Origin, _received_us: int, notes: Notes) -> list[Reading]:

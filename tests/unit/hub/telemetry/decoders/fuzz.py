@@ -20,7 +20,7 @@ _LEAVES = (
 
 
 def documents(*keys: str) -> st.SearchStrategy[object]:
-    """Give JSON values whose keys are often those that the decoder knows."""
+    """Return JSON values whose keys are often those that the decoder knows."""
     names = st.sampled_from(keys) | st.text(max_size=3)
     return st.recursive(
         _LEAVES,
@@ -42,6 +42,6 @@ def survive(decode: Decoder, body: bytes, origins: Iterable[Origin]) -> None:
 
 
 def cut(body: str) -> Iterable[bytes]:
-    """Give the literal cut at every octet."""
+    """Return the literal cut at every byte."""
     octets = body.encode()
     return (octets[:end] for end in range(len(octets)))

@@ -84,7 +84,7 @@ def test_not_a_number_is_no_value() -> None:
         ("f820", "not_cbor"),
         ("1c", "not_cbor"),
         ("62c328", "not_cbor"),  # no UTF-8
-        ("5b0000010000000000", "not_cbor"),  # 2^40 octets announced
+        ("5b0000010000000000", "not_cbor"),  # 2^40 bytes announced
         ("9b0000010000000000", "too_many_items"),
         ("992711" + "00" * 10001, "too_many_items"),
         ("81" * 17 + "01", "too_deep"),
