@@ -54,7 +54,7 @@ class StorageSettings(BaseModel):
     quarantine_bytes: int = Field(
         default=1 << 30,
         ge=1 << 20,
-        description="size of the quarantine on the database's disk; beyond it payloads are left out, counted and told",
+        description="size of the quarantine on the database's disk; beyond it payloads are counted, not kept",
     )
     keep_quarantine: timedelta | None = Field(
         default=timedelta(days=30), ge=timedelta(days=1), description="age at which quarantined payloads are dropped"

@@ -46,7 +46,7 @@ class Limits(BaseModel):
     strangers_per_address: int = Field(
         500,
         ge=1,
-        description="connections from one address that are not logged in; of this machine and trusted proxies any number",
+        description="connections from one address that are not logged in; no limit for this machine and trusted proxies",
     )
     handshake_s: float = Field(10.0, gt=0, description="time for the HTTP request line and headers")
     connect_s: float = Field(10.0, gt=0, description="time from the upgrade to a complete CONNECT")

@@ -92,10 +92,10 @@ class HttpSettings(BaseModel):
     )
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         default=(),
-        description="addresses or networks of proxies that forward requests; their X-Forwarded-For or Forwarded is believed",
+        description="addresses or networks of proxies that forward requests; their X-Forwarded-For or Forwarded is trusted",
     )
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
-        default="", description="path under which a proxy shows the hub and which it does not strip, as /telemetry"
+        default="", description="path under which a proxy publishes the hub without stripping it, such as /telemetry"
     )
 
 
@@ -118,7 +118,7 @@ class TelemetrySettings(BaseModel):
     )
     by_content: ByContent = Field(
         default="bridged",
-        description="whose other topics are decoded by their content: those that come over a bridge, all, or off",
+        description="which other topics are decoded by their content: bridged (those that come over a bridge), all, or off",
     )
     zone: str = Field(
         default=DEFAULT_ZONE,
@@ -147,7 +147,7 @@ class UserSettings(BaseModel):
     )
     role: Literal["user", "bridge"] = Field(
         default="user",
-        description="bridge: may say that its messages were MQTT, take commands and report its own state",
+        description="bridge: may declare that its messages were MQTT, take commands and report its own state",
     )
 
 

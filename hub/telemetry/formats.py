@@ -89,9 +89,7 @@ class FormatSettings(BaseModel):
         default=None, description="what a time without a zone means: a name such as Europe/Berlin; none: telemetry.zone"
     )
     encoding: Encoding = Field(default="utf-8", description="how text is encoded; old firmware writes latin-1")
-    ignore_time: bool = Field(
-        default=False, description="leave the payload's times aside, readings get the time of their receipt"
-    )
+    ignore_time: bool = Field(default=False, description="ignore the payload's times; readings get the time of receipt")
 
     @model_validator(mode="after")
     def _says_where_the_values_are(self) -> Self:

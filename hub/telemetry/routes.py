@@ -41,7 +41,7 @@ class RouteSettings(BaseModel):
 
     filter: str = Field(description="MQTT topic filter, + and # allowed")
     decoder: str = Field(default="json", description="name of a built-in decoder")
-    device: str | None = Field(default=None, min_length=1, description="the device, where the topic does not name it")
+    device: str | None = Field(default=None, min_length=1, description="the device, if the topic does not name it")
     device_level: DeviceLevel = Field(
         default=None,
         description="level of the topic that is the device, counted from 0; several, such as [1, 3], are joined by dots; "
@@ -50,7 +50,7 @@ class RouteSettings(BaseModel):
     metric_level: MetricLevel = Field(
         default=None,
         description="levels of the topic that are the metric's name, or stand before the names in the payload: one, "
-        "several, rest for all that are wild and not the device, [] for none; without it those under #",
+        "several, rest for all wildcard levels but the device's, [] for none; by default those under #",
     )
     arrays: bool = Field(default=False, description="store the elements of arrays as metrics name.0, name.1 ...")
     numbers: Literal["typed", "text"] = Field(
@@ -61,9 +61,7 @@ class RouteSettings(BaseModel):
         default=None, description="what a time without a zone means: a name such as Europe/Berlin; none: telemetry.zone"
     )
     encoding: Encoding = Field(default="utf-8", description="how text is encoded; old firmware writes latin-1")
-    ignore_time: bool = Field(
-        default=False, description="leave the payload's times aside, readings get the time of their receipt"
-    )
+    ignore_time: bool = Field(default=False, description="ignore the payload's times; readings get the time of receipt")
 
 
 DEFAULT_ROUTES: Final = (RouteSettings(filter="devices/+/telemetry"),)

@@ -87,12 +87,12 @@ def test_frames_of_a_transaction_are_bounded_in_number() -> None:
 
 
 @pytest.mark.parametrize("frame", [send(b"x" * 10_000), send(header="x" * 10_000)], ids=["body", "headers"])
-def test_frames_of_a_transaction_are_bounded_in_octets_headers_included(frame: Frame) -> None:
+def test_frames_of_a_transaction_are_bounded_in_bytes_headers_included(frame: Frame) -> None:
     opened = transactions(bytes=25_000)
     opened.begin("t", None)
     opened.add("t", frame)
     opened.add("t", frame)
-    with pytest.raises(Refusal, match="25000 octets"):
+    with pytest.raises(Refusal, match="25000 bytes"):
         opened.add("t", frame)
 
 
