@@ -92,8 +92,7 @@ def run(
     bottleneck.
     """
     from device_sim.errors import BadArgumentError
-    from device_sim.links.address import parse_address
-    from device_sim.links.tls import TlsFiles, client_context
+    from device_sim.links.identity import TlsFiles, client_context, parse_address
     from device_sim.replay.program import parse_target
     from device_sim.run.identities import Targets
     from device_sim.run.plan import ScenarioPlan, SimplePlan
@@ -162,7 +161,7 @@ def watch(
     destination: Annotated[str, typer.Option(help="What to subscribe to.")] = "/topic/readings/#",
 ) -> None:
     """Be a dashboard: count what is delivered until SIGTERM or Ctrl-C; the last line says how much, as JSON."""
-    from device_sim.links.address import parse_address
+    from device_sim.links.identity import parse_address
     from device_sim.watch import run_watch
 
     run_watch(parse_address(hub_url, "ws", "--hub-url"), destination)
@@ -259,7 +258,7 @@ def bench(
     from device_sim.bench.loads import BENCHES
     from device_sim.bench.program import run_bench
     from device_sim.errors import BadArgumentError
-    from device_sim.links.address import parse_address
+    from device_sim.links.identity import parse_address
     from device_sim.run.identities import Targets
 
     name = next((known for known in BENCHES if known == load), None)

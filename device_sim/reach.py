@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from device_sim.errors import BadArgumentError
-from device_sim.links.identity import StompIdentity
+from device_sim.links.identity import StompIdentity, TlsFiles, client_context
 from device_sim.links.stomp_client import StompClient
-from device_sim.links.tls import TlsFiles, client_context
 from device_sim.programs import on_signal, tell
 from hub.clients.endpoint import Endpoint
 

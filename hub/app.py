@@ -29,9 +29,8 @@ from hub.http.hosts import AllowedHosts
 from hub.http.metrics import MetricsHandler
 from hub.http.origins import AllowedOrigins
 from hub.http.peers import TrustedProxies, is_loopback
-from hub.observe.loop_lag import LoopLag
 from hub.observe.metrics import build_registry, pipeline_rows, store_rows
-from hub.observe.stats import StatsTopic
+from hub.observe.stats import LoopLag, StatsTopic
 from hub.observe.transport_metrics import broker_rows, transport_rows
 from hub.refusal import Refusal
 from hub.settings.model import HubSettings, routes_of
@@ -43,8 +42,8 @@ from hub.telemetry.pipeline import Pipeline
 from hub.telemetry.validation import TimeWindow
 from hub.transports.broker_clock import BrokerClock
 from hub.transports.descriptors import fitting_connections
+from hub.transports.door import Sockets
 from hub.transports.services import Services
-from hub.transports.sockets import Sockets
 from hub.transports.tcp import StompTcpServer
 from hub.transports.websocket import StompWebSocketHandler
 from storage.changes import Change

@@ -12,11 +12,10 @@ import functools
 import socket
 from collections.abc import Callable, Iterator
 
-from device_sim.links.backoff import delays
 from device_sim.links.dial import Dial
+from device_sim.links.identity import TlsFiles
 from device_sim.links.poller import Watch
-from device_sim.links.reactor import Reactor
-from device_sim.links.tls import TlsFiles
+from device_sim.links.reactor import Reactor, delays
 from device_sim.message import Will
 from hub.clients.endpoint import Endpoint
 

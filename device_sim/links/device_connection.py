@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from device_sim.links.connection import Changed, PersistentConnection, State
+from device_sim.links.identity import TlsFiles
 from device_sim.links.reactor import Reactor
-from device_sim.links.tls import TlsFiles
 from device_sim.message import Message, Will
 from hub.clients.endpoint import Endpoint
 

@@ -9,9 +9,9 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from device_sim.links.identity import TlsFiles, client_context
 from device_sim.links.poller import Watch
 from device_sim.links.reactor import Reactor, SocketAddress
-from device_sim.links.tls import TlsFiles, client_context
 from hub.clients.endpoint import Endpoint
 
 UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK})

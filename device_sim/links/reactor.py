@@ -8,17 +8,18 @@ import asyncio
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
 
-from device_sim.links.backoff import delays
 from device_sim.links.poller import Poller
 from device_sim.links.timers import Timers
 from hub.clients.endpoint import Endpoint
 
 COMPLAINTS_EVERY_S = 1.0
+FIRST_DELAY_S = 0.1
+LONGEST_DELAY_S = 5.0
 MOST_COMPLAINTS = 100
 """Different sentences that are counted apart; more share the last one's line."""
 
@@ -87,3 +88,14 @@ class Reactor:
             log.warning(event, peer=peer, problem=problem, connections=count)
             logged_at, count = now, 0
         self._complaints[key] = (logged_at, count)
+
+
+def delays(rng: random.Random) -> Iterator[float]:
+    """Yield the pauses before attempts to connect, s: doubling up to LONGEST_DELAY_S, each between half and all of it.
+
+    The jitter keeps a fleet that was cut off at once from coming back at once.
+    """
+    longest = FIRST_DELAY_S
+    while True:
+        yield rng.uniform(longest / 2, longest)
+        longest = min(longest * 2, LONGEST_DELAY_S)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from device_sim.links.device_connection import Bounds
 from device_sim.links.devices import DeviceLink, Identity
-from device_sim.links.identity import MqttIdentity, StompIdentity
+from device_sim.links.identity import MqttIdentity, StompIdentity, TlsFiles
 from device_sim.links.link import LinkEvents
-from device_sim.links.tls import TlsFiles
 from device_sim.message import LinkAction, Message
 from hub.clients.endpoint import Endpoint
 from hub.clients.mqtt_client import MqttLogin

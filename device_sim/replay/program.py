@@ -11,7 +11,7 @@ import orjson
 
 from device_sim.errors import BadArgumentError
 from device_sim.ledger.writer import LedgerWriter
-from device_sim.links.address import parse_address
+from device_sim.links.identity import parse_address
 from device_sim.links.link import Link, LinkEvents
 from device_sim.links.shared import SharedLink
 from device_sim.message import Message

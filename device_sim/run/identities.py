@@ -7,8 +7,7 @@ from typing import Final
 
 from device_sim.links.dashboard import Appetite
 from device_sim.links.devices import Identity
-from device_sim.links.identity import MqttIdentity, StompIdentity
-from device_sim.links.tls import TlsFiles
+from device_sim.links.identity import MqttIdentity, StompIdentity, TlsFiles
 from device_sim.scenario.model import Credentials, DashboardClass, Scenario
 from device_sim.schedule.roster import Entry, roster
 from hub.clients.endpoint import Endpoint

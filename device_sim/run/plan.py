@@ -9,9 +9,9 @@ from typing import Protocol
 
 from device_sim.figures.results import Mark
 from device_sim.links.devices import DeviceLink
+from device_sim.links.identity import TlsFiles
 from device_sim.links.link import Link, LinkEvents
 from device_sim.links.shared import SharedLink
-from device_sim.links.tls import TlsFiles
 from device_sim.reach import Peer
 from device_sim.run.identities import Targets, device_identities
 from device_sim.scenario.declared import Bound

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hub.broker.broker import Broker
-from hub.observe.loop_lag import LoopLag
 from hub.observe.metrics import Row
+from hub.observe.stats import LoopLag
 from hub.transports.services import Services
 
 

@@ -18,6 +18,12 @@ from typing import Any
 import structlog
 from tornado.iostream import IOStream
 
+from hub.http.gate import Gate
+from hub.http.peers import is_loopback
+from hub.settings.limits import Limits
+from hub.transports.descriptors import SPARE
+from hub.transports.keep_alive import KeepAlive
+from hub.transports.read_turns import ReadTurns
 from hub.transports.services import TransportCounters
 
 log = structlog.get_logger("hub")
@@ -161,3 +167,18 @@ def _counted_as(host: str) -> str:
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is None:
         return str(ipaddress.ip_network((ip, 64), strict=False))
     return host
+
+
+class Sockets:
+    """What the sockets of one hub share, whatever their transport. Built once by `hub.app`, in the running loop."""
+
+    def __init__(self, limits: Limits, gate: Gate, counters: TransportCounters) -> None:
+        self.gate = gate
+        self.turns = ReadTurns()
+        self.keep_alive = KeepAlive(limits.ping_s)
+        self.door = Door(
+            limits.connections + SPARE,
+            limits.strangers_per_address,
+            lambda address: is_loopback(address) or gate.proxies.trusts(address),
+            counters,
+        )

@@ -10,9 +10,8 @@ from hub.http.peers import is_loopback
 from hub.stomp.encoder import Framing
 from hub.transports.burst_reader import BurstReader
 from hub.transports.connection import Connection
-from hub.transports.door import DoorStream
+from hub.transports.door import DoorStream, Sockets
 from hub.transports.services import Services
-from hub.transports.sockets import Sockets
 from hub.transports.stream_writer import StreamEnd, StreamWriter
 
 # The kernel's keep-alive probes that may go unanswered before the peer counts as gone, within one period of ours.

@@ -10,11 +10,10 @@ from hub.stomp.dialects import pick_subprotocol
 from hub.stomp.encoder import Framing
 from hub.transports.burst_websocket import BurstProtocol, BurstWebSocketHandler
 from hub.transports.connection import Connection
-from hub.transports.door import DoorStream
+from hub.transports.door import DoorStream, Sockets
 from hub.transports.keep_alive import KeepAlive
 from hub.transports.read_turns import ReadTurns
 from hub.transports.services import Services, TransportCounters
-from hub.transports.sockets import Sockets
 from hub.transports.stream_writer import StreamWriter
 from hub.websocket.frames import BINARY, TEXT, Message, frame_header
 

@@ -14,9 +14,8 @@ import time
 from collections.abc import Sequence
 
 from device_sim.ledger.writer import Acknowledgement
-from device_sim.links.address import parse_address
 from device_sim.links.devices import DeviceLink
-from device_sim.links.identity import MqttIdentity
+from device_sim.links.identity import MqttIdentity, parse_address
 from device_sim.links.link import LinkEvents
 from device_sim.message import LinkAction, LinkActionKind, Message
 from hub.clients.mqtt_client import MqttLogin

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from device_sim.links.address import parse_address
+from device_sim.links.identity import parse_address
 from hub.clients.endpoint import Endpoint
 from tests.support.ports import free_port
 from tests.support.programs import require_mosquitto

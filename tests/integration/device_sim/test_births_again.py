@@ -9,7 +9,7 @@ import pytest
 
 from device_sim.ledger.reader import read_ledger
 from device_sim.ledger.writer import LedgerWriter
-from device_sim.links.address import parse_address
+from device_sim.links.identity import parse_address
 from device_sim.run.identities import Targets
 from device_sim.run.plan import ScenarioPlan
 from device_sim.run.publisher import Publisher

@@ -8,12 +8,10 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from device_sim.links.address import parse_address
 from device_sim.links.device_connection import Bounds
 from device_sim.links.devices import DEVICE_BOUNDS, DeviceLink
-from device_sim.links.identity import MqttIdentity
+from device_sim.links.identity import MqttIdentity, TlsFiles, parse_address
 from device_sim.links.link import LinkEvents
-from device_sim.links.tls import TlsFiles
 from device_sim.message import LinkAction, LinkActionKind, Message, Will
 from hub.clients.endpoint import Endpoint
 from hub.clients.mqtt_client import MqttLogin

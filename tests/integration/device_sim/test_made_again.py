@@ -7,10 +7,9 @@ from pathlib import Path
 
 from device_sim.ledger.reader import read_ledger
 from device_sim.ledger.writer import LedgerWriter
-from device_sim.links.address import parse_address
 from device_sim.links.device_connection import Bounds
 from device_sim.links.devices import DEVICE_BOUNDS, DeviceLink
-from device_sim.links.identity import MqttIdentity, StompIdentity
+from device_sim.links.identity import MqttIdentity, StompIdentity, parse_address
 from device_sim.links.link import LinkEvents
 from device_sim.message import LinkAction, LinkActionKind, Message
 from device_sim.run.identities import Targets

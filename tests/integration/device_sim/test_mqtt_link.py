@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from device_sim.ledger.reader import read_ledger
 from device_sim.ledger.writer import LedgerWriter
-from device_sim.links.address import parse_address
+from device_sim.links.identity import parse_address
 from device_sim.links.link import LinkEvents
 from device_sim.links.shared import SharedLink
 from device_sim.message import Message

@@ -11,10 +11,9 @@ import pytest
 from device_sim.figures.intended import Intended
 from device_sim.figures.results import DELIVERED, Recorder
 from device_sim.ledger.writer import Acknowledgement, LedgerWriter
-from device_sim.links.address import parse_address
 from device_sim.links.dashboard import Appetite, Dashboard, DashboardEvents
 from device_sim.links.devices import DeviceLink
-from device_sim.links.identity import StompIdentity
+from device_sim.links.identity import StompIdentity, parse_address
 from device_sim.links.link import LinkEvents
 from device_sim.links.reactor import Reactor
 from device_sim.message import LinkAction, LinkActionKind, Message

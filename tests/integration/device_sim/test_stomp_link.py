@@ -11,10 +11,9 @@ import trustme
 from structlog.testing import capture_logs
 
 from device_sim.ledger.writer import LedgerWriter
-from device_sim.links.address import parse_address
+from device_sim.links.identity import TlsFiles, parse_address
 from device_sim.links.link import LinkEvents
 from device_sim.links.shared import SharedLink
-from device_sim.links.tls import TlsFiles
 from device_sim.message import Message
 from device_sim.run.publisher import Publisher
 from hub.clients.endpoint import Endpoint

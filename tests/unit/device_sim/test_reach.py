@@ -8,8 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from device_sim.errors import BadArgumentError
-from device_sim.links.address import parse_address
-from device_sim.links.tls import TlsFiles
+from device_sim.links.identity import TlsFiles, parse_address
 from device_sim.reach import check_broker, check_stomp
 from hub.clients.endpoint import Endpoint
 from hub.websocket.frames import TEXT, frame_header

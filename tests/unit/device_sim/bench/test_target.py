@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from device_sim.bench.target import family, find_server, listening_inodes, usage
-from device_sim.links.address import parse_address
+from device_sim.links.identity import parse_address
 
 TABLE = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -2,8 +2,7 @@
 
 import pytest
 
-from device_sim.links.address import parse_address
-from device_sim.links.identity import StompIdentity
+from device_sim.links.identity import StompIdentity, parse_address
 from device_sim.links.stomp_client import Received, StompClient, cut_messages
 from hub.stomp.decoder import FrameDecoder, HeaderCache
 from hub.stomp.dialects import V1_2

@@ -3,7 +3,7 @@
 import pytest
 
 from device_sim.errors import BadArgumentError
-from device_sim.links.address import parse_address
+from device_sim.links.identity import parse_address
 
 
 def test_parts_and_defaults() -> None:
