@@ -184,7 +184,7 @@ class Bridge:
         )
 
     def state(self) -> State:
-        """Say for /readyz how both sides are."""
+        """Return the state of both sides, for /readyz."""
         return {
             "mqtt": {
                 "ok": self._mqtt.connected and not self._mqtt.contested,

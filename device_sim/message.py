@@ -46,7 +46,7 @@ class LinkActionKind(Enum):
     CONNECT = "connect"
     """Make a new connection; ends FREEZE as well."""
     DISCONNECT = "disconnect"
-    """Say good-bye and close: no will is published."""
+    """Disconnect: no will is published."""
     CUT = "cut"
     """Lose the connection without a good-bye: the broker publishes the will."""
     FREEZE = "freeze"

@@ -36,7 +36,7 @@ class Watcher:
         self._dashboard.connect()
 
     async def close(self) -> None:
-        """Say good-bye; raise what a callback failed with, which is a bug."""
+        """Disconnect; raise what a callback failed with, which is a bug."""
         self._dashboard.disconnect()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):

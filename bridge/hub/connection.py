@@ -161,7 +161,7 @@ class HubConnection:
                 websocket.abort()
 
     def disconnect(self) -> None:
-        """Say DISCONNECT; blocks."""
+        """Send DISCONNECT; blocks."""
         with contextlib.suppress(*BROKEN):
             self._stomp.disconnect()
 

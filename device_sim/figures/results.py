@@ -163,7 +163,7 @@ class Recorder:
         self.marks.append(Mark(kind, name, begin_s, end_s))
 
     def invalidate(self, reason: str) -> None:
-        """Say that the simulator was the bottleneck; each reason is kept once."""
+        """Note that the simulator was the bottleneck; each reason is kept once."""
         if reason not in self.invalid:
             self.invalid.append(reason)
 

@@ -36,7 +36,7 @@ class Report:
 
     @property
     def headline(self) -> str:
-        """Say in one sentence what came of it."""
+        """Return the outcome as one sentence."""
         met = sum(outcome.met for outcome in self.outcomes)
         if self.status is ExitStatus.INVALID:
             return f"Invalid: {'; '.join(self.result.invalid)}"

@@ -54,7 +54,7 @@ class ClassMembers:
         self._start_s = 0.0
 
     def start(self, start_us: int) -> None:
-        """Say when the schedule begins (epoch), before the first `take`."""
+        """Set when the schedule begins (epoch), before the first `take`."""
         self._start_s = start_us / 1e6
         self._clocks.start(start_us)
         for member in self._members:

@@ -31,7 +31,7 @@ class RightClocks:
         self._last_us = np.full(devices, BEFORE_ALL)
 
     def start(self, start_us: int) -> None:
-        """Say when the schedule begins, before the first `at`."""
+        """Set when the schedule begins, before the first `at`."""
         self._start_us = start_us
 
     def at(self, rows: Rows, t: Numbers) -> list[int]:
@@ -65,7 +65,7 @@ class DeviceClock:
         return bool(self._faults)
 
     def start(self, start_us: int) -> None:
-        """Say when the schedule begins, before the first `at`."""
+        """Set when the schedule begins, before the first `at`."""
         self._start_us = start_us
 
     def at(self, t: float, *, birth: bool = False) -> int:

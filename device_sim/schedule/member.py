@@ -152,7 +152,7 @@ class Member:
         return max((instead for instead, _ in self._bursts), default=1)
 
     def start(self, start_us: int) -> None:
-        """Say when the schedule begins (epoch), before anything else is asked."""
+        """Set when the schedule begins (epoch), before anything else is asked."""
         self._start_s = start_us / 1e6
         if self._clock is not None:
             self._clock.start(start_us)

@@ -145,7 +145,7 @@ class Outbox:
         """Add an item for this connection alone."""
         pending = self.pending
         pending.append(item)
-        # Items that a flush left aside are not marked any more: they are again when a flush would take them.
+        # Items that a flush left aside lose their mark, and get it back when a flush would take them.
         if len(pending) == 1 or (self.blocked and not self.lazy):
             self._mark(self)
 
@@ -195,7 +195,7 @@ class Outbox:
             self._shed()
 
     def overdraw(self, owed: Owed) -> None:
-        """Bring what a subscription is owed in a log back within the bound, or give the connection up."""
+        """Bring what a subscription is owed in a log back within the bound, or close the connection."""
         cursor = owed.cursor
         if cursor is None:
             return
@@ -222,7 +222,7 @@ class Outbox:
         return taken
 
     def take_messages(self) -> list[Item]:
-        """Take back all messages that were not written: nobody subscribes any more."""
+        """Take back all messages that were not written: nobody subscribes now."""
         waiting = (*(self._backlog or ()), *self.pending)
         taken = [item for item in waiting if item.cohort is not None]
         if taken:

@@ -95,7 +95,7 @@ def _together(runs: list[path.Measured]) -> Row:
 
 
 def _beside_broker(runs: list[path.Measured], parts: tuple[str, ...], goal: Goal) -> str:
-    """Say the cost as a share of the broker's in the same run, which is no work of ours: it tells the machine's pace."""
+    """Return the cost as a share of the broker's in the same run, which is no work of ours: it tells the machine's pace."""
     share = statistics.median(sum(one.cpu_us[part] for part in parts) / one.cpu_us["broker"] for one in runs)
     return f"{share:.2f} of the broker's; the goal is {goal.bound / SKETCH['broker']:.2f} of the sketch's broker"
 

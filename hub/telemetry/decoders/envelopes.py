@@ -215,4 +215,4 @@ OPENERS: Final[tuple[tuple[frozenset[str], _Opener], ...]] = (
 _MARKS: Final = frozenset(
     {"values", "data", "state", "current", "propertyValues", "body", "telemetry", "Messages", "Value"}
 )
-"""One of these is in every envelope: most records have none."""
+"""Every envelope has one of these; most records have none."""

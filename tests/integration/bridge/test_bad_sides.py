@@ -56,7 +56,7 @@ class _NoConnected(WebSocketHandler):
         return True
 
     def on_message(self, message: str | bytes) -> None:
-        """Say nothing to CONNECT."""
+        """Do not answer CONNECT."""
 
 
 class Side:
