@@ -29,9 +29,12 @@ from hub.http.hosts import AllowedHosts
 from hub.http.metrics import MetricsHandler
 from hub.http.origins import AllowedOrigins
 from hub.http.peers import TrustedProxies, is_loopback
+from hub.observe.loop_lag import LoopLag
+from hub.observe.memory import Memory, memory_rows
 from hub.observe.metrics import build_registry, pipeline_rows, store_rows
-from hub.observe.stats import LoopLag, StatsTopic
+from hub.observe.stats import StatsTopic
 from hub.observe.transport_metrics import broker_rows, transport_rows
+from hub.processes.memory import memory_budget
 from hub.refusal import Refusal
 from hub.settings.model import HubSettings, routes_of
 from hub.stomp.conversation import Shared
@@ -64,7 +67,12 @@ class HubApp:
         """Build the parts; call within the running loop."""
         # Kept: asking for the running loop is a system call.
         loop = self._loop = asyncio.get_running_loop()
-        limits = settings.limits.model_copy(update={"connections": fitting_connections(settings.limits.connections)})
+        limits = settings.limits.model_copy(
+            update={
+                "connections": fitting_connections(settings.limits.connections),
+                "memory_bytes": memory_budget(settings.limits.memory_bytes),
+            }
+        )
         self.addresses: list[str] = []
         self._settings = settings
         self._clock = BrokerClock()
@@ -101,6 +109,8 @@ class HubApp:
             limits,
             self.store,
         )
+        self._memory = Memory(self.broker, self.services)
+        self.services.memory = self._memory
         self._gate = Gate(
             AllowedHosts((settings.http.host, *settings.http.allowed_hosts)),
             AllowedOrigins(settings.http.allowed_origins),
@@ -118,12 +128,17 @@ class HubApp:
             *store_rows(self.store),
             *broker_rows(self.broker),
             *transport_rows(self.services, self._lag),
+            *memory_rows(self._memory, lambda: limits.memory_bytes),
         )
         gate, services = self._gate, self.services
         rules = [
             (f"{WEBSOCKET}/?", StompWebSocketHandler, {"services": services, "sockets": self._sockets}),
             (r"/livez", LivezHandler, {"gate": gate}),
-            (r"/readyz", ReadyzHandler, {"gate": gate, "checks": {"storage": self.store.health}}),
+            (
+                r"/readyz",
+                ReadyzHandler,
+                {"gate": gate, "checks": {"storage": self.store.health, "loop": self._lag.health}},
+            ),
             (
                 r"/metrics",
                 MetricsHandler,
@@ -208,6 +223,7 @@ class HubApp:
             )
         self._filling = asyncio.create_task(self._fill_last_readings(), name="last readings")
         self._lag.start()
+        self._memory.start()
         self._stats.start()
         http_port = http_sockets[0].getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
@@ -222,6 +238,7 @@ class HubApp:
         services.draining = True
         self._sockets.door.close()
         self._stats.stop()
+        self._memory.stop()
         if self._filling is not None:
             self._filling.cancel()
             await asyncio.gather(self._filling, return_exceptions=True)

@@ -68,6 +68,7 @@ class Reason(Enum):
     TOO_MANY_QUEUES = "Too many queues"
     NO_REPLY_QUEUE = "Reply gone"
     SLOW_CONSUMER = "slow consumer"
+    MEMORY_FULL = "Memory full"
     # What the hub could not do.
     NOT_CONFIRMED = "Not confirmed"
     NOT_STORED = "Not stored"
@@ -125,6 +126,9 @@ ANSWERS: dict[Reason, Answer] = {
     Reason.QUEUE_FULL: Answer(_LATER, 503, True, "the queue holds `limits.queue_messages` or `limits.queue_bytes`"),
     Reason.TOO_MANY_QUEUES: Answer(_LATER, 503, True, "there are `limits.queues` work queues"),
     Reason.NO_REPLY_QUEUE: Answer(_PROTOCOL, 410, False, "nobody waits on this temporary queue (any more)"),
+    Reason.MEMORY_FULL: Answer(
+        _LATER, 503, True, "what clients make the hub keep reaches `limits.memory_bytes`, or the work queues half of it"
+    ),
     Reason.SLOW_CONSUMER: Answer(
         _POLICY,
         408,

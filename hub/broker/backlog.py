@@ -36,6 +36,9 @@ class Recent:
         self._bytes_before = 0
         self._joined: tuple[int, Piece, bytes] | None = None
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     @property
     def end(self) -> int:
         """Return the position behind the newest message."""
@@ -102,6 +105,9 @@ class Newest:
         self._entries: dict[str, tuple[int, Item]] = {}  # by topic: position behind the message, message
         self.size = 0
         self.end = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def extend(self, items: Sequence[Item]) -> None:
         """Add messages."""

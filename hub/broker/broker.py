@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from hub.broker.agenda import Agenda
+from hub.broker.budget import NAMES, UNBOUNDED, Budget
 from hub.broker.channel import Channel
 from hub.broker.confirmations import Confirmation
 from hub.broker.counters import Counters
@@ -30,6 +31,7 @@ class BrokerLimits(NamedTuple):
     queues: QueueLimits = QueueLimits()
     topics: int = 100_000
     retained_bytes: int = 33_554_432
+    memory_bytes: int = UNBOUNDED
 
 
 # Given a filter's levels, returns the last message of each topic that matches, one by one.
@@ -60,9 +62,11 @@ class Broker:
         """
         self.epoch = epoch
         self.counters = Counters(epoch)
-        self.topics = Topics(limits.topics, limits.retained_bytes, self.counters.dropped)
+        self.budget = Budget(limits.memory_bytes)
+        name_bytes = int(NAMES * limits.memory_bytes)
+        self.topics = Topics(limits.topics, limits.retained_bytes, name_bytes, self.counters.dropped)
         self.routing = Routing(limits.filters, self.topics)
-        self.queues = QueueTable(limits.queues, self.counters)
+        self.queues = QueueTable(limits.queues, self.counters, self.budget)
         self.taps: list[Tap] = []
         # Know the last messages of topics that are only encoded when wanted, for `replay:last`.
         self.replay_sources: list[ReplaySource] = []

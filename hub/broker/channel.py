@@ -15,7 +15,7 @@ from typing import Final
 from hub.broker.backlog import Cursor, Log, Newest, Recent
 from hub.broker.options import OnSlow
 from hub.broker.outbox import Outbox, Owed
-from hub.broker.publication import Cohort, Item, Publication
+from hub.broker.publication import OVERHEAD, Cohort, Item, Publication
 
 Key = tuple[str, Cohort, OnSlow]  # filter, cohort, policy
 Offer = Callable[[Publication, float], None]
@@ -59,6 +59,21 @@ class Channel:
     def logged_bytes(self) -> int:
         """Return what is kept for parked members."""
         return 0 if self.log is None else self.log.size
+
+    @property
+    def kept_bytes(self) -> int:
+        """Return the memory that this takes: each message is there encoded and as it came."""
+        return 0 if self.log is None else 2 * self.log.size + OVERHEAD * len(self.log)
+
+    def shed(self) -> None:
+        """Give memory back: parked members lose the older half of the log, or are given up, by their policy."""
+        log = self.log
+        if log is None:
+            return
+        keep = log.size // 2
+        for owed, outbox in tuple(self._parked.items()):
+            outbox.skip(owed, keep)
+        self._forget()
 
     def join(self, owed: Owed, outbox: Outbox, offer: Offer | None) -> None:
         """Add a member; `offer` is the first stage of a special one. An existing member changes its stage."""
@@ -106,7 +121,11 @@ class Channel:
             return
         for owed, outbox in tuple(self._parked.items()):
             outbox.overdraw(owed)
-        if self.log is not None:  # else all of them were closed
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what all have read or lost."""
+        if self.log is not None:  # else all of them were given up
             self.log.forget(min([owed.cursor.position for owed in self._parked if owed.cursor]))
             self._look_at = self.log.size + self._step
 

@@ -13,6 +13,7 @@ class Counters:
         "messages_in",
         "messages_out",
         "number",
+        "queued_bytes",
         "redelivered",
         "slow_consumers",
     )
@@ -23,6 +24,7 @@ class Counters:
         self.redelivered = 0
         self.slow_consumers = 0  # connections given up because their peer does not read
         self.dropped: Counter[str] = Counter()  # by reason
+        self.queued_bytes = 0  # that wait in work queues
         self.number = 0  # of the last publication
         self._ack_ids = 0
         self._epoch = epoch

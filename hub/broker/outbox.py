@@ -16,7 +16,7 @@ from hub.broker.backlog import Cursor
 from hub.broker.confirmations import Confirmation
 from hub.broker.counters import Counters
 from hub.broker.options import OnSlow
-from hub.broker.publication import Cohort, Item
+from hub.broker.publication import OVERHEAD, Cohort, Item
 
 CHUNK_BYTES = 1_048_576  # handed to the sink at once at most, so that a busy sink holds little that cannot be dropped
 EARLY_ITEMS = 32  # while a queue or a source delivers, the outbox is flushed after so many items, or a large one
@@ -201,16 +201,32 @@ class Outbox:
             return
         size = cursor.size
         over = (self.backlog_bytes + size if self.alone else self.waiting_bytes) - self.limit
+        if over > 0:
+            # Well below the bound: a thousand members must not be looked at for each few messages.
+            self.skip(owed, max(0, size - over - self.limit // 8))
+
+    def skip(self, owed: Owed, keep: int) -> None:
+        """Let a subscription lose all but so many bytes of what it is owed in a log, or give the connection up."""
+        cursor = owed.cursor
         # One message that waits alone is never too much.
-        if over <= 0 or cursor.position >= cursor.log.end - 1:
+        if cursor is None or cursor.size <= keep or cursor.position >= cursor.log.end - 1:
             return
         if owed.on_slow is OnSlow.DISCONNECT:
             self._sink.overflow()
             return
-        # Well below the bound: a thousand members must not be looked at for each few messages.
-        skipped = cursor.skip(max(0, size - over - self.limit // 8))
+        skipped = cursor.skip(keep)
         owed.drop(skipped, "drop-oldest" if owed.on_slow is OnSlow.DROP_OLDEST else "conflated")
         self.owing = self.shedding = True
+
+    @property
+    def kept_bytes(self) -> int:
+        """Return the memory that is taken here: each message is there encoded and as it came."""
+        return 0 if not self._backlog else 2 * self.backlog_bytes + OVERHEAD * len(self._backlog)
+
+    def shed(self) -> None:
+        """Give half of what is kept here back, where it may be dropped."""
+        if self._backlog:
+            self._drop_oldest(self.backlog_bytes // 2)
 
     def discard(self, key: str) -> list[Item]:
         """Take back all messages of one subscription that were not written (UNSUBSCRIBE)."""
@@ -294,7 +310,8 @@ class Outbox:
         if any(owed.on_slow is OnSlow.CONFLATE for owed in self._owed.values()):
             self._conflate()
         if self.backlog_bytes > self.limit:
-            self._drop_oldest()
+            # A little below the bound: the next message does not need the next pass, and a pass takes no time to notice.
+            self._drop_oldest(self.limit - self.limit // 32)
         # One message that waits alone is never too much.
         if self.backlog_bytes > self.limit and len(self._backlog or ()) > 1:
             self._sink.overflow()
@@ -320,9 +337,7 @@ class Outbox:
             self._replace(kept)
             self._count(skipped, "conflated")
 
-    def _drop_oldest(self) -> None:
-        # A little below the bound: the next message does not need the next pass, and a pass takes no time to notice.
-        goal = self.limit - self.limit // 32
+    def _drop_oldest(self, goal: int) -> None:
         backlog = self._backlog or deque()
         kept: list[Item] = []
         skipped: dict[Owed, int] = {}

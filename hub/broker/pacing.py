@@ -4,7 +4,8 @@ Per topic: a message within the period since the last one is held, a newer one r
 one goes out when the period has passed. With a dead band a reading whose value is closer than that to the last one sent
 is skipped; anything without a number passes. What is replaced or skipped is counted.
 
-Remembers at most MAX_TOPICS topics; the one known for longest is forgotten first, its held message sent at once.
+Remembers at most MAX_TOPICS topics, and a bound of bytes; the one known for longest is forgotten first, its held
+message sent at once.
 """
 
 import heapq
@@ -13,7 +14,7 @@ from typing import Final
 
 from hub.broker.options import Options
 from hub.broker.outbox import Owed
-from hub.broker.publication import Publication
+from hub.broker.publication import OVERHEAD, Publication
 
 MAX_TOPICS: Final = 10_000
 MOST_AT_ONCE: Final = 500  # held messages that one `release` sends: ten thousand of them would hold the loop
@@ -33,17 +34,20 @@ class Pace:
 class Pacer:
     """The state of all topics of one subscription."""
 
-    __slots__ = ("_dead_band", "_due", "_next", "_owed", "_paces", "_period_s", "_wake")
+    __slots__ = ("_dead_band", "_due", "_most_bytes", "_next", "_owed", "_paces", "_period_s", "_wake", "bytes")
 
     def __init__(
         self,
         options: Options,
         owed: Owed,
+        most_bytes: int,
         out: Callable[[Publication, float], None],
         wake: Callable[[float], None],
     ) -> None:
-        """Take the next stage's `offer`, and what asks for a `release` at a time."""
+        """Take the bound, the next stage's `offer`, and what asks for a `release` at a time."""
         self._period_s = options.period_s
+        self.bytes = 0  # of names and held messages
+        self._most_bytes = most_bytes
         self._dead_band = options.dead_band
         self._owed = owed
         self._next = out
@@ -60,15 +64,17 @@ class Pacer:
         if pace.held is not None:
             # The newest wins, even when it equals what was sent last: then nothing goes out.
             self._owed.drop(1, "max-rate")
-            pace.held = publication
+            self._hold(pace, publication)
             self._let_go(pace, now)
+            self._make_room(MAX_TOPICS, now)
         elif self._unchanged(pace, publication):
             self._owed.drop(1, "dead-band")
         elif now < pace.next_s:
-            pace.held = publication
+            self._hold(pace, publication)
             heapq.heappush(self._due, (pace.next_s, topic))
             if self._due[0][1] == topic:
                 self._wake(pace.next_s)
+            self._make_room(MAX_TOPICS, now)
         else:
             self._send(pace, publication, now)
 
@@ -88,13 +94,21 @@ class Pacer:
         """Forget what is held."""
         self._paces.clear()
         self._due.clear()
+        self.bytes = 0
+
+    def _hold(self, pace: Pace, publication: Publication | None) -> None:
+        if pace.held is not None:
+            self.bytes -= pace.held.size
+        if publication is not None:
+            self.bytes += publication.size
+        pace.held = publication
 
     def _let_go(self, pace: Pace, now: float) -> None:
         if pace.held is None or now < pace.next_s:
             return
         if self._unchanged(pace, pace.held):
             self._owed.drop(1, "dead-band")
-            pace.held = None
+            self._hold(pace, None)
         else:
             self._send(pace, pace.held, now)
 
@@ -108,15 +122,23 @@ class Pacer:
         )
 
     def _send(self, pace: Pace, publication: Publication, now: float) -> None:
-        pace.held = None
+        if pace.held is not None:
+            self._hold(pace, None)
         pace.next_s = now + self._period_s
         pace.value = publication.value
         self._next(publication, now)
 
     def _remember(self, topic: str, now: float) -> Pace:
-        if len(self._paces) >= MAX_TOPICS:
-            forgotten = self._paces.pop(next(iter(self._paces)))
-            if forgotten.held is not None:
-                self._next(forgotten.held, now)
+        self._make_room(MAX_TOPICS - 1, now)
+        self.bytes += len(topic) + OVERHEAD
         pace = self._paces[topic] = Pace()
         return pace
+
+    def _make_room(self, topics: int, now: float) -> None:
+        while len(self._paces) > topics or (self.bytes > self._most_bytes and len(self._paces) > 1):
+            oldest = next(iter(self._paces))
+            forgotten = self._paces.pop(oldest)
+            self.bytes -= len(oldest) + OVERHEAD
+            if (held := forgotten.held) is not None:
+                self._hold(forgotten, None)
+                self._next(held, now)

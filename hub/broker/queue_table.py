@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from hub.broker.budget import Budget
 from hub.broker.counters import Counters
 from hub.broker.publication import Address, Arrival, Publication
 from hub.broker.queues import Queue, QueueLimits, is_dead_letter, message_size
@@ -15,8 +16,9 @@ from hub.topics.destinations import Destination, Kind, queue
 class QueueTable(dict[Destination, Queue]):
     """The queues (`/queue/…` and temporary ones)."""
 
-    def __init__(self, limits: QueueLimits, counters: Counters) -> None:
+    def __init__(self, limits: QueueLimits, counters: Counters, budget: Budget) -> None:
         super().__init__()
+        self._budget = budget
         self._limits = limits
         self._counters = counters
 
@@ -24,7 +26,7 @@ class QueueTable(dict[Destination, Queue]):
         """Check that all of these messages have room, before any of them is put.
 
         Raises:
-            Refusal: a queue is full, or there are too many queues.
+            Refusal: a queue is full, all queues together are, or there are too many.
         """
         counts: Counter[Destination] = Counter()
         sizes: Counter[Destination] = Counter()
@@ -39,6 +41,8 @@ class QueueTable(dict[Destination, Queue]):
             self._sweep()
         if len(self) + len(missing) > self._limits.queues:
             raise self._too_many(missing[0])
+        if not all(is_dead_letter(destination) for destination in counts):
+            self._budget.admit_work(self._counters.queued_bytes, sizes.total(), next(iter(counts)).text)
         for destination, count in counts.items():
             known = self.get(destination)
             held, held_bytes = (0, 0) if known is None else (len(known), known.bytes)
@@ -74,8 +78,8 @@ class QueueTable(dict[Destination, Queue]):
             return
         left.leave(subscription)
         if destination.kind is Kind.TEMP_QUEUE and left.deserted:
-            # It lives as long as its requester: nobody else can consume it.
-            self._counters.dropped["reply-gone"] += len(left)
+            # It lives no longer than who asked for answers: nobody else can consume it.
+            self._counters.dropped["reply-gone"] += left.end()
             del self[destination]
         else:
             self._drop_if_idle(left)

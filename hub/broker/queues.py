@@ -65,7 +65,7 @@ class Queue:
         if is_dead_letter(self.destination):
             self._drop_oldest(publication.size)
         self._ready.append(Delivery(publication, 0))
-        self.bytes += publication.size
+        self._account(publication.size)
         self.dispatch()
 
     def give_back(self, deliveries: Iterable[Delivery]) -> None:
@@ -75,7 +75,7 @@ class Queue:
                 self._dead(self.destination, delivery.publication)
                 continue
             self._ready.appendleft(delivery)
-            self.bytes += delivery.publication.size
+            self._account(delivery.publication.size)
         self.dispatch()
 
     def join(self, consumer: Subscription) -> None:
@@ -97,17 +97,32 @@ class Queue:
                 continue
             passed = 0
             delivery = self._ready.popleft()
-            self.bytes -= delivery.publication.size
+            self._account(-delivery.publication.size)
             if delivery.attempt:
                 self._counters.redelivered += 1
             consumer.emit(delivery.publication, delivery.attempt + 1)
+
+    def shed(self) -> None:
+        """Give half of a dead-letter queue's memory back: the oldest."""
+        self._drop_oldest(self._limits.bytes - self.bytes // 2)
+
+    def end(self) -> int:
+        """Forget all messages; return how many there were."""
+        count = len(self._ready)
+        self._ready.clear()
+        self._account(-self.bytes)
+        return count
 
     def _drop_oldest(self, size: int) -> None:
         """Make room for a message of a size."""
         limits = self._limits
         while self._ready and (len(self._ready) >= limits.messages or self.bytes + size > limits.bytes):
-            self.bytes -= self._ready.popleft().publication.size
+            self._account(-self._ready.popleft().publication.size)
             self._counters.dropped["dead-letter-full"] += 1
+
+    def _account(self, size: int) -> None:
+        self.bytes += size
+        self._counters.queued_bytes += size
 
 
 def is_dead_letter(destination: Destination) -> bool:

@@ -6,6 +6,7 @@ Fan-outs are shared between topics that match the same filters.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from hub.broker.channel import Channel, Key, Offer
@@ -109,6 +110,12 @@ class Routing:
     def logged_bytes(self) -> int:
         """Return what channels keep for members that are blocked."""
         return sum(channel.logged_bytes for channel in self._channels.values())
+
+    def logs(self) -> Iterator[tuple[str, Channel]]:
+        """Return the channels that keep something for members that are blocked, with their filters."""
+        for ((topic_filter, _, _), _), channel in self._channels.items():
+            if channel.logged_bytes:
+                yield topic_filter, channel
 
     def _find(self, name: str) -> Fanout:
         nodes = self._filters.match_nodes(name)

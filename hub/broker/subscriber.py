@@ -26,6 +26,14 @@ class SubscriberLimits(NamedTuple):
     outbox_bytes: int = 4_194_304
 
 
+class Kept(NamedTuple):
+    """Bytes that are kept for one connection."""
+
+    outbox: int
+    held: int  # by windows and pacers, for its subscriptions on topics
+    work: int  # deliveries of work queues that are not acknowledged
+
+
 class Subscriber:
     """The subscriptions of one connection."""
 
@@ -48,9 +56,10 @@ class Subscriber:
             encode: turns its messages into what the connection's peer reads.
 
         Raises:
-            Refusal: the key is in use, one too many, or the destination or an option is not legal there.
+            Refusal: the key is in use, the memory, one too many, or the destination or an option is not legal there.
         """
         limits = self._limits
+        self._broker.budget.admit("a subscription", destination.text)
         if key in self.subscriptions:
             text = f"the id {quoted(named(key))} is in use on this connection"
             raise Refusal(Reason.DUPLICATE_SUBSCRIPTION, text, about=named(key))
@@ -128,6 +137,25 @@ class Subscriber:
         else:
             self._broker.counters.dropped["nack"] += len(taken)
         self._resume(subscription)
+
+    def kept(self) -> Kept:
+        """Return the memory that is taken for this connection alone."""
+        held = work = 0
+        for subscription in self.subscriptions.values():
+            held += subscription.held_bytes
+            if (window := subscription.window) is not None:
+                if subscription.destination.kind is Kind.TOPIC:
+                    held += window.acks.bytes
+                else:
+                    work += window.acks.bytes
+        return Kept(self.outbox.kept_bytes, held, work)
+
+    def shed(self) -> None:
+        """Give memory back: the older half of what waits and may be dropped."""
+        self.outbox.shed()
+        for subscription in self.subscriptions.values():
+            if subscription.window is not None:
+                subscription.window.shed()
 
     def resume(self) -> None:
         """Resume writing: the sink is no longer busy."""

@@ -21,7 +21,7 @@ from hub.broker.options import AckMode, Options
 from hub.broker.outbox import Outbox, Owed
 from hub.broker.pacing import Pacer
 from hub.broker.publication import Cohort, Publication
-from hub.broker.window import Delivery, Window
+from hub.broker.window import WINDOW_OUTBOXES, Delivery, Window
 from hub.topics.destinations import Destination
 
 
@@ -83,13 +83,19 @@ class Subscription(Owed):
             self.offer = self.window.offer
             self.awaited = {} if options.confirms else None
         elif options.paced:
-            self._pacer = Pacer(options, self, self._outlet, self._wake_me)
+            self._pacer = Pacer(options, self, WINDOW_OUTBOXES * outbox.limit, self._outlet, self._wake_me)
             self.offer = self._pacer.offer
 
     @property
     def stages(self) -> list[Stage]:
         """Return the stages before the outlet, in the order in which a message passes them."""
         return [stage for stage in (self._catching_up, self._pacer, self.window) if stage is not None]
+
+    @property
+    def held_bytes(self) -> int:
+        """Return what its stages hold back."""
+        pacer, window = self._pacer, self.window
+        return (0 if pacer is None else pacer.bytes) + (0 if window is None else window.waiting_bytes)
 
     @property
     def plain(self) -> bool:

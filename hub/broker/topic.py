@@ -1,9 +1,9 @@
 """What the hub knows of topics: who gets their messages, and what the last one was.
 
 A topic's fan-out is found once and remembered until a channel that could match it comes or goes. The last message is kept
-for subscribers that ask `replay:last`. Both are bounded, in topics and in bytes of last messages; the topic known for
-longest is forgotten first. Forgetting a fan-out costs a look-up; forgetting a last message is counted with the reason
-`retained-evicted`. A topic that was forgotten is stale: its holders look it up again before using it.
+for subscribers that ask `replay:last`. Both are bounded, in topics, in bytes of last messages and in bytes of names; the
+topic known for longest is forgotten first. Forgetting a fan-out costs a look-up; forgetting a last message is counted with
+the reason `retained-evicted`. A topic that was forgotten is stale: who still holds it asks again before using it.
 """
 
 from collections import Counter
@@ -15,7 +15,8 @@ from hub.broker.publication import OVERHEAD, Address, Cohort, Headers, Publicati
 from hub.topics.destinations import Destination
 from hub.topics.name_tree import NameTree
 
-STALE = -1  # a generation that is never the current one
+MOST_SHED = 10_000  # topics that are forgotten at once to give memory back: all of them would hold the loop
+STALE = -1  # a generation that never is the present one
 # A last message: its number, body and headers. A tuple and no Publication: most are never asked for.
 Last = tuple[int, bytes, Headers]
 
@@ -67,26 +68,46 @@ class Topic(Address):
 class Topics:
     """All known topics by destination, oldest first."""
 
-    __slots__ = ("_dropped", "_max_bytes", "_max_topics", "_names", "_topics", "bytes", "get")
+    __slots__ = (
+        "_dropped",
+        "_max_bytes",
+        "_max_name_bytes",
+        "_max_topics",
+        "_names",
+        "_topics",
+        "bytes",
+        "get",
+        "name_bytes",
+    )
 
-    def __init__(self, max_topics: int, max_bytes: int, dropped: Counter[str]) -> None:
+    def __init__(self, max_topics: int, max_bytes: int, max_name_bytes: int, dropped: Counter[str]) -> None:
         self._topics: dict[str, Topic] = {}
         # Asked several times for each message: the dictionary's own method, without one of ours around it.
         self.get = self._topics.get
         self._names: NameTree[Topic] = NameTree()  # of those with a last message
         self._max_topics = max_topics
         self._max_bytes = max_bytes
+        self._max_name_bytes = max_name_bytes
         self._dropped = dropped
         self.bytes = 0  # of last messages
+        self.name_bytes = 0  # of the topics themselves
 
     def __len__(self) -> int:
         return len(self._topics)
 
     def add(self, topic: Topic) -> None:
         """Know another one."""
-        while len(self._topics) >= self._max_topics:
+        self.name_bytes += _name_size(topic)
+        while self._topics and (len(self._topics) >= self._max_topics or self.name_bytes > self._max_name_bytes):
             self._forget_oldest()
         self._topics[topic.text] = topic
+
+    def shed(self) -> None:
+        """Give memory back: forget the older half of last messages and names."""
+        last, names = self.bytes // 2, self.name_bytes // 2
+        begun = len(self._topics)
+        while (self.bytes > last or self.name_bytes > names) and begun - len(self._topics) < MOST_SHED:
+            self._forget_oldest()
 
     def keep(self, topic: Topic, message: Last) -> None:
         """Remember the last message of a topic that is known."""
@@ -111,11 +132,17 @@ class Topics:
     def _forget_oldest(self) -> None:
         topic = self._topics.pop(next(iter(self._topics)))
         topic.generation = STALE
+        self.name_bytes -= _name_size(topic)
         if topic.last is not None:
             self._names.remove(topic.destination.name)
             self.bytes -= _size(topic.last)
             topic.last = None
             self._dropped["retained-evicted"] += 1
+
+
+def _name_size(topic: Topic) -> int:
+    """Return the bytes that a topic counts for: its name as text, in levels, as each encoder writes it; its entries."""
+    return 4 * len(topic.text) + 2 * OVERHEAD
 
 
 def _size(message: Last) -> int:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hub.broker.broker import Broker
+from hub.observe.loop_lag import LoopLag
 from hub.observe.metrics import Row
-from hub.observe.stats import LoopLag
 from hub.transports.services import Services
 
 
@@ -62,4 +62,11 @@ def transport_rows(services: Services, lag: LoopLag) -> Sequence[Row]:
             lambda: sum(connection.waiting_bytes for connection in services.connections),
         ),
         Row("hub_event_loop_lag_seconds", "gauge", "How late the event loop was.", lambda: lag.last_s),
+        Row(
+            "hub_event_loop_stalls_total",
+            "counter",
+            "Held for longer than 0.1 s; the log says by what.",
+            lambda: lag.stalls,
+        ),
+        Row("hub_event_loop_alarm", "gauge", "1 while the loop is late again and again.", lambda: lag.alarm),
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.broker.broker import BrokerLimits
+from hub.broker.budget import UNBOUNDED
 from hub.broker.queues import QueueLimits
 from hub.broker.subscriber import SubscriberLimits
 from hub.stomp.deadlines import DeadlineLimits
@@ -26,6 +27,8 @@ NOT_ABOVE: Final = (
     ("body_bytes", "transaction_bytes", "such a message could not be sent in a transaction, as bridges do"),
     ("body_bytes", "queue_bytes", "such a message would fit in no work queue"),
     ("body_bytes", "retained_bytes", "such a message would never be there for replay:last"),
+    ("outbox_bytes", "memory_bytes", "one slow peer would use all of it up"),
+    ("transaction_bytes", "memory_bytes", "one transaction would use all of it up"),
     ("header_line_bytes", "header_block_bytes", "a line counts towards its block"),
     ("opening_bytes", "header_block_bytes", "a CONNECT would be refused for its headers before it reaches the bound"),
     ("subscription_id_chars", "header_line_bytes", "the id of a subscription is the value of a header line"),
@@ -34,7 +37,7 @@ NOT_ABOVE: Final = (
     ("heart_beat_min_s", "heart_beat_max_s", "no period lies between them"),
 )
 """(smaller, larger, what goes wrong otherwise)."""
-OFF_AT_0: Final = frozenset({"retained_bytes"})
+OFF_AT_0: Final = frozenset({"retained_bytes", "memory_bytes"})
 
 
 class Limits(BaseModel):
@@ -87,6 +90,11 @@ class Limits(BaseModel):
         100_000, ge=1, description="topics whose subscribers and last message are remembered between messages"
     )
     retained_bytes: int = Field(32 * MIB, ge=0, description="bytes of the last messages, for replay:last")
+    memory_bytes: int = Field(
+        0,
+        ge=0,
+        description="bytes that all clients together make the hub keep; 0: a quarter of the machine's or cgroup's memory",
+    )
     heart_beat_min_s: float = Field(
         1.0, ge=0.1, le=3_600, description="shortest period of heart-beats that a client may ask for, either way"
     )
@@ -122,6 +130,7 @@ class Limits(BaseModel):
             QueueLimits(self.queues, self.queue_messages, self.queue_bytes),
             self.topics,
             self.retained_bytes,
+            self.memory_bytes or UNBOUNDED,
         )
 
     def for_deadlines(self) -> DeadlineLimits:

@@ -15,6 +15,7 @@ from hub.broker.subscriber import Subscriber
 from hub.broker.subscription import Subscription
 from hub.broker.topic import Topic
 from hub.refusal import Reason, Refusal, quoted
+from hub.stomp.decoder import MAX_CACHED_BLOCK_BYTES
 from hub.stomp.dialects import Dialect
 from hub.stomp.encoder import UNNAMED, Encoders, Framing
 from hub.stomp.frames import NACK, SEND, Frame, Head
@@ -22,6 +23,7 @@ from hub.topics.destinations import Destination, Kind, parse_destination
 from hub.topics.names import SEPARATOR, TopicError
 
 MAX_SENDINGS: Final = 5_000  # header blocks that a connection remembers
+SENDING_BYTES: Final = 2_048  # what one takes, about: those that were not cached are not remembered either
 
 
 class Sending(NamedTuple):
@@ -116,6 +118,8 @@ class Commands:
         except Refusal as error:
             error.receipt = frame.receipt
             raise
+        if head.size > MAX_CACHED_BLOCK_BYTES:
+            return sending  # its head is decoded again each time, and would not be found
         if len(self.sendings) >= MAX_SENDINGS:
             self.sendings.clear()
         self.sendings[head] = sending

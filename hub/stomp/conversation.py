@@ -22,9 +22,10 @@ from hub.broker.broker import Broker
 from hub.broker.confirmations import Confirmation
 from hub.broker.outbox import Joined, Sink
 from hub.broker.publication import Arrival, answer_item
+from hub.broker.subscriber import Kept as SubscriberKept
 from hub.broker.subscriber import Subscriber, SubscriberLimits
 from hub.refusal import CloseCode, Reason, Refusal
-from hub.stomp.commands import Commands, Sending
+from hub.stomp.commands import SENDING_BYTES, Commands, Sending
 from hub.stomp.deadlines import DeadlineLimits, Deadlines, Due
 from hub.stomp.debts import Debts
 from hub.stomp.decoder import HeaderCache
@@ -66,6 +67,24 @@ Told = Callable[[Refusal, str], None]
 """Takes what was refused, and the login: for the log."""
 
 
+class Kept(NamedTuple):
+    """Bytes that are kept for one client."""
+
+    outbox: int
+    held: int  # by windows and pacers, for its subscriptions on topics
+    work: int  # deliveries of work queues that are not acknowledged
+    received: int  # open transactions, and frames that are not complete
+    remembered: int  # header blocks
+
+    @property
+    def sending(self) -> int:
+        """Return what is there for its subscriptions."""
+        return self.outbox + self.held + self.work
+
+
+_NOTHING = SubscriberKept(0, 0, 0)
+
+
 class Conversation:
     """A client of the hub."""
 
@@ -85,6 +104,7 @@ class Conversation:
         "_subscriber",
         "_told",
         "_wait_for",
+        "brought",
         "deadlines",
         "fed",
         "when_left",
@@ -111,7 +131,8 @@ class Conversation:
         """
         self.deadlines = Deadlines(shared.deadlines, now)
         self.when_left: Callable[[], None] | None = None  # called when a DISCONNECT has its last RECEIPT
-        self.fed = False  # the last bytes brought telemetry: back-pressure applies to this peer
+        self.fed = False  # the last bytes brought telemetry: back-pressure is for this peer
+        self.brought = False  # the last bytes brought messages of any kind
         self._shared = shared
         self._carrier = carrier
         self._session_id = session_id
@@ -154,13 +175,38 @@ class Conversation:
         """Return the bytes that wait for the peer."""
         return 0 if self._subscriber is None else self._subscriber.outbox.waiting_bytes
 
-    # What the carrier reports.
+    @property
+    def closing(self) -> bool:
+        """Whether it ends itself, and is only waiting for the peer."""
+        return self._closing is not None
+
+    def kept(self) -> Kept:
+        """Return the memory that is taken for this client alone."""
+        subscriber = self._subscriber
+        mine = _NOTHING if subscriber is None else subscriber.kept()
+        return Kept(*mine, self._session.kept_bytes, SENDING_BYTES * len(self._sendings))
+
+    def shed(self) -> None:
+        """Give memory back. What may be dropped goes first; who keeps more than that is ended."""
+        kept = self.kept()
+        if kept.received + kept.remembered > kept.sending:
+            self._sendings.clear()
+            if kept.received > kept.remembered:
+                text = "the hub's memory is used up, and this connection's open transactions and frames hold most of it"
+                self._fail(Refusal(Reason.MEMORY_FULL, text))
+            return
+        if self._subscriber is not None:
+            self._subscriber.shed()
+        if self.kept().sending > 0.75 * kept.sending:
+            self.overflow()
+
+    # What the carrier tells.
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from the peer."""
         session = self._session
         opening = session.state is State.WAITING
-        self.fed = False
+        self.fed = self.brought = False
         events = session.receive(data, now)
         while events:
             self._handle(events, now)
@@ -169,6 +215,8 @@ class Conversation:
             # CONNECT was answered: what was pipelined behind it may be read now.
             opening = False
             events = session.receive(b"", now)
+        if session.gathering:
+            self.brought = True
         if session.frame_started:
             self.deadlines.frame(now, another=session.frame_new)
         else:
@@ -287,6 +335,7 @@ class Conversation:
     def _publish(self, batch: list[Arrival], receipts: list[str], now: float) -> tuple[list[Arrival], list[str]]:
         """Publish messages and owe their receipts; return what the next ones gather in."""
         if batch:
+            self.brought = True
             origin = self._opened().origin
             try:
                 tokens = self._shared.broker.publish(batch, origin, confirm=bool(receipts))
@@ -342,6 +391,7 @@ class Conversation:
     def _connect(self, event: Connect, now: float) -> None:
         shared = self._shared
         self._login = event.headers.get("login") or ""
+        shared.broker.budget.admit("another connection")
         principal = shared.logins.admit(event.headers, loopback=self._carrier.loopback)
         framing = self._framing = self._carrier.framing()
         connected = self._session.accept(self._session_id, now)
@@ -364,6 +414,7 @@ class Conversation:
         self.deadlines.plan(now, None if heartbeat is None else heartbeat.deadline())
 
     def _commit(self, event: Commit, now: float) -> None:
+        self.brought = True
         commands = self._opened()
         frames, receipt, settles = event
         receipts = [asked for _, _, asked in frames if asked is not None]

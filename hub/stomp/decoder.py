@@ -107,6 +107,16 @@ class FrameDecoder:
         """Whether a frame has begun and is not complete."""
         return len(self._buffer) > 0
 
+    @property
+    def kept_bytes(self) -> int:
+        """Return what there is of that frame."""
+        return len(self._buffer)
+
+    def forget(self) -> None:
+        """Drop what has come of a frame: nobody will read the rest."""
+        self._buffer = b""
+        self._head = None
+
     def use(self, dialect: Dialect) -> None:
         """Read what follows by the negotiated version."""
         self.dialect = dialect

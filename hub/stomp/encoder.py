@@ -18,6 +18,7 @@ Framing = Callable[[int, bool], bytes]
 # have no subscription header.
 UNNAMED: Final = "\0"
 MAX_ENCODERS: Final = 100_000
+MAX_KEY_BYTES: Final = 8_388_608  # of their subscription ids together
 
 
 class MessageEncoder:
@@ -62,14 +63,17 @@ class Encoders:
     def __init__(self, epoch: str) -> None:
         self._epoch = epoch
         self._known: dict[tuple[str, str, Framing], MessageEncoder] = {}
+        self._key_bytes = 0
 
     def of(self, key: str, dialect: Dialect, framing: Framing) -> MessageEncoder:
         """Return the encoder for a subscription id."""
         known = self._known.get((key, dialect.version, framing))
         if known is None:
-            if len(self._known) >= MAX_ENCODERS:
+            self._key_bytes += len(key)
+            if len(self._known) >= MAX_ENCODERS or self._key_bytes > MAX_KEY_BYTES:
                 # Subscriptions keep theirs; only new ones will not share with them.
                 self._known.clear()
+                self._key_bytes = len(key)
             known = MessageEncoder(key, dialect, framing, self._epoch)
             self._known[key, dialect.version, framing] = known
         return known

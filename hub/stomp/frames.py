@@ -65,13 +65,15 @@ class Head:
         "plain_send",
         "receipt",
         "retained",
+        "size",
         "transaction",
         "wants_reply",
     )
 
-    def __init__(self, command: str, headers: Mapping[str, str], content_length: int | None) -> None:
+    def __init__(self, command: str, headers: Mapping[str, str], content_length: int | None, size: int) -> None:
         self.command = command
         self.headers = headers
+        self.size = size  # bytes of the block
         self.content_length = content_length
         self.receipt = headers.get("receipt")
         self.transaction = headers.get("transaction")

@@ -59,7 +59,7 @@ def decode_block(block: bytes, dialect: Dialect, limits: CodecLimits, side: Side
         if name == "content-length" and headers.get(name, value) != value:
             raise FrameError(Reason.BAD_CONTENT_LENGTH, f"two different content-length headers on {command}")
         headers.setdefault(name, value)
-    return Head(command, headers, _content_length(headers.get("content-length"), command))
+    return Head(command, headers, _content_length(headers.get("content-length"), command), len(block))
 
 
 def _content_length(text: str | None, command: str) -> int | None:

@@ -163,6 +163,16 @@ class Session:
         """Whether that frame began with the bytes received last."""
         return self._decoder.started_anew
 
+    @property
+    def gathering(self) -> bool:
+        """Whether transactions are open."""
+        return self._transactions is not None and len(self._transactions) > 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """Return the memory that is taken: open transactions, and the frame that is under way."""
+        return self._decoder.kept_bytes + (0 if self._transactions is None else self._transactions.bytes)
+
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take bytes and return what they mean. After a Connect event call again, with no bytes, once it is answered."""
         if self.state is State.OPEN:
@@ -241,6 +251,7 @@ class Session:
     def close(self) -> None:
         """Forget what is open: the connection is gone."""
         self._move(Input.CLOSED)
+        self._decoder.forget()
         if self._transactions is not None:
             self._transactions.clear()
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hub.refusal import Reason, Refusal, quoted
 from hub.stomp.frames import Frame
 
-FRAME_OVERHEAD = 200  # bytes counted for a frame beside its body, so that empty frames are not free
+FRAME_OVERHEAD = 200  # bytes counted for a frame beside its headers and body, so that empty frames are not free
 
 
 class TransactionLimits(NamedTuple):
@@ -44,6 +44,11 @@ class Transactions:
     def __len__(self) -> int:
         return len(self._open)
 
+    @property
+    def bytes(self) -> int:
+        """Return what all of them hold."""
+        return sum([transaction.size for transaction in self._open.values()])
+
     def begin(self, name: str, receipt: str | None) -> None:
         """Open one.
 
@@ -70,7 +75,7 @@ class Transactions:
         head, body, _ = frame
         frames = transaction.frames
         frames.append(frame)
-        transaction.size += len(body) + (head.kept_user_headers or head.user_headers).size + FRAME_OVERHEAD
+        transaction.size += len(body) + head.size + FRAME_OVERHEAD
         if len(frames) > self._limits.frames or transaction.size > self._limits.bytes:
             raise Refusal(
                 Reason.TRANSACTION_TOO_LARGE,

@@ -40,6 +40,7 @@ log = structlog.get_logger("hub")
 DECODER_DEFECT: Final = "decoder_defect"
 HUB_CLOCK: Final = "hub_clock"  # a time refused by a clock that was not compared with the database's, or disagreed
 MAX_PLACES: Final = 50_000  # topics remembered: about 400 bytes each
+MAX_PLACE_CHARS: Final = 512  # longer ones are looked up each time: fifty thousand names of 8 KiB are 400 MiB
 DEFAULT_WINDOW: Final = TimeWindow()
 
 
@@ -389,6 +390,8 @@ class Pipeline:
     def _learn_topic(self, topic: str, bridged: bool) -> Place | None:
         route = self._routes.find(topic, bridged=bridged)
         place = None if route is None else Place(route, self._decoder(route.decoder), bridged)
+        if len(topic) > MAX_PLACE_CHARS:
+            return place
         if len(self._places[0]) + len(self._places[1]) >= MAX_PLACES:
             self._forget()
         self._places[bridged][topic] = place

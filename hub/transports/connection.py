@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Hashable
 from typing import Protocol, cast
 
 from hub.refusal import Reason, Refusal
-from hub.stomp.conversation import Carrier, Conversation
+from hub.stomp.conversation import Carrier, Conversation, Kept
 from hub.stomp.deadlines import NEVER
 from hub.transports.services import Room, Services
 
@@ -19,17 +19,22 @@ class Wire(Carrier, Protocol):
     """The writing side of a transport."""
 
     peer: str
+    unsent: bytes  # of the last write, while the socket has not taken it
+
+    @property
+    def unread(self) -> int:
+        """Return what there is of a message that is not complete."""
 
 
 class Connection:
     """A client of the hub."""
 
-    __slots__ = ("_deadlines", "_left", "_loop", "_peer", "_services", "_talk", "_timer", "_timer_at")
+    __slots__ = ("_deadlines", "_left", "_loop", "_services", "_talk", "_timer", "_timer_at", "_wire")
 
     def __init__(self, services: Services, wire: Wire) -> None:
         loop = self._loop = asyncio.get_running_loop()
         self._services = services
-        self._peer = wire.peer
+        self._wire = wire
         self._talk = Conversation(
             services.shared, wire, secrets.token_hex(8), loop.time(), self._wait_for, self._refused
         )
@@ -44,6 +49,35 @@ class Connection:
     def waiting_bytes(self) -> int:
         """Return the bytes that wait for the peer."""
         return self._talk.waiting_bytes
+
+    @property
+    def peer(self) -> str:
+        """Return who it is."""
+        return self._wire.peer
+
+    @property
+    def unsent(self) -> bytes:
+        """Return what was written last, while the socket has not taken it."""
+        return self._wire.unsent
+
+    @property
+    def unread(self) -> int:
+        """Return what there is of a message that is not complete."""
+        return self._wire.unread
+
+    @property
+    def closing(self) -> bool:
+        """Whether it ends itself, and is only waiting for the peer."""
+        return self._talk.closing
+
+    def kept(self) -> Kept:
+        """Return the memory that is taken for this client alone, its socket aside."""
+        return self._talk.kept()
+
+    def shed(self) -> None:
+        """Give memory back."""
+        self._talk.shed()
+        self._arm()
 
     @property
     def opened(self) -> bool:
@@ -73,6 +107,9 @@ class Connection:
         room = services.room
         if room is not None and talk.fed and room.full:
             return self._wait_for_room(room)
+        memory = services.memory
+        if memory is not None and talk.brought and memory.full:
+            return self._wait_for_room(memory)
         return None
 
     def part_received(self) -> None:
@@ -109,7 +146,7 @@ class Connection:
         self._arm()
 
     def _refused(self, refusal: Refusal, login: str) -> None:
-        self._services.refused(self._peer, refusal, login)
+        self._services.refused(self._wire.peer, refusal, login)
 
     def _wait_for(self, token: Hashable) -> None:
         cast("asyncio.Future[None]", token).add_done_callback(self._durable)

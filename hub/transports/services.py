@@ -9,7 +9,7 @@ import structlog
 
 from hub.refusal import Refusal
 from hub.settings.limits import Limits
-from hub.stomp.conversation import Shared
+from hub.stomp.conversation import Kept, Shared
 
 log = structlog.get_logger("hub.connections")
 QUIET_S: Final = 60.0  # the same is logged once in this time for one peer, with how often it came
@@ -17,7 +17,7 @@ MAX_LOGGED: Final = 10_000
 
 
 class Room(Protocol):
-    """The store, as far as publishers have to wait for it."""
+    """What publishers have to wait for: the store, and the memory budget."""
 
     @property
     def full(self) -> bool:
@@ -40,6 +40,28 @@ class Member(Protocol):
     @property
     def waiting_bytes(self) -> int:
         """Return the bytes that wait for the peer."""
+
+    @property
+    def peer(self) -> str:
+        """Return who it is."""
+
+    @property
+    def unsent(self) -> bytes:
+        """Return what was written last, while the socket has not taken it."""
+
+    @property
+    def unread(self) -> int:
+        """Return what there is of a message that is not complete."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether it ends itself, and is only waiting for the peer."""
+
+    def kept(self) -> Kept:
+        """Return the memory that is taken for this client alone, its socket aside."""
+
+    def shed(self) -> None:
+        """Give memory back."""
 
 
 class TransportCounters:
@@ -64,6 +86,7 @@ class Services:
         self.shared = shared
         self.limits = limits
         self.room = room
+        self.memory: Room | None = None  # set by who measures it
         self.counters = TransportCounters()
         self.connections: set[Member] = set()
         self.draining = False

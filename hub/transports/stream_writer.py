@@ -22,12 +22,13 @@ class StreamWriter:
     After a write that the socket did not take whole it is `busy` until the rest is out; then `resumed` is called.
     """
 
-    __slots__ = ("_socket", "_stream", "busy")
+    __slots__ = ("_socket", "_stream", "busy", "unsent")
 
     def __init__(self, stream: IOStream) -> None:
         self._stream = stream
         self._socket = stream.socket
         self.busy = False
+        self.unsent = b""  # what was written last, while the socket has not taken it
 
     def resumed(self) -> None:
         """Go on: everything is written."""
@@ -49,13 +50,16 @@ class StreamWriter:
             if sent == len(data):
                 return
         self.busy = True
+        self.unsent = data
         try:
             stream.write(memoryview(data)[sent:]).add_done_callback(self._written)
         except StreamClosedError:
             self.busy = False
+            self.unsent = b""
 
     def _written(self, future: "asyncio.Future[None]") -> None:
         self.busy = False
+        self.unsent = b""
         if not future.cancelled() and future.exception() is None:
             self.resumed()
 

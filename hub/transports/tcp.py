@@ -50,6 +50,11 @@ class TcpWire(StreamWriter):
         self._stranger = True  # nobody has logged in
         self._connection: Connection
 
+    @property
+    def unread(self) -> int:
+        """Return what the transport keeps of a message: nothing, the decoder has it."""
+        return 0
+
     def attach(self, connection: Connection) -> None:
         """Set the receiver of bytes and the callback for stalls."""
         self._connection = connection

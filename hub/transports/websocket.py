@@ -70,6 +70,11 @@ class WebSocketWire(StreamWriter):
         self._stalled = connection.writing_stalled
         self._resume = connection.resume_writing
 
+    @property
+    def unread(self) -> int:
+        """Return what there is of a message that is not complete."""
+        return self._protocol.parser.kept_bytes
+
     def resumed(self) -> None:
         self._resume()
 

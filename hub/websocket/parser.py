@@ -59,6 +59,11 @@ class FrameParser:
         self._utf8: codecs.IncrementalDecoder | None = None
 
     @property
+    def kept_bytes(self) -> int:
+        """Return what there is of a message that is not complete."""
+        return len(self._buffer) + self._size
+
+    @property
     def started(self) -> bool:
         """Whether a frame or a fragmented message has begun and is not complete."""
         return bool(self._buffer) or self._fragments is not None

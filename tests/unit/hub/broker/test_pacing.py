@@ -17,13 +17,14 @@ from hub.topics.destinations import parse_destination
 class Paced:
     """A pacer with a clock, and what it did."""
 
-    def __init__(self, period_s: float = 0.0, dead_band: float = 0.0) -> None:
+    def __init__(self, period_s: float = 0.0, dead_band: float = 0.0, most_bytes: int = 1 << 24) -> None:
         self.sent: list[tuple[float, str, int]] = []
         self.counters = Counters("e")
         self.wakes: list[float] = []
         self.now = 0.0
         owed = Owed(Cohort("s", lambda *_: b""), OnSlow.DROP_OLDEST, self.counters)
-        self.pacer = Pacer(Options(period_s=period_s, dead_band=dead_band), owed, self._emit, self.wakes.append)
+        options = Options(period_s=period_s, dead_band=dead_band)
+        self.pacer = Pacer(options, owed, most_bytes, self._emit, self.wakes.append)
 
     @property
     def skipped(self) -> Counter[str]:

@@ -11,9 +11,9 @@ from hub.topics.destinations import Destination, Kind
 
 
 class Known:
-    def __init__(self, topics: int = 100, octets: int = 1_000_000) -> None:
+    def __init__(self, topics: int = 100, octets: int = 1_000_000, names: int = 1_000_000) -> None:
         self.dropped: Counter[str] = Counter()
-        self.topics = Topics(topics, octets, self.dropped)
+        self.topics = Topics(topics, octets, names, self.dropped)
         self.number = 0
 
     def publish(self, destination: str, size: int = 10) -> None:

@@ -7,8 +7,8 @@ from hub.broker.window import AckWindow, Delivery
 from hub.topics.destinations import queue
 
 
-def window(count: int, *, cumulative: bool, prefetch: int = 10) -> AckWindow:
-    made = AckWindow(prefetch, cumulative=cumulative)
+def window(count: int, *, cumulative: bool, prefetch: int = 10, most_bytes: int = 1 << 20) -> AckWindow:
+    made = AckWindow(prefetch, most_bytes, cumulative=cumulative)
     for number in range(count):
         made.add(f"a{number}", Delivery(Publication(Address(queue("q")), number, b""), 1))
     return made

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.errors import SettingsError
-from hub.settings.limits import NOT_ABOVE, Limits
+from hub.settings.limits import NOT_ABOVE, OFF_AT_0, Limits
 from hub.settings.model import load_settings
 
 
@@ -15,11 +15,11 @@ def _refused(**limits: float) -> str:
 
 @pytest.mark.parametrize(("smaller", "larger"), [(smaller, larger) for smaller, larger, _ in NOT_ABOVE])
 def test_a_limit_above_one_that_it_must_fit_in_is_refused_and_both_are_named(smaller: str, larger: str) -> None:
-    bound = getattr(Limits(), larger)
+    bound = getattr(Limits(), larger) or 33_554_432
     if larger == "header_line_bytes":
         bound = 8_192
 
-    text = _refused(**{smaller: bound + 1})
+    text = _refused(**{larger: bound, smaller: bound + 1}) if larger in OFF_AT_0 else _refused(**{smaller: bound + 1})
 
     assert "limits (command line): " in text
     assert f"limits.{smaller} ({bound + 1}" in text

@@ -12,12 +12,12 @@ def test_user_headers_travel_and_what_the_server_owns_does_not() -> None:
         "redelivered", "dropped", "login", "passcode", "Authorization", "authorization",
     ]  # fmt: skip
     passing = ["version", "server", "session", "content-type", "id", "X-Mine", "Ack", "priority", "persistent"]
-    head = Head("SEND", dict.fromkeys(owned + passing, "v"), None)
+    head = Head("SEND", dict.fromkeys(owned + passing, "v"), None, 0)
     assert passing == [name for name, _ in head.user_headers.items]
 
 
 def test_a_send_without_headers_of_its_own_shares_the_empty_ones() -> None:
-    assert NO_HEADERS is Head("SEND", {"destination": "/topic/a"}, None).user_headers
+    assert NO_HEADERS is Head("SEND", {"destination": "/topic/a"}, None, 0).user_headers
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_a_send_without_headers_of_its_own_shares_the_empty_ones() -> None:
     ],
 )
 def test_a_send_that_only_wants_to_be_routed_is_plain(command: str, headers: dict[str, str], plain: bool) -> None:
-    assert plain == Head(command, headers, None).plain_send
+    assert plain == Head(command, headers, None, 0).plain_send
 
 
 def test_user_headers_know_how_large_they_are() -> None:
-    assert 7 == Head("SEND", {"destination": "/topic/a", "abc": "defg"}, None).user_headers.size
+    assert 7 == Head("SEND", {"destination": "/topic/a", "abc": "defg"}, None, 0).user_headers.size
 
 
 def test_a_missing_header_is_named() -> None:

@@ -8,7 +8,11 @@ from hub.stomp.transactions import TransactionLimits, Transactions
 
 
 def send(body: bytes = b"", receipt: str | None = None, **headers: str) -> Frame:
-    return Frame(Head("SEND", {"destination": "/topic/a", **headers}, None), body, receipt)
+    return Frame(
+        Head("SEND", {"destination": "/topic/a", **headers}, None, 40 + sum(map(len, (*headers, *headers.values())))),
+        body,
+        receipt,
+    )
 
 
 def transactions(**limits: int) -> Transactions:

@@ -42,6 +42,8 @@ class OpenWire(Wire):
     """A peer that reads everything."""
 
     peer = "127.0.0.1"
+    unsent = b""
+    unread = 0
 
 
 def services(store: FullStore | None, limits: Limits) -> Services:
