@@ -37,6 +37,7 @@ class Memory:
         self._services = services
         self._budget = broker.budget
         self._came = (0, 0, 0)  # bytes from clients, messages in and out when it was measured last
+        self._logs = 0  # that channels kept for blocked members when it was measured last: each gets a copy, too
         self._not_before = 0.0  # the next sum
         self._relaxed: asyncio.Event | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -70,6 +71,7 @@ class Memory:
         budget = self._budget
         begun = time.monotonic()
         counters = self._broker.counters
+        self._logs = sum(1 for _ in self._broker.routing.logs())
         self._came = (self._services.counters.bytes_in, counters.messages_in, counters.messages_out)
         resident = resident_bytes()
         if resident is not None and 2 * resident < budget.limit:
@@ -128,7 +130,7 @@ class Memory:
         """Return about how much was written since the last look: what came in, times how many got it."""
         bytes_in, messages_in, messages_out = self._came
         counters = self._broker.counters
-        copies = (counters.messages_out - messages_out) / (counters.messages_in - messages_in or 1)
+        copies = (counters.messages_out - messages_out) / (counters.messages_in - messages_in or 1) + self._logs
         return (self._services.counters.bytes_in - bytes_in) * max(1.0, copies)
 
     def _give_back(self) -> None:
