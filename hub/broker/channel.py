@@ -72,7 +72,8 @@ class Channel:
             return
         keep = log.size // 2
         for owed, outbox in tuple(self._parked.items()):
-            outbox.skip(owed, keep)
+            if owed.cursor is not None and owed.cursor.size > keep:
+                outbox.skip(owed, keep)
         self._forget()
 
     def join(self, owed: Owed, outbox: Outbox, offer: Offer | None) -> None:

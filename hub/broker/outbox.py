@@ -209,7 +209,7 @@ class Outbox:
         """Let a subscription lose all but so many bytes of what it is owed in a log, or give the connection up."""
         cursor = owed.cursor
         # One message that waits alone is never too much.
-        if cursor is None or cursor.size <= keep or cursor.position >= cursor.log.end - 1:
+        if cursor is None or cursor.position >= cursor.log.end - 1:
             return
         if owed.on_slow is OnSlow.DISCONNECT:
             self._sink.overflow()

@@ -26,7 +26,7 @@ def test_a_stall_is_told_once_with_what_held_it() -> None:
     assert 2 == watchdog.stalls
     [line] = logs
     assert "loop_held" == line["event"]
-    assert any(one.endswith(" hold_the_loop") for one in line["stack"]), line
+    assert any(one.endswith(" hold_the_loop") for one in line["held_by"]), line
 
 
 def test_the_alarm_begins_when_it_is_late_again_and_again_and_ends_when_it_is_not() -> None:
