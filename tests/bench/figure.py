@@ -32,6 +32,7 @@ class Row:
     goal: Goal | None
     cpu: str = ""
     notes: str = ""
+    of_limit: str = ""
 
     @property
     def verdict(self) -> str:

@@ -15,7 +15,7 @@ Written by `make bench`; the text between the markers is replaced by the next ru
 ratios were measured with baseline and hub in turns in the same minute, and the median of the rounds is shown. CPU time
 (from `/proc/PID/stat`) is steadier than a rate. The raw figures are in [benchmarks/](benchmarks/).
 """
-COLUMNS = ("work", "baseline", "hub", "figure", "goal", "met", "CPU µs, baseline → hub")
+COLUMNS = ("work", "baseline", "hub", "figure", "goal", "met", "CPU µs, baseline → hub", "CPU, of the limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ def render(section: Section, day: str) -> str:
 def table(rows: Sequence[Row]) -> list[str]:
     """Return the lines of the table; a column that is empty in all rows is left out."""
     cells = [
-        (row.work, row.baseline, row.ours, _figure(row), str(row.goal or ""), row.verdict, row.cpu) for row in rows
+        (row.work, row.baseline, row.ours, _figure(row), str(row.goal or ""), row.verdict, row.cpu, row.of_limit)
+        for row in rows
     ]
     kept = [index for index, _ in enumerate(COLUMNS) if any(line[index] for line in cells)]
     return [

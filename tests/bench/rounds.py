@@ -15,18 +15,28 @@ class Rounds:
 
     baseline: list[Load] = field(default_factory=list)
     hub: list[Load] = field(default_factory=list)
+    limit: list[Load] = field(default_factory=list)
 
     def raw(self) -> dict[str, list[dict[str, float]]]:
         """Return them for the JSON file."""
-        return {"baseline": [asdict(one) for one in self.baseline], "hub": [asdict(one) for one in self.hub]}
+        sides = (("baseline", self.baseline), ("hub", self.hub), ("limit", self.limit))
+        return {name: [asdict(one) for one in loads] for name, loads in sides if loads}
 
 
 def in_turns(
-    baseline: Server, hub: Server, stompload: Stompload, arguments: Sequence[str], seconds: float, rounds: int
+    baseline: Server,
+    hub: Server,
+    stompload: Stompload,
+    arguments: Sequence[str],
+    seconds: float,
+    rounds: int,
+    limit: Server | None = None,
 ) -> Rounds:
-    """Load both for so many seconds, as often as there are rounds."""
+    """Load each for so many seconds, as often as there are rounds; `limit` is the loop without semantics, where wanted."""
     taken = Rounds()
     sides = [(baseline, taken.baseline), (hub, taken.hub)]
+    if limit is not None:
+        sides.append((limit, taken.limit))
     for _ in range(rounds):
         for server, loads in sides:
             loads.append(stompload.run(server.port, server.pid, arguments, seconds))

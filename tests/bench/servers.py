@@ -64,17 +64,24 @@ class Servers:
             url = next(address for address in addresses if address.startswith("http:"))
             yield Server(int(url.rpartition(":")[2]), child.process.pid)
 
-    @contextlib.contextmanager
-    def naive(self) -> Iterator[Server]:
+    def naive(self) -> contextlib.AbstractContextManager[Server]:
         """Run the shared baseline on uvloop."""
-        program = SHARED / "naive_hub.py"
+        return self._shared("naive_hub.py", "uvloop")
+
+    def limit(self) -> contextlib.AbstractContextManager[Server]:
+        """Run the shared limit: what the loop can do for the same load without any semantics."""
+        return self._shared("limit_hub.py")
+
+    @contextlib.contextmanager
+    def _shared(self, name: str, *arguments: str) -> Iterator[Server]:
+        program = SHARED / name
         if not program.exists():
-            raise BenchSkipped("the shared baseline (../shared/bench/naive_hub.py) is not beside this checkout")
+            raise BenchSkipped(f"the shared program ../shared/bench/{name} is not beside this checkout")
         port = free_port()
         with Supervisor(self._directory / "logs") as supervisor:
             with on_core(server_core()):
                 child = supervisor.start(
-                    f"naive-{next(self._numbers)}", [sys.executable, str(program), str(port), "uvloop"]
+                    f"{program.stem}-{next(self._numbers)}", [sys.executable, str(program), str(port), *arguments]
                 )
             await_port(port)
             yield Server(port, child.process.pid)
