@@ -17,8 +17,8 @@ TEXT = """\
 `telemetry-hub serve` as it is, with uvloop and a Postgres, against `naive_hub.py`, which writes to each subscriber in
 turn: server on one core, load on another, closed loop with 200 messages under way and one STOMP frame a WebSocket
 message, unless the row says otherwise. The topics carry no telemetry, so nothing is stored.
-"Of the limit" is the hub's CPU over that of `limit_hub.py`, the same load on a bare event loop without any semantics, in the same turns.
-
+"Of the limit" is the hub's CPU over that of `limit_hub.py`: the same load on a bare event loop without any
+semantics, in the same turns.
 "500 subscribers, 50 messages/s" is a load of `device-sim bench fanout`. The others are `stompload`'s and programs of their
 own: at full speed the simulator, a Python process, would show its own limit, and its subscribers keep heart-beats, which
 the idle connections here do not."""
