@@ -90,6 +90,7 @@ types: $(INSTALLED)
 
 imports: $(INSTALLED)
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q -n 0 tests/unit/test_import_circles.py
 
 # The load is written in Go, from ../shared; without Go or that directory the benchmarks that need it say so and are left out.
 bench: $(INSTALLED)

@@ -171,11 +171,12 @@ Log = Recent | Newest
 class Cursor:
     """Where in a log one subscription stands."""
 
-    __slots__ = ("log", "position")
+    __slots__ = ("log", "position", "skipped")
 
     def __init__(self, log: Log) -> None:
         self.log = log
         self.position = log.end
+        self.skipped = 0  # messages passed over, to be told by the next one read: older ones may still be on their way
 
     @property
     def waiting(self) -> bool:

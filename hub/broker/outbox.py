@@ -215,8 +215,10 @@ class Outbox:
             self._sink.overflow()
             return
         skipped = cursor.skip(keep)
-        owed.drop(skipped, "drop-oldest" if owed.on_slow is OnSlow.DROP_OLDEST else "conflated")
-        self.owing = self.shedding = True
+        reason = "drop-oldest" if owed.on_slow is OnSlow.DROP_OLDEST else "conflated"
+        owed.counters.dropped[reason] += skipped
+        cursor.skipped += skipped
+        self.shedding = True
 
     @property
     def kept_bytes(self) -> int:
@@ -283,6 +285,8 @@ class Outbox:
                 items, data, skipped = cursor.take(CHUNK_BYTES)
                 owed.counters.messages_out += len(items)
                 owed.drop(skipped, "conflated")
+                owed.dropped += cursor.skipped
+                cursor.skipped = 0
                 if owed.dropped and items and (first := items[0]).publication is not None:
                     # The first one tells what was skipped before it.
                     told = owed.cohort.item_with(first.publication, (), None, owed.dropped)
@@ -312,9 +316,11 @@ class Outbox:
         if self.backlog_bytes > self.limit:
             # A little below the bound: the next message does not need the next pass, and a pass takes no time to notice.
             self._drop_oldest(self.limit - self.limit // 32)
-        # One message that waits alone is never too much.
-        if self.backlog_bytes > self.limit and len(self._backlog or ()) > 1:
-            self._sink.overflow()
+        if self.backlog_bytes > self.limit:
+            messages = [len(item.wire) for item in self._backlog or () if item.cohort is not None]
+            # One message that waits alone is never too much, nor is it because answers wait beside it.
+            if len(messages) > 1 or self.backlog_bytes - sum(messages) > self.limit:
+                self._sink.overflow()
         # Passes double their distance, so that a large conflated set does not cost a pass per message.
         self._conflate_at = max(self.limit // 4, min(2 * self.backlog_bytes, self.limit))
 
@@ -342,8 +348,10 @@ class Outbox:
         kept: list[Item] = []
         skipped: dict[Owed, int] = {}
         size = self.backlog_bytes
-        while len(backlog) > 1 and size > goal:
+        messages = sum([item.cohort is not None for item in backlog])
+        while messages > 1 and size > goal:
             item = backlog.popleft()
+            messages -= item.cohort is not None
             owed = self._owed_for(item)
             if owed is None or owed.on_slow is OnSlow.DISCONNECT:
                 kept.append(item)

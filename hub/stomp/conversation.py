@@ -334,7 +334,7 @@ class Conversation:
 
     def _publish(self, batch: list[Arrival], receipts: list[str], now: float) -> tuple[list[Arrival], list[str]]:
         """Publish messages and owe their receipts; return what the next ones gather in."""
-        if batch:
+        if batch and self._closing is None:
             self.brought = True
             origin = self._opened().origin
             try:
@@ -377,6 +377,8 @@ class Conversation:
             confirmation.refuse(f"{late}the message arrived")
 
     def _rare(self, event: Event, now: float) -> None:
+        if self._closing is not None:
+            return  # what came before in the burst ended the conversation: a subscription would outlive it
         if isinstance(event, Connect):
             self._connect(event, now)
         elif isinstance(event, Commit):

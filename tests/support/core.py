@@ -229,6 +229,10 @@ class Peer:
         """Flush, and return what was written since the last call."""
         self.hub.settle()
         self.hub.broker.flush()
+        return self.written()
+
+    def written(self) -> list[ServerFrame]:
+        """Return what was written since the last call, without a flush."""
         data, self._read = self.wire.data[self._read :], len(self.wire.data)
         return server_frames(data, self.session.dialect)
 

@@ -277,3 +277,14 @@ def test_a_toy_encoder_subscribes_beside_stomp_clients() -> None:
     toy.resume()
     lines = wire.data.decode().splitlines()
     assert lines[0].split(" ")[1] == f"dropped={200 - 1 - len(lines)}"
+
+
+def test_what_follows_in_a_burst_that_ended_its_connection_is_not_done() -> None:
+    hub = Hub(client=SubscriberLimits(outbox_bytes=10_000))
+    watcher, slow = hub.peer(), hub.peer()
+    watcher.send("SUBSCRIBE\nid:w\ndestination:/topic/after\n\n^@")
+    slow.send("SUBSCRIBE\nid:a\ndestination:/topic/a\nack:client\nprefetch-count:1\non-slow:disconnect\n\n^@")
+    burst = f"SEND\ndestination:/topic/a\n\n{'x' * 3_000}^@" * 8
+    slow.send(f"{burst}SUBSCRIBE\nid:b\ndestination:/topic/b\n\n^@SEND\ndestination:/topic/after\n\n1^@")
+    assert slow.closed
+    assert ([], 1) == (watcher.frames(), hub.broker.subscriptions)
