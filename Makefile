@@ -56,7 +56,7 @@ MISSING = $(if $(call on_path,mosquitto),,mosquitto) $(if $(call on_path,pgbounc
     $(if $(call on_path,chromium google-chrome),,chromium) \
     $(if $(wildcard /usr/lib/*/faketime/libfaketime.so.1),,libfaketime) \
     $(if $(wildcard /usr/lib/postgresql/*/bin/postgres),,postgresql)
-MISSING_FOR_SOAK = $(if $(call on_path,rabbitmqctl),,rabbitmq-server) $(if $(call on_path,pgbouncer),,pgbouncer)
+MISSING_FOR_SOAK = $(if $(call on_path,rabbitmqctl),,rabbitmq-server) $(if $(call on_path,caddy),,caddy) $(if $(call on_path,pgbouncer),,pgbouncer)
 define apt_install
 	@if [ -n "$(strip $(1))" ] && [ -n "$(APT_AS_ROOT)" ]; then \
 	    echo 'Installing $(strip $(1))'; \

@@ -55,6 +55,7 @@ def test_a_kill_of_each_part_loses_nothing_and_leaves_its_reports(tmp_path: Path
     assert "All 4 expectations are met" in reports[2].read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_wrong_clock_another_database_and_many_days_lose_nothing(tmp_path: Path) -> None:
     require_faketime()

@@ -1,7 +1,6 @@
 """docs/how-to/behind-a-proxy.md: its settings are taken, its blocks make a proxy through which page and WebSocket work."""
 
 import re
-import shutil
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from playwright.sync_api import expect
 from hub.settings.model import UserSettings
 from tests.support.browser import DEADLINE_MS, Complaints, running_browser
 from tests.support.hub import RunningHub
+from tests.support.programs import require_program
 from tests.support.raw_stomp import RawStomp, WebSocketOctets
 from tests.support.reverse_proxies import Caddy, Nginx
 
@@ -133,9 +133,10 @@ def test_what_is_wrong_is_named_through_the_proxy(tmp_path: Path) -> None:
         assert get(port, "/telemetry/metrics")[0].status == 200, "the proxy says that its client is on this machine"
 
 
+@pytest.mark.minutes
 def test_the_page_works_through_caddy(tmp_path: Path) -> None:
-    if shutil.which("caddy") is None:
-        pytest.skip("needs caddy, which is tested where it is installed")
+    """Its short siblings are nginx's; `make soak` installs it."""
+    require_program("caddy")
     settings = tomllib.loads(block("toml"))
     users = tuple(UserSettings.model_validate(user) for user in settings["users"])
     with (
