@@ -4,60 +4,49 @@ The order counts where topics of two rows match (the first wins) and nowhere els
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Final
 
-from hub.telemetry.decoders import (
-    aws_shadow,
-    cbor,
-    chirpstack,
-    content,
-    esphome,
-    homie,
-    influx,
-    json,
-    meshtastic,
-    owntracks,
-    p1,
-    rtl433,
-    ruuvi,
-    senml,
-    shelly,
-    shelly1,
-    sparkplug,
-    statestream,
-    tasmota,
-    theengs,
-    thingsboard,
-    ttn,
-    zigbee2mqtt,
-)
+from hub.telemetry.decoders import content
 from hub.telemetry.decoders.row import ALL_OPTIONS, Decoder, Guess, Row
 
 __all__ = ["DECODERS", "MEDIA_TYPES", "ROWS", "Decoder", "Row"]
 
+FILES: Final = (
+    "sparkplug",
+    "chirpstack",
+    "ttn",
+    "thingsboard",
+    "homie",
+    "zigbee2mqtt",
+    "tasmota",
+    "shelly1",
+    "shelly",
+    "owntracks",
+    "theengs",
+    "ruuvi",
+    "rtl433",
+    "statestream",
+    "p1",
+    "meshtastic",
+    "aws_shadow",
+    "json",
+    "esphome",
+    "influx",
+    "senml",
+    "cbor",
+)
+
+
+def _row(file: str) -> Row:
+    row = import_module(f"hub.telemetry.decoders.{file}").ROW
+    if not isinstance(row, Row):
+        raise TypeError(f"ROW of {file} is no Row")
+    return row
+
+
 ROWS: Final[tuple[Row, ...]] = (
-    sparkplug.ROW,
-    chirpstack.ROW,
-    ttn.ROW,
-    thingsboard.ROW,
-    homie.ROW,
-    zigbee2mqtt.ROW,
-    tasmota.ROW,
-    shelly1.ROW,
-    shelly.ROW,
-    owntracks.ROW,
-    theengs.ROW,
-    ruuvi.ROW,
-    rtl433.ROW,
-    statestream.ROW,
-    p1.ROW,
-    meshtastic.ROW,
-    aws_shadow.ROW,
-    json.ROW,
-    esphome.ROW,
-    influx.ROW,
-    senml.ROW,
-    cbor.ROW,
+    *map(_row, FILES),
     Row("content", lambda: content.Content(GUESSES), options=ALL_OPTIONS, guesses=True),
 )
 GUESSES: Final[tuple[Guess, ...]] = tuple(row.guess for row in ROWS if row.guess is not None)
