@@ -294,7 +294,7 @@ def show(name: Annotated[str, typer.Argument(help="A name that `list` prints.")]
 def check(
     scenario: Annotated[str, typer.Argument(help="A file, or the name of a built-in one.", metavar="SCENARIO")],
 ) -> None:
-    """Check a scenario and say what it comes to; each problem is told with line and key, exit status 2."""
+    """Check a scenario and sum it up; each problem is named with line and key, exit status 2."""
     from device_sim.scenario.builtin import find_scenario
     from device_sim.scenario.check import summary
 

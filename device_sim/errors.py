@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 class SimulatorError(Exception):
-    """Base of all; the command line prints the sentence and exits with status 2."""
+    """Base of all errors here; the command line prints the sentence and exits with status 2."""
 
 
 @dataclass(slots=True)

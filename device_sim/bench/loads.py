@@ -47,7 +47,7 @@ def fanout(seconds: float, topic: str) -> list[Load]:
 
 
 def ingest(seconds: float, topic: str) -> list[Load]:
-    """Devices on connections of their own, a receipt for all that is sent together."""
+    """Devices on connections of their own, one receipt for whatever is sent together."""
     return [
         Load(
             f"{devices} devices, {devices * rate:,} messages/s with receipts",
@@ -111,5 +111,5 @@ def _scenario(name: str, seconds: float, classes: list[DeviceClass], *dashboards
 
 def _devices(count: int, rate: float, link: Literal["mqtt", "stomp-ws"], topic: str) -> DeviceClass:
     bench = {"name": "bench", "count": count, "rate": rate, "link": link, "topic": topic, "sensors": SENSORS}
-    # What is stored of it, if anything, is not looked at: a load is no proof.
+    # Whether it is stored is not checked: a load is no proof.
     return DeviceClass.model_validate(bench | {"stored_as": "{device}"})

@@ -66,7 +66,7 @@ class BenchRow:
 
 
 def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callable[[], None]], None]) -> BenchRow:
-    """Run the load; `stopped` is given what ends it early."""
+    """Run the load; `stopped` gets the function that ends it early."""
     plan = ScenarioPlan(load.scenario, load.scenario.seed, targets)
     pid = find_server(targets.hub)
     before_all = None if pid is None else usage(pid)
@@ -102,10 +102,10 @@ def measure(load: Load, server: str, targets: Targets, stopped: Callable[[Callab
 
 
 def make_row(load: Load, server: str, result: RunResult, before_all: Usage | None, looks: Sequence[Look]) -> BenchRow:
-    """Say what came of a load, from the first and the last look at its server; without two the cost is unknown."""
+    """Make the row of a load from the first and the last look at its server; without two the cost is unknown."""
     watchers = sum(dashboard.count for dashboard in load.scenario.dashboards)
     raw = load.per == "delivery"
-    # A reading is delivered, where dashboards watch readings; elsewhere the message.
+    # Dashboards that watch readings are delivered readings; others, messages.
     due = watchers * (result.messages if raw else result.readings) if load.per != "connection" else 0
     cpu_us = busy = kib = None
     if len(looks) > 1:
@@ -137,7 +137,7 @@ def make_row(load: Load, server: str, result: RunResult, before_all: Usage | Non
 
 
 def _undone(server: str, result: RunResult, due: int) -> Iterator[str]:
-    """Say what the server did nothing of: such a row is no figure, however little it cost."""
+    """Return the work that the server did none of: such a row means nothing, however little it cost."""
     if result.messages and not result.acknowledged:
         yield f"{server} acknowledged none of {result.messages:,} messages"
     if due and not result.delivered:

@@ -33,11 +33,11 @@ class Stopper:
         self._stop: Callable[[], None] = lambda: None
 
     def asked(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal has arrived."""
         return self._asked
 
     def hold(self, stop: Callable[[], None]) -> None:
-        """Take what ends the load that runs from now on; on its event loop."""
+        """Set what ends the load that runs from now on, on its event loop."""
         self._stop = stop
         on_signal(self._ask)
 

@@ -34,7 +34,7 @@ max_inflight_messages 1000
 
 
 class MqttBroker(Protocol):
-    """An MQTT broker; start() after a kill takes the same port and store."""
+    """An MQTT broker; `start` after a kill uses the same port and store."""
 
     @property
     def process(self) -> "subprocess.Popen[bytes] | None": ...

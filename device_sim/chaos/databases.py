@@ -74,7 +74,7 @@ async def _put_away(server: RawConnection, name: str) -> str:
     before = await server.fetchval("SELECT count(*) FROM pg_database WHERE starts_with(datname, $1)", KEPT)
     kept = f"{KEPT}{before}"
     for _ in range(TRIES):
-        # The hub connects again at once; between the two statements it may be the quicker.
+        # The hub reconnects at once, and may be faster than the next statement.
         await server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
         try:
             await server.execute(f'ALTER DATABASE "{name}" RENAME TO {kept}')

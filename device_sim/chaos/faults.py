@@ -58,7 +58,7 @@ class FakeClock:
         self.set("+0")
 
     def set(self, offset: str) -> None:
-        """Set it off by `offset`; whole, since it may be read at any moment."""
+        """Set it off by `offset`, atomically, as it may be read at any moment."""
         new = self._file.with_suffix(".new")
         new.write_text(f"{offset}\n", encoding="utf-8")
         new.rename(self._file)
@@ -68,7 +68,7 @@ class FakeClock:
             "LD_PRELOAD": str(self._library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": "1",
-            # What is measured and waited for goes on; only the wall clock is wrong.
+            # Time-outs go on as they should; only the wall clock is wrong.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
@@ -85,7 +85,7 @@ def set_clock(around: Surroundings, rng: random.Random, seconds: float) -> str:
 
 
 def swap_database(around: Surroundings, rng: random.Random, seconds: float) -> str:
-    """Put another database into the place of the hub's."""
+    """Replace the hub's database by another."""
     empty = rng.random() < 0.5
     asyncio.run(replace_database(around.database_url, empty=empty, away_s=min(seconds, 2.0)))
     return (

@@ -131,7 +131,7 @@ class Chaos:
         kept = self._options.data_dir
         directory = (kept or Path(tempfile.mkdtemp(prefix="device-sim-chaos-"))).resolve()
         directory.mkdir(parents=True, exist_ok=True)
-        directory.chmod(0o755)  # a broker that gives up root must get through
+        directory.chmod(0o755)  # a broker or pooler that drops root must get through
         try:
             report = self._judge(directory)
         except KeyboardInterrupt:
@@ -208,7 +208,7 @@ class Chaos:
             if time.monotonic() > end:
                 raise ChildFailedError("fleet", f"did not end within {FLEET_END_S:.0f} s", _log(fleet))
             time.sleep(CHECK_PERIOD_S)
-        # Not met or invalid in its own eyes: the verdict here is about all of the run, the drain included.
+        # Its own judgement does not matter here: the verdict is about the whole run, the drain included.
         if status not in {ExitStatus.MET, ExitStatus.NOT_MET, ExitStatus.INVALID}:
             raise ChildFailedError("fleet", f"ended with status {status}", _log(fleet))
         stack.supervisor.forget(fleet)

@@ -112,7 +112,7 @@ class Stack:
         self.supervisor.stop(self._programs.pop(part), READY_DEADLINE_S)
 
     def check(self) -> None:
-        """Raise ChildFailedError when a part has ended that was not killed."""
+        """Raise ChildFailedError when a part that was not killed has ended."""
         for child in self._programs.values():
             child.check()
         if self._pooler is not None:

@@ -55,7 +55,7 @@ class Flapping(LinkFault):
 
 
 class ReconnectStorm(LinkFault):
-    """All lose their connection at one moment and come back within `within_s`: a switch restarts."""
+    """All connections are lost at one moment and come back within `within_s`: a switch restarts."""
 
     kind: Literal["reconnect-storm"]
     within_s: float = Field(default=0.0, ge=0.0, description="they come back within so many seconds after `for`")

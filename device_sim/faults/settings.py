@@ -55,7 +55,7 @@ class FaultSettings(Declared):
         return since if self.for_s is None or since < self.for_s else None
 
     def spans(self) -> Iterator[tuple[float, float | None]]:
-        """Yield when it begins and ends, None: never; without end where there is `every`."""
+        """Yield when it begins and ends (None: never); endless where there is `every`."""
         begin = self.at
         while True:
             yield begin, None if self.for_s is None else begin + self.for_s
@@ -88,7 +88,7 @@ class ValueFault(SampleFaultSettings, ABC):
 
 
 class SamplingFault(SampleFaultSettings, ABC):
-    """A fault of when a device sends."""
+    """A fault in when a device sends."""
 
     copies: ClassVar[int] = 1
 
@@ -115,7 +115,7 @@ Sent: TypeAlias = tuple[float, Encoded]
 
 
 class StreamFault(SampleFaultSettings, ABC):
-    """A fault of messages that are made already."""
+    """A fault of messages that are already made."""
 
     @abstractmethod
     def send(self, due_s: float, message: Encoded, rng: random.Random) -> Sequence[Sent]:

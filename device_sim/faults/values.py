@@ -46,7 +46,7 @@ class Spike(ValueFault):
 
 
 class SensorDrift(ValueFault):
-    """The value leaves the truth, evenly with `per_s`, or for a machine that fails with `doubling_s`."""
+    """The value drifts from the truth: steadily with `per_s`, faster and faster (a machine that fails) with `doubling_s`."""
 
     kind: Literal["drift"]
     per_s: float = Field(default=0.0, description="what is added for each second that it lasts")
@@ -71,7 +71,7 @@ class SensorDrift(ValueFault):
 
 
 class NotANumber(ValueFault):
-    """No value: what a format sends then is its own (null, NaN, nan, is_null, or nothing)."""
+    """No value: each format has its own way to say so (null, NaN, nan, is_null, or nothing)."""
 
     kind: Literal["nan"]
 

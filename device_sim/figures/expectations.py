@@ -32,7 +32,7 @@ NAMES: Final = (*AUDITED, *COUNTED, *LATENCIES)
 
 
 class ExitStatus(IntEnum):
-    """How `run` and `chaos` end; 2, a wrong argument, is any SimulatorError."""
+    """How `run` and `chaos` end; 2, a wrong argument, stands for any SimulatorError."""
 
     MET = 0
     NOT_MET = 1
@@ -42,7 +42,7 @@ class ExitStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One expectation and what came of it."""
+    """One expectation and whether it was met."""
 
     name: str
     bound: Bound
@@ -99,13 +99,13 @@ def measure(result: RunResult, verdict: Verdict | None) -> dict[str, float | Non
 
 
 def check(bounds: Mapping[str, Bound], result: RunResult, verdict: Verdict | None) -> tuple[Outcome, ...]:
-    """Hold each bound against its figure."""
+    """Compare each bound with its figure."""
     figures = measure(result, verdict)
     return tuple(Outcome(name, bound, figures.get(name)) for name, bound in bounds.items())
 
 
 def exit_status(outcomes: tuple[Outcome, ...], result: RunResult) -> ExitStatus:
-    """Say how the program ends. What the audit found is so whoever was the bottleneck; all else needs a valid run."""
+    """Return how the program ends. What the audit found always holds; everything else needs a valid run."""
     unmet = {outcome.name for outcome in outcomes if not outcome.met}
     audited_only = bool(outcomes) and all(outcome.name in AUDITED for outcome in outcomes)
     if result.invalid and not audited_only and not unmet & set(AUDITED):

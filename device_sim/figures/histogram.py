@@ -60,7 +60,7 @@ class Histogram:
         total = int(self._hdr.get_total_count())
         if not total:
             return 0.0
-        # What the library's own method gives, without its walk through all counts in Python.
+        # What the library's own method returns, without its walk through all counts in Python.
         running = np.cumsum(np.ctypeslib.as_array(self._hdr.counts))
         index = int(np.searchsorted(running, max(int(percent / 100 * total + 0.5), 1)))
         value = self._hdr.get_value_from_index(index)
@@ -89,7 +89,7 @@ class Histogram:
 
     @classmethod
     def decode(cls, text: str, digits: int = DIGITS) -> Self:
-        """Make a histogram of what `encode` gave."""
+        """Make a histogram from what `encode` returned."""
         histogram = cls(digits)
         histogram._hdr.decode_and_add(text)
         return histogram

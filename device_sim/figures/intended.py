@@ -35,7 +35,7 @@ class Intended:
             self._old, self._young = self._young, {}
 
     def due_s(self, name: str, time_us: int) -> float | None:
-        """Return the intended time of the message with this name and time; None when it is not known (any more)."""
+        """Return the intended time of the message with this name and time; None when it is not, or no longer, known."""
         due_s = self._young.get((name, time_us))
         return self._old.get((name, time_us)) if due_s is None else due_s
 

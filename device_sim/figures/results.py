@@ -31,7 +31,7 @@ MarkKind = Literal["stage", "fault", "kill"]
 
 
 class Mark(NamedTuple):
-    """Something that went on from `begin_s` to `end_s`: a stage of the scenario, a fault, a kill and the way back."""
+    """Something that lasted from `begin_s` to `end_s`: a stage of the scenario, a fault, a kill and the recovery."""
 
     kind: MarkKind
     name: str
@@ -91,7 +91,7 @@ class RunResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Make it again of what `as_json` gave."""
+        """Rebuild a result from what `as_json` returned."""
         plain = {name: data[name] for name in _PLAIN}
         return cls(
             **plain,
@@ -109,7 +109,7 @@ _PLAIN = ("scenario", "seed", "started_us", "seconds", *_SUMMED)
 
 
 class Recorder:
-    """Takes down one process's run. All calls come from one event loop; none of them waits."""
+    """Records one process's run. All calls come from one event loop and none of them waits."""
 
     def __init__(self, scenario: str, seed: int, started_us: int) -> None:
         self.scenario = scenario
@@ -124,39 +124,39 @@ class Recorder:
         self.notes: dict[str, str] = {}
 
     def sent(self, at_s: float, late_s: Sequence[float], readings: int) -> None:
-        """Messages left now, each so long after its intended time; `readings` of them are to be stored."""
+        """Record messages sent now, with each one's lateness; they hold `readings` that are to be stored."""
         self.messages += len(late_s)
         self.readings += readings
         self.timeline.count(at_s, "sent", len(late_s))
         self._histogram(LATE).record(late_s)
 
     def acked(self, at_s: float, latencies_s: Sequence[float], readings: int) -> None:
-        """Messages were acknowledged, so long after their intended time; with `readings` that are to be stored."""
+        """Record acknowledgements, with the time since each message was meant to be sent, and their readings."""
         self.acknowledged += len(latencies_s)
         self.acknowledged_readings += readings
         self._measured(at_s, ACKNOWLEDGED, latencies_s)
 
     def shown(self, at_s: float, messages: int, latencies_s: Sequence[float]) -> None:
-        """Dashboards were shown `messages`; the latencies are of those whose intended time is known."""
+        """Record messages shown to dashboards; latencies are of those whose intended time is known."""
         self.delivered += messages
         self._measured(at_s, DELIVERED, latencies_s)
         self.timeline.count(at_s, DELIVERED, messages - len(latencies_s))
 
     def seen_stored(self, at_s: float, latencies_s: Sequence[float]) -> None:
-        """The sampler found these in the database."""
+        """Record readings that the sampler found in the database."""
         self._measured(at_s, STORED, latencies_s)
 
     def lagged(self, at_s: float, lag_s: float) -> None:
-        """The simulator's event loop ran something so long after it was due."""
+        """Record how late the simulator's event loop ran something."""
         self._histogram(LOOP_LAG).record((lag_s,))
         self.timeline.latencies(at_s, LOOP_LAG, (lag_s,))
 
     def connected(self, at_s: float, connections: int) -> None:
-        """So many devices are connected now."""
+        """Record how many devices are connected now."""
         self.timeline.level(at_s, CONNECTIONS, connections)
 
     def dropped(self, reason: str, messages: int) -> None:
-        """Messages were not sent, or not shown, for `reason`."""
+        """Count messages that were not sent, or not shown, for `reason`."""
         self.drops[reason] = self.drops.get(reason, 0) + messages
 
     def mark(self, kind: MarkKind, name: str, begin_s: float, end_s: float) -> None:
@@ -201,7 +201,7 @@ class Recorder:
 
 
 def merge(results: Iterable[RunResult]) -> RunResult:
-    """Make one result of the shares of all processes of a run; it takes their histograms over."""
+    """Merge the shares of all processes of a run into one result, which takes over their histograms."""
     first, *others = results
     sums = {name: getattr(first, name) for name in _SUMMED}
     drops, latencies, notes = dict(first.drops), dict(first.latencies), dict(first.notes)

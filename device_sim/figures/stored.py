@@ -96,7 +96,7 @@ class StoredSampler:
         for message in messages[::step]:
             if message.timed and message.metrics:
                 self._numbers += 1
-                # Another metric with each message: text and numbers rest in different tables.
+                # A different metric with each message: texts and numbers are in different tables.
                 metric = message.metrics[self._numbers % len(message.metrics)]
                 at = datetime.fromtimestamp(message.time_us // 1_000_000, UTC)
                 at = at.replace(microsecond=message.time_us % 1_000_000)

@@ -66,7 +66,7 @@ def check(scenario: Scenario) -> list[Problem]:
 
 
 def _of_expectations(scenario: Scenario) -> Iterator[Problem]:
-    from device_sim.figures.expectations import NAMES  # what every process of a run need not load
+    from device_sim.figures.expectations import NAMES  # not every process of a run needs it
 
     for name in scenario.expectations:
         if name not in NAMES:

@@ -37,7 +37,7 @@ class Declared(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fix_arrays(cls, table: Any) -> Any:
-        """Take the lists of a file for tuples: what is frozen holds nothing that could change."""
+        """Turn the lists of a file into tuples: what is frozen holds nothing that could change."""
         return {key: _fixed(value) for key, value in table.items()} if isinstance(table, dict) else table
 
 

@@ -64,7 +64,7 @@ class Lines:
 
 
 class _Value:
-    """Whether a value goes on in the next line."""
+    """Whether a value continues on the next line."""
 
     def __init__(self) -> None:
         self._quotes = ""

@@ -39,7 +39,10 @@ def parse_scenario(text: str, name: str, base: pathlib.Path) -> Scenario:
     """Read the text of a file called `name`; files that it names are beside it, in `base`."""
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits and 1,000 brackets are no TOMLDecodeError
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # a number of 5,000 digits, or 1,000 brackets, raises no TOMLDecodeError
         raise ScenarioError(name, (f"{name}: not TOML: {error}",)) from error
     lines = Lines(text)
 

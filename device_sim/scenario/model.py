@@ -90,7 +90,7 @@ class DeviceClass(Declared):
 
 
 class DashboardClass(Declared):
-    """Somebody who watches: a STOMP subscriber."""
+    """Dashboards of one kind: STOMP subscribers."""
 
     name: str = Field(min_length=1, description="name in the report")
     count: int = Field(default=1, ge=1, description="how many such")
@@ -211,7 +211,7 @@ class Scenario(Declared):
 
     @property
     def bounds(self) -> dict[str, Bound]:
-        """The expectations, ready to be asked."""
+        """The expectations as comparisons."""
         return {name: parse_bound(text) for name, text in self.expectations.items()}
 
 

@@ -79,7 +79,7 @@ def _section(title: str, model: type[Declared]) -> Iterator[str]:
 
 
 def _kinds(models: list[type[Declared]], base: type[Declared]) -> Iterator[str]:
-    """One paragraph and table a kind; what all have in common is left out."""
+    """Yield a paragraph and a table for each kind; what all have in common is left out."""
     for model in models:
         [kind] = get_args(model.model_fields["kind"].annotation)
         yield f"### `{kind}`\n"
@@ -115,7 +115,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def main(directory: Path) -> None:
-    """Write both files; what stands above the mark in the page stays."""
+    """Write both files; what is above the mark in the page stays."""
     (directory / SCHEMA_FILE).write_text(schema(), encoding="utf-8")
     page = directory / PAGE_FILE
     head, mark, _ = page.read_text(encoding="utf-8").partition(MARK)

@@ -85,7 +85,7 @@ class ClassMembers:
         return [column for gauge in self._gauges for column in gauge(rows, t)]
 
     def _beats(self, window: Window) -> tuple[Numbers, Rows]:
-        """Go round the ring until the window ends."""
+        """Walk round the ring until the window ends."""
         (begin_s, _, beats_begin_s, rate), end_s = window
         count, period_s = len(self._phases), self._period_s
         turns = int(window.span.beats_s(end_s) // period_s)

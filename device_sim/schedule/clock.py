@@ -57,11 +57,11 @@ class DeviceClock:
         self._step_us = step_us(finest_us, regimes)
         self._last_us = [BEFORE_ALL] * (1 << regimes)
         self.ahead_s = 0.0
-        """How wrong its last time was."""
+        """How far ahead its last time was, in seconds."""
 
     @property
     def wrong(self) -> bool:
-        """Whether it ever is."""
+        """Whether it is ever wrong."""
         return bool(self._faults)
 
     def start(self, start_us: int) -> None:

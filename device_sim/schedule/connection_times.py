@@ -21,7 +21,7 @@ CONNECT, DISCONNECT, CUT, FREEZE = (
 
 
 class Change(NamedTuple):
-    """Something that happens to a device's connection; `action` None: only whether it takes part has changed."""
+    """Something that happens to a device's connection; with `action` None only whether it takes part changes."""
 
     due_s: float
     action: LinkActionKind | None
@@ -71,7 +71,7 @@ def changes(parts: Iterable[tuple[float, bool]], downs: Sequence[Iterable[Down]]
             yield Change(due_s, action, part)
 
 
-# At one moment, in this order: who comes back is back before the next absence begins.
+# At the same moment, in this order: a device is back before its next absence begins.
 _BACK, _PART, _DOWN, _LEAVE = range(4)
 
 

@@ -68,7 +68,7 @@ def measured(device_class: DeviceClass) -> tuple[Measured, ...]:
 
 
 class Member:
-    """One device. What it measures it is told, by `ClassMembers`; it is asked in the order of time."""
+    """One device. `ClassMembers` tells it what it measures; it is asked in the order of time."""
 
     __slots__ = (
         "_births_carry_values",
@@ -171,7 +171,7 @@ class Member:
         return 1
 
     def reported(self, t: float, values: Sequence[Value]) -> Sequence[Value | None]:
-        """Return what it makes of what its sensors say; the next births carry it."""
+        """Return what it makes of its sensors' values; the next births carry them."""
         reported: list[Value | None] = [*values]
         for place, strikes, change in self._lying:
             since = strikes.since(t)
@@ -194,7 +194,7 @@ class Member:
         return sent
 
     def _believable(self, messages: Sequence[Encoded]) -> Sequence[Encoded]:
-        """Say that nothing may be stored of messages from the future."""
+        """Mark messages from the future: nothing of them may be stored."""
         if self._clock is None or self._clock.ahead_s <= FUTURE_S:
             return messages
         return [message._replace(metrics=(), values=()) if message.timed else message for message in messages]

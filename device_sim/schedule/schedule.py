@@ -36,7 +36,7 @@ Waiting: TypeAlias = tuple[float, int, int, Change | Encoded]
 class Schedule:
     """A schedule of the devices with number % n == i, made beforehand: `events` walks it, once.
 
-    To make ten thousand devices takes a second or so, which would be lateness if it were done after the start.
+    Making ten thousand devices takes a second or so, which would be lateness if it were done after the start.
     """
 
     def __init__(self, scenario: Scenario, seed: int, share: tuple[int, int] = (0, 1)) -> None:
@@ -60,7 +60,7 @@ class Schedule:
         return self._run.will(source)
 
     def births(self, source: int, due_s: float) -> Sequence[Message]:
-        """Return what it publishes first on that; when this happens is the system's doing, so it is in no `events`."""
+        """Return what it publishes first on that connection: not among `events`, as the system decides when this happens."""
         return self._run.births(source, due_s)
 
 
@@ -114,7 +114,7 @@ class _Run:
             self._await_change(member)
 
     def events(self, start_us: int) -> Iterator[Message | LinkAction]:
-        """Walk. The short way through this loop is most of the simulator's work: a device without faults, connected."""
+        """Walk. The short path through this loop, a connected device without faults, is most of the simulator's work."""
         for group in self._classes:
             group.start(start_us)
         members, waiting, pop, numbers = self._members, self._waiting, heapq.heappop, self._numbers
@@ -136,7 +136,7 @@ class _Run:
             yield from self._happen(pop(waiting))
 
     def _beat(self, member: Member, due_s: float, time_us: int, values: Sequence[Value]) -> Iterator[Message]:
-        """Do what a device does that has a fault, is not connected, or writes its messages itself."""
+        """Handle a beat of a device that has a fault, is not connected, or writes its own messages."""
         if member.plain and member.up:
             for encoded in member.encode(time_us, values):
                 yield self._message(member, due_s, encoded)
@@ -151,7 +151,7 @@ class _Run:
                 self._wait(member, when_s, encoded)
 
     def _happen(self, waiting: Waiting) -> Iterator[Message | LinkAction]:
-        """Let happen what has waited for its time."""
+        """Perform what was waiting for its time."""
         due_s, source, _, what = waiting
         member = self._members[source]
         if isinstance(what, Change):
@@ -176,7 +176,7 @@ class _Run:
         return self._members[source].encoder.will()
 
     def births(self, source: int, due_s: float) -> Sequence[Message]:
-        """Return what it publishes when that stands."""
+        """Return what it publishes when that connection stands."""
         member = self._members[source]
         return [self._message(member, due_s, encoded)._replace(birth=True) for encoded in member.births(due_s)]
 

@@ -15,7 +15,7 @@ LONGEST_WINDOW_S: Final = 3_600.0
 
 
 class Span(NamedTuple):
-    """A time in which beats' time passes evenly."""
+    """A stretch in which the beats' own time passes evenly."""
 
     begin_s: float
     end_s: float
@@ -58,7 +58,7 @@ def windows(beats_per_s: float, turn_s: float, stages: Sequence[Stage], duration
         count = 1
         end_s = span.begin_s
         while end_s < span.end_s:
-            # Counted, not added up: hours of additions would drift.
+            # Multiplied, not added up: hours of additions would drift.
             end_s = min(span.begin_s + count * width_s, span.end_s)
             yield Window(span, end_s)
             count += 1

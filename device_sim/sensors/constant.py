@@ -11,7 +11,7 @@ from device_sim.sensors.settings import EachSensor, Sampler, sort_of
 
 
 class Constant(EachSensor):
-    """The same value, for ever."""
+    """Always the same value."""
 
     kind: Literal["constant"]
     value: StrictBool | StrictStr | float = Field(description="number, text or truth value")

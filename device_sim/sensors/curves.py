@@ -40,7 +40,7 @@ NORMALS: Final = _table()
 
 
 def normals(rngs: Sequence[random.Random]) -> Callable[[Rows], Numbers]:
-    """Make the sources of as many devices; each `rng` gives one its seed."""
+    """Make a source for each device; each `rng` seeds one."""
     states = np.array([rng.getrandbits(64) for rng in rngs], np.uint64)
 
     def draw(rows: Rows) -> Numbers:

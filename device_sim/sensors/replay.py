@@ -68,7 +68,7 @@ class Replay(EachSensor):
 
             return sample_row
         speed, offset_s, begin = self.speed, times_s[position], -1.0
-        # After the last row as long as the mean row lasts, then the first again.
+        # The last row lasts as long as the average row, then the first comes again.
         around_s = times_s[-1] * count / max(count - 1, 1) or 1.0
 
         def sample_time(t: float) -> float:

@@ -48,7 +48,7 @@ class SensorSettings(Declared, ABC):
 
     @abstractmethod
     def gauge(self, rngs: Sequence[random.Random]) -> Gauge:
-        """Make the sensors of as many devices; each `rng` is a device's own and stays with it."""
+        """Make the sensor of each device; each `rng` is a device's own and stays with it."""
 
 
 class EachSensor(SensorSettings, ABC):
@@ -71,16 +71,16 @@ class EachSensor(SensorSettings, ABC):
 
 
 def rounded(curve: Curve, digits: int) -> Gauge:
-    """Measure a curve to so many decimals."""
+    """Round a curve to `digits` decimals."""
     ticks = 10.0**digits
     return lambda rows, t: [(np.floor(curve(rows, t) * ticks + 0.5) / ticks).tolist()]
 
 
 def sort_of(value: Value) -> Sort:
-    """Say what a value is."""
+    """Return which sort a value is."""
     return "truth" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
 
 
 def limits(low: float | None, high: float | None) -> tuple[float, float]:
-    """Return numbers to compare with."""
+    """Return both limits as numbers to compare with."""
     return -math.inf if low is None else low, math.inf if high is None else high

@@ -67,7 +67,7 @@ async def check_database(database_url: str) -> None:
 
 @asynccontextmanager
 async def _asked(database_url: str) -> AsyncIterator[AsyncEngine]:
-    """Lend an engine; what keeps the database from answering becomes BadArgumentError."""
+    """Lend an engine; a database that does not answer becomes a BadArgumentError."""
     try:
         engine = make_engine(
             database_url, StorageSettings(database_url=database_url, statement_timeout_s=STATEMENT_TIMEOUT_S)

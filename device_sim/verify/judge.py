@@ -15,7 +15,7 @@ FINDINGS: Final = ("lost", "duplicate", "phantom", "altered")
 
 
 class TimedCount(NamedTuple):
-    """So many identities of the ledger share what is said of them."""
+    """How many identities of the ledger have the same outcome."""
 
     acknowledged: Acknowledgement
     """The strongest that any message with the identity got."""
@@ -29,7 +29,7 @@ class TimedCount(NamedTuple):
 
 
 class UntimedCount(NamedTuple):
-    """So many (device, metric, value) triples of readings without a device time share what is said of them."""
+    """How many (device, metric, value) triples of readings without a device time have the same outcome."""
 
     sends: int
     pubacks: int
@@ -112,7 +112,7 @@ def judge(
     untimed: Iterable[UntimedCount] = (),
     phantom: int = 0,
 ) -> Verdict:
-    """Say what the counts mean. A reading that is stored without an acknowledgement is neither loss nor duplicate."""
+    """Judge the counts. A reading that is stored without an acknowledgement is neither loss nor duplicate."""
     published = acknowledged = stored = duplicates = altered = repeated = collided = unacknowledged = 0
     lost = dict.fromkeys(Acknowledgement, 0)
     for of in timed:
@@ -131,7 +131,7 @@ def judge(
     for group in untimed:
         acks = group.pubacks + group.receipts
         missing = max(acks - group.rows, 0)
-        after_receipt = min(missing, group.receipts)  # the stronger promise is held against us first
+        after_receipt = min(missing, group.receipts)  # the stronger promise counts first
         published += group.sends * group.triples
         acknowledged += acks * group.triples
         stored += (acks - missing) * group.triples
