@@ -33,11 +33,11 @@ LEAVES: st.SearchStrategy[Any] = (
     | st.text(max_size=5)
     | st.binary(max_size=5)
 )
+# 1 and "1" are the same name to us, and so refused in one map.
+KEYS = st.text(max_size=3).filter(lambda key: not key.lstrip("-").isdecimal()) | st.integers(-9, 9)
 DOCUMENTS: st.SearchStrategy[Any] = st.recursive(
     LEAVES,
-    lambda child: (
-        st.lists(child, max_size=3) | st.dictionaries(st.text(max_size=3) | st.integers(-9, 9), child, max_size=3)
-    ),
+    lambda child: st.lists(child, max_size=3) | st.dictionaries(KEYS, child, max_size=3),
     max_leaves=8,
 )
 
