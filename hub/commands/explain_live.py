@@ -20,6 +20,7 @@ from websocket import WebSocketException
 
 from hub.errors import HubError
 from hub.telemetry.explanation import PREFIX
+from hub.topics import destinations
 
 CONNECT_TIMEOUT_S: Final = 5.0
 MAX_WAITING: Final = 1_000  # explanations not printed yet; more are left out: a person cannot read so many
@@ -82,7 +83,7 @@ def ask(question: LiveQuestion) -> Iterator[dict[str, Any]]:
     connection.set_listener("explain", ears)
     try:
         connection.connect(question.login, question.passcode, wait=True)
-        connection.subscribe(f"{PREFIX}{question.topic}", id="explain")
+        connection.subscribe(destinations.topic(f"{PREFIX}{question.topic}"), id="explain")
     except (OSError, StompException, WebSocketException) as error:
         raise HubError(f"--hub-url: {question.hub_url}: {str(error) or 'cannot connect'}") from error
     try:

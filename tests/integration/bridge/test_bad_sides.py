@@ -207,7 +207,7 @@ async def test_a_hub_that_reads_no_more_is_left_and_nothing_is_lost(broker: Scri
 
 
 async def test_a_wrong_login_is_said_and_the_right_one_tried_no_sooner(broker: ScriptedBroker, tmp_path: Path) -> None:
-    users = (UserSettings(name="ann", password=SecretStr("correct horse")),)
+    users = (UserSettings(name="ann", password=SecretStr("correct horse"), role="bridge"),)
     with RunningHub(tmp_path, users=users) as hub:
         async with trying(broker.url, hub.ws_url, hub_login="ann", hub_passcode="wrong") as bridge:
             await wait_until(lambda: "login or passcode" in detail(bridge, "hub"))

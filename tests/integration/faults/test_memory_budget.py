@@ -130,22 +130,8 @@ def stalled(hub: Attacked, client: RawStomp, stack: contextlib.ExitStack) -> Non
     send_all(client, (f"SEND\ndestination:/topic/load\n\n{BODY}^@" for _ in range(100)))
 
 
-def stalled_apart(hub: Attacked, client: RawStomp, stack: contextlib.ExitStack) -> None:
-    """Do the same with ids that differ, so that nothing is shared."""
-    for number in range(300):
-        reader = stack.enter_context(hub.connect(receive_buffer=4_096))
-        reader.send(f"SUBSCRIBE\nid:s{number}\ndestination:/topic/load\n\n^@")
-    send_all(client, (f"SEND\ndestination:/topic/load\n\n{BODY[:16_384]}^@" for _ in range(300)))
-
-
 def names(_: Attacked, client: RawStomp, __: contextlib.ExitStack) -> None:
     send_all(client, (f"SEND\ndestination:/topic/{number:06}{'n' * 8_100}\n\n1^@" for number in range(20_000)))
-
-
-def unfinished(hub: Attacked, _: RawStomp, stack: contextlib.ExitStack) -> None:
-    """Begin a large frame on each of many connections, and never end it."""
-    for __ in range(200):
-        send_all(stack.enter_context(hub.connect()), iter([f"SEND\ndestination:/topic/t\n\n{BODY}{BODY}"]))
 
 
 def held(hub: Attacked, client: RawStomp, stack: contextlib.ExitStack) -> None:
@@ -157,7 +143,7 @@ def held(hub: Attacked, client: RawStomp, stack: contextlib.ExitStack) -> None:
         send_all(client, (f"SEND\ndestination:/topic/h/{n % 20}/{n}\n\n{BODY}^@" for n in range(600)))
 
 
-ATTACKS = [queues, window, topic_windows, transactions, stalled, stalled_apart, names, unfinished, held]
+ATTACKS = [queues, window, topic_windows, transactions, stalled, names, held]
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack.__name__ for attack in ATTACKS])
