@@ -87,7 +87,7 @@ REASONS: Final[Mapping[str, Word]] = {
         "try it with `telemetry-hub explain TOPIC @FILE`",
     ),
     "bad_line": Word("line protocol: a line that is no point; the detail has its number, the others are stored"),
-    "not_senml": Word("SenML: no array of objects"),
+    "not_senml": Word("SenML: no array of objects, or a record that is none"),
     "senml_version": Word("SenML: a version above 10"),
     "senml_label": Word("SenML: an unknown label that ends in `_` and so must be understood"),
     "senml_name": Word("SenML: the resolved name is empty or has characters that are not allowed"),

@@ -2,8 +2,9 @@
 
     [{"bn":"urn:dev:ow:10e2073a01080063:","n":"voltage","u":"V","v":120.1},{"n":"current","u":"A","v":1.2}]
 
-Not here: how a record resolves (senml_records). A pack with a bad record is refused whole: the RFC asks for it, as base
-fields reach into all records behind it. Units are kept as sent: they are SenML's already, and its `%` is a ratio.
+Not here: how a record resolves (senml_records). A bad record costs that record, and the payload is quarantined with its
+position; a broken base field costs the pack, as it reaches into all records behind it. Units are kept as sent: they are
+SenML's already, and its `%` is a ratio.
 
 Device and metric of a resolved name:
 - `urn:dev:<kind>:<id>` (RFC 9039) is the device, the metric what follows behind `:`, `/` or `_`;
@@ -14,6 +15,7 @@ A sum is the metric `<metric>.sum`, without a unit (it is in unit-seconds).
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from hub.telemetry.decoders import cbor_reader, strict_json
@@ -77,22 +79,18 @@ def readings_of(document: JsonValue, origin: Origin, received_us: int, notes: No
     """Read a pack that was JSON."""
     if not isinstance(document, list):
         raise PayloadError("not_senml", "a pack is an array")
-    pack: list[Fields] = []
-    for position, record in enumerate(document):
-        if not isinstance(record, dict):
-            raise PayloadError("not_senml", f"[{position}] is no object")
-        pack.append(dict(record))
-    return _readings(pack, origin, received_us, notes)
+    return _readings(document, origin, received_us, notes)
 
 
 def cbor_readings_of(document: CborValue, origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
     """Read a pack that was CBOR: its labels are integers."""
     if not isinstance(document, list):
         raise PayloadError("not_senml", "a pack is an array")
-    pack: list[Fields] = []
+    pack: list[Fields | None] = []
     for position, record in enumerate(document):
         if not isinstance(record, dict):
-            raise PayloadError("not_senml", f"[{position}] is no map")
+            pack.append(None)
+            continue
         fields = {LABELS.get(key, str(key)) if isinstance(key, int) else key: v for key, v in record.items()}
         if len(fields) < len(record):
             raise PayloadError("duplicate_key", f"[{position}] has a label both as a number and as text")
@@ -100,14 +98,19 @@ def cbor_readings_of(document: CborValue, origin: Origin, received_us: int, note
     return _readings(pack, origin, received_us, notes)
 
 
-def _readings(pack: list[Fields], origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
+def _readings(pack: Iterable[object], origin: Origin, received_us: int, notes: Notes) -> list[Reading]:
     readings: list[Reading] = []
+    bad = 0
     for record in resolve(pack, received_us):
+        if len(readings) + bad >= MAX_ITEMS:
+            raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values and bad records in one pack")
+        if isinstance(record, PayloadError):
+            bad += 1
+            notes.fault(record.reason, record.detail)
+            continue
         device, metric = _series(record, origin)
         if device != origin.device and not origin.gateway:
             raise PayloadError("device_mismatch", f"the pack names {device[:80]!r}, the topic {origin.device[:80]!r}")
-        if len(readings) >= MAX_ITEMS:
-            raise PayloadError("too_many_items", f"more than {MAX_ITEMS} values in one pack")
         before = len(readings)
         value = record.value
         if isinstance(value, bytes):

@@ -1,13 +1,14 @@
 """How the records of a SenML pack resolve (RFC 8428 section 4.6), whatever they were written in.
 
-Base fields stay in force until the same one comes again. A time below 2^28 seconds is relative to now. Where a record
-breaks a rule the whole pack is refused, with the record's position. `ut` (within how many seconds the next record is
-expected) is checked and not kept: nothing here waits for a reading.
+Base fields stay in force until the same one comes again. A time below 2^28 seconds is relative to now. A record that breaks
+a rule costs itself alone, and its base fields count for those behind it. The pack is refused only where all that follows
+would be guesswork: a base field of another type, a version above ours, a label that must be understood and is not. `ut`
+(within how many seconds the next record is expected) is checked and not kept: nothing here waits for a reading.
 """
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from hub.telemetry.notes import PayloadError
@@ -19,7 +20,9 @@ LABELS: Final = {
     **dict(zip(range(-1, -7, -1), ("bver", "bn", "bt", "bu", "bv", "bs"), strict=True)),
     **dict(enumerate(("n", "u", "v", "vs", "vb", "s", "t", "ut", "vd"))),
 }
-BASE: Final = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+_BASE_TEXTS: Final = ("bn", "bu")
+_BASE_NUMBERS: Final = ("bt", "bv", "bs", "bver")
+BASE: Final = frozenset({*_BASE_TEXTS, *_BASE_NUMBERS})
 _OWN: Final = frozenset(LABELS.values()) - BASE
 _VALUES: Final = ("v", "vs", "vb", "vd")
 _VERSION: Final = 10
@@ -41,30 +44,45 @@ class Record(NamedTuple):
     sum: float | None
 
 
-def resolve(pack: list[Fields], received_us: int) -> Iterator[Record]:
-    """Yield the records that say something.
+def resolve(pack: Iterable[object], received_us: int) -> Iterator[Record | PayloadError]:
+    """Yield the records that say something, and for each bad one what is wrong with it, with its position.
 
     Raises:
-        PayloadError: `senml_version`, `senml_label`, `senml_name`, `senml_value`, `bad_time`.
+        PayloadError: the base is broken, and so the pack: `senml_version`, `senml_label`, `senml_value`.
 
     """
     base: Fields = {}
     for position, fields in enumerate(pack):
+        if not isinstance(fields, dict):
+            yield PayloadError("not_senml", f"[{position}] is no record")
+            continue
         try:
-            base.update((label, value) for label, value in fields.items() if label in BASE)
-            record = _resolved(fields, base, received_us)
+            _check_base(fields)
         except PayloadError as error:
             raise PayloadError(error.reason, f"[{position}] {error.detail}") from None
-        if record is not None:
-            yield record
+        base.update((label, value) for label, value in fields.items() if label in BASE)
+        try:
+            record = _resolved(fields, base, received_us)
+        except PayloadError as error:
+            yield PayloadError(error.reason, f"[{position}] {error.detail}")
+        else:
+            if record is not None:
+                yield record
 
 
-def _resolved(fields: Fields, base: Fields, received_us: int) -> Record | None:
+def _check_base(fields: Fields) -> None:
     for label in fields:
         if label.endswith("_"):
             raise PayloadError("senml_label", f"{label[:80]!r} must be understood, and is not")
-    if (_number(base, "bver") if "bver" in base else _VERSION) > _VERSION:
-        raise PayloadError("senml_version", f"version {base['bver']} is above {_VERSION}")
+    for label in _BASE_TEXTS:
+        _text(fields, label)
+    for label in _BASE_NUMBERS:
+        _number(fields, label)
+    if fields.get("bver", _VERSION) > _VERSION:
+        raise PayloadError("senml_version", f"version {fields['bver']} is above {_VERSION}")
+
+
+def _resolved(fields: Fields, base: Fields, received_us: int) -> Record | None:
     if _OWN.isdisjoint(fields):
         if BASE.isdisjoint(fields):
             raise PayloadError("senml_value", "a record without a label that is known")

@@ -14,6 +14,7 @@ from hub.telemetry.decoders.senml_records import LABELS, resolve
 from hub.telemetry.decoders.strict_json import JsonValue
 from hub.telemetry.notes import Notes, PayloadError
 from hub.telemetry.origin import Origin
+from hub.telemetry.validation import MAX_ITEMS
 from storage.reading import Reading
 from tests.support.telemetry import NOW_US, Bench
 from tests.support.vectors import SENML
@@ -47,7 +48,7 @@ def as_resolved(pack: list[dict[str, Any]], now_us: int) -> list[tuple[str, str,
     return [
         (record.base_name + record.name, record.unit, record.time_us, record.value)
         for record in resolve(pack, now_us)
-        if not isinstance(record.value, bytes)
+        if not isinstance(record, PayloadError) and not isinstance(record.value, bytes)
     ]
 
 
@@ -193,35 +194,94 @@ def test_octets_are_no_reading() -> None:
 
 
 @pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"n": "t"}, "senml_value"),
+        ({"n": "t", "v": 1, "vs": "x"}, "senml_value"),
+        ({"n": "t", "v": "1"}, "senml_value"),
+        ({"n": "t", "v": True}, "senml_value"),
+        ({"n": "t", "v": None}, "senml_value"),
+        ({"n": "t", "vb": 1}, "senml_value"),
+        ({"n": "t", "vs": 1}, "senml_value"),
+        ({"n": "t", "vd": 1}, "senml_value"),
+        ({"n": 5, "v": 1}, "senml_value"),
+        ({"n": "t", "u": 5, "v": 1}, "senml_value"),
+        ({"n": "t", "t": "1", "v": 1}, "senml_value"),
+        ({"n": "t", "s": "1"}, "senml_value"),
+        ({"n": "t", "v": 1, "ut": "soon"}, "senml_value"),
+        ({"n": "t", "v": 1, "ut": -1}, "senml_value"),
+        ({}, "senml_value"),
+        ({"l": 5}, "senml_value"),
+        ({"n": "t t", "v": 1}, "senml_name"),
+        ({"n": "t\u00e4", "v": 1}, "senml_name"),
+        ({"n": "t" * 1000, "v": 1}, "senml_name"),
+        ({"n": "t", "v": 1, "t": 1e300}, "bad_time"),
+        ({"n": "t", "v": 1.7e308, "bv": 1.7e308}, "number_range"),
+        (1, "not_senml"),
+        (None, "not_senml"),
+        ([], "not_senml"),
+    ],
+)
+def test_a_bad_record_costs_that_record(record: object, reason: str) -> None:
+    pack = [{"bn": "press-7:", "n": "a", "u": "V", "v": 1}, record, {"n": "b", "u": "A", "vs": "x"}]
+
+    readings, notes = decoded(pack)
+
+    assert readings == [
+        Reading("press-7", "a", NOW_US, 1.0, "V"),
+        Reading("press-7", "b", NOW_US, "x", "A"),
+    ]
+    assert [fault[0] for fault in notes.faults] == [reason]
+    assert notes.faults[0][1].startswith("[1] ")
+
+
+@pytest.mark.parametrize("record", [{0: "t"}, {0: "t", 2: "1"}, {}, 1, b"x"])
+def test_a_bad_record_in_cbor_costs_that_record(record: object) -> None:
+    readings, notes = decoded(cbor2.dumps([{-2: "press-7:", 0: "a", 2: 1}, record, {0: "b", 2: 2}]))
+
+    assert [("press-7", "a", 1.0), ("press-7", "b", 2.0)] == [(r.device, r.metric, r.value) for r in readings]
+    assert [detail[:4] for _, detail in notes.faults] == ["[1] "]
+
+
+def test_the_base_of_a_bad_record_holds_for_those_behind_it() -> None:
+    """A record is not stored, and the next ones still belong to the device, unit and time that it names."""
+    bad = {"bn": "press-8:", "bt": 1.276020076e9, "bu": "Cel", "bv": 10, "n": "t t", "v": 1}
+
+    readings, _ = decoded([{"bn": "press-7:", "n": "a", "v": 1}, bad, {"n": "b", "v": 1}])
+
+    assert readings[1:] == [Reading("press-8", "b", 1_276_020_076_000_000, 11.0, "Cel")]
+
+
+def test_bad_records_count_towards_the_values_of_a_pack() -> None:
+    with pytest.raises(PayloadError, match="too_many_items"):
+        decoded([{}] * (MAX_ITEMS + 1))
+
+
+async def test_a_pack_with_a_bad_record_is_stored_and_quarantined_with_its_index() -> None:
+    bench = Bench()
+
+    bench.accept(b'[{"n":"a","v":1},{"n":"b","v":NaN},{"n":"c","v":3},{"n":"d"}]', "a/b")
+
+    assert [reading.metric for reading in bench.store.readings] == ["a", "c"]
+    assert [("senml_value", True)] == [(q.reason, "[3] " in q.detail) for q in bench.store.quarantined]
+
+
+@pytest.mark.parametrize(
     ("pack", "reason"),
     [
-        ([{"n": "t", "v": 1}, {"n": "t"}], "senml_value"),
-        ([{"n": "t", "v": 1, "vs": "x"}], "senml_value"),
-        ([{"n": "t", "v": "1"}], "senml_value"),
-        ([{"n": "t", "v": True}], "senml_value"),
-        ([{"n": "t", "vb": 1}], "senml_value"),
-        ([{"n": "t", "vs": 1}], "senml_value"),
-        ([{"n": "t", "vd": 1}], "senml_value"),
-        ([{"n": 5, "v": 1}], "senml_value"),
-        ([{"n": "t", "t": "1", "v": 1}], "senml_value"),
-        ([{"n": "t", "v": 1, "ut": "soon"}], "senml_value"),
-        ([{"n": "t", "v": 1, "ut": -1}], "senml_value"),
-        ([{"n": "t", "v": 1}, {}], "senml_value"),
-        ([{"bn": "t"}, {"l": 5}], "senml_value"),
-        ([{"v": 1}], "senml_name"),
-        ([{"n": "-t", "v": 1}], "senml_name"),
-        ([{"n": "t t", "v": 1}], "senml_name"),
-        ([{"n": "t\u00e4", "v": 1}], "senml_name"),
+        ([{"n": "t", "v": 1}, {"bn": 5}], "senml_value"),
+        ([{"n": "t", "v": 1}, {"bt": "now", "n": "t", "v": 1}], "senml_value"),
+        ([{"bu": 1, "n": "t", "v": 1}], "senml_value"),
+        ([{"bv": True, "n": "t", "v": 1}], "senml_value"),
+        ([{"bs": None, "n": "t", "v": 1}], "senml_value"),
+        ([{"bver": "10", "n": "t", "v": 1}], "senml_value"),
         ([{"bver": 11, "n": "t", "v": 1}], "senml_version"),
         ([{"n": "t", "v": 1, "must_": 1}], "senml_label"),
-        ([{"n": "t", "v": 1, "t": 1e300}], "bad_time"),
-        ([{"n": "t", "v": 1.7e308, "bv": 1.7e308}], "number_range"),
-        ([1], "not_senml"),
         ({"n": "t", "v": 1}, "not_senml"),
         (5, "trailing_data"),
     ],
 )
-def test_a_pack_with_a_bad_record_is_refused_whole(pack: object, reason: str) -> None:
+def test_a_pack_whose_base_is_broken_is_refused_whole(pack: object, reason: str) -> None:
     with pytest.raises(PayloadError) as caught:
         decoded(b"\x05\x05" if pack == 5 else pack)
 
