@@ -27,7 +27,7 @@ from storage.changes import SHARE_NAMES
 from storage.columns import Columns
 from storage.copy_format import encode_numbers, encode_texts
 from storage.device_state import DeviceState
-from storage.division import FAILED, Aside, Places, Put, Rows, divide, insist
+from storage.division import FAILED, UNWRITABLE, Aside, Places, Put, Rows, divide, insist
 from storage.engine import RawConnection
 from storage.leaves import Leaves
 from storage.partitions import instant
@@ -273,8 +273,13 @@ class Inserter:
                     case Blame.ROWS:
                         given_up |= times[rows] == newest_us
                     case Blame.PLACE:
-                        hit = missing & (times[rows] == newest_us)
-                        aside.wait(rows[hit], told(error))
+                        # A right is missing for all leaves alike: one attempt says so for all of their rows.
+                        all_alike = isinstance(error, asyncpg.InsufficientPrivilegeError)
+                        hit = missing if all_alike else missing & (times[rows] == newest_us)
+                        if self._insisting:
+                            aside.refuse(rows[hit], UNWRITABLE, told(error))
+                        else:
+                            aside.wait(rows[hit], told(error))
                         rows, slots, given_up = rows[~hit], slots[~hit], given_up[~hit]
             else:
                 slots = await self._leaves.slots(self._connection, table, times[rows])
