@@ -31,9 +31,6 @@ class Principal(NamedTuple):
         return not confirms or (self.bridge is not None and destination.kind is Kind.TOPIC)
 
 
-ANYBODY: Final = Principal("")
-
-
 def bridge_status(name: str) -> str:
     """Return the topic on which a bridge reports its state; its name is always one level."""
     return f"{BRIDGE_STATUS}{as_level(name)}"
