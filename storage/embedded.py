@@ -242,6 +242,10 @@ class EmbeddedPostgres:
         if self._guard is not None:
             self._guard.wait(STOP_DEADLINE_S)
 
+    def as_owner(self, command: list[str]) -> list[str]:
+        """Return the command that runs another program as the server's user, who alone gets at its socket."""
+        return [*self._python(), "run", self._choose_identity(), "--", *command]
+
     def _release(self) -> None:
         if self._pipe is not None:
             os.close(self._pipe)

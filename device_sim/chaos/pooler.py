@@ -1,12 +1,11 @@
 """PgBouncer between the hub and Postgres, as managed databases have it: one process of ours on loopback.
 
-The hub gets its address; the audit asks Postgres itself. It refuses to run as root, and so becomes `nobody`: the socket's
-directory must let it through.
+The hub gets its address; the audit asks Postgres itself. It refuses to run as root, and so becomes the user of Postgres, who
+alone gets into the directory of the socket. Session mode: the hub refuses to start behind the others.
 """
 
 import contextlib
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from device_sim.errors import BadArgumentError
 from hub.errors import ChildFailedError
 from hub.processes import child_process
 from hub.processes.ports import HOST, free_port
+from storage.embedded import EmbeddedPostgres
 
 MODES: Final = ("transaction", "session")
 READY_DEADLINE_S: Final = 30.0
@@ -39,16 +39,16 @@ ignore_startup_parameters = extra_float_digits
 
 
 class Pooler:
-    """One PgBouncer in `mode`, before the Postgres whose socket is in `socket_dir`."""
+    """One PgBouncer in `mode`, before an embedded Postgres."""
 
-    def __init__(self, directory: Path, mode: str, socket_dir: Path) -> None:
+    def __init__(self, directory: Path, mode: str, postgres: EmbeddedPostgres) -> None:
         if mode not in MODES:
             raise BadArgumentError("--pooler", f"{mode!r} is none of {', '.join(MODES)}")
         program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}")
         if program is None:
             raise BadArgumentError("--pooler", "pgbouncer is not installed; on Debian: apt-get install pgbouncer")
-        self._command = [program]
-        self._mode, self._socket_dir = mode, socket_dir
+        self._program = program
+        self._mode, self._postgres = mode, postgres
         self._config, self._log = directory / "pgbouncer.ini", directory / "pgbouncer.log"
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,15 +60,12 @@ class Pooler:
     def start(self) -> None:
         """Start it; return when it accepts connections."""
         self._config.write_text(
-            CONFIG.format(socket_dir=self._socket_dir, host=HOST, port=self._port, mode=self._mode), encoding="utf-8"
+            CONFIG.format(socket_dir=self._postgres.data_dir, host=HOST, port=self._port, mode=self._mode),
+            encoding="utf-8",
         )
-        user = []
-        if os.geteuid() == 0:
-            os.chown(self._config, pwd.getpwnam("nobody").pw_uid, -1)
-            user = ["--user", "nobody"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                child_process.bound_to_parent([*self._command, *user, str(self._config)]),
+                child_process.bound_to_parent(self._postgres.as_owner([self._program, str(self._config)])),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

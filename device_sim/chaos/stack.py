@@ -46,7 +46,7 @@ class Stack:
         self._data_dir = data_dir
         self._postgres = EmbeddedPostgres(data_dir / "postgres")
         self._broker = broker
-        self._pooler = None if pooler is None else Pooler(data_dir, pooler, data_dir / "postgres")
+        self._pooler = None if pooler is None else Pooler(data_dir, pooler, self._postgres)
         self._environment = {**(settings or {}), **({} if clock is None else clock.environment())}
         self._programs: dict[str, Child] = {}
         self._starts = dict.fromkeys(("hub", "bridge"), 0)
